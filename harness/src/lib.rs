@@ -1,0 +1,4 @@
+//! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
+
+pub mod profile;
+pub mod record;
