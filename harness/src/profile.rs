@@ -288,10 +288,8 @@ impl Profile {
     /// Reads and checks a profile file.
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| ProfileError::Unreadable {
-            path: shown.clone(),
-            reason: e.to_string(),
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ProfileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
         Self::parse(&shown, &text)
     }
 
