@@ -203,6 +203,10 @@ pub struct SimdFigures {
     pub madd_i16_cycles: Option<OpCycles>,
     /// Four i8 products added into each i32 lane (vpdpbusd, sdot); absent where there is none.
     pub dot4_i8_cycles: Option<OpCycles>,
+    /// Extra integer operations before each byte dot product (moving signs on unsigned × signed machines).
+    pub dot4_prepare_ops: Option<Figure<u32>>,
+    /// Extra shuffle after loading one value into every lane; absent where the load does it.
+    pub splat_load_cycles: Option<OpCycles>,
     /// f16 to f32 of a register; absent where it is done with integer operations.
     pub f16_convert_cycles: Option<OpCycles>,
 }
