@@ -1,13 +1,23 @@
 //! Hardware profiles: one machine as data. This is the wire format of `profiles/**/*.toml`, described for authors in
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
+//!
+//! Here are the types; `parse` reads and checks a file, `catalog` holds the profiles built into the binary and resolves
+//! `--hw`, `peaks` computes what a machine could do at best.
+
+mod catalog;
+mod parse;
+mod peaks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use catalog::{Loaded, embedded, find, select};
+
 /// One figure of a profile with the key of the source it was taken from.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Figure<T> {
     /// The figure; its unit is in its key.
@@ -21,7 +31,7 @@ pub struct Figure<T> {
 pub type OpCycles = Figure<[f64; 2]>;
 
 /// Where a figure comes from.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The citation: title, author or address, table.
@@ -61,7 +71,7 @@ pub enum Class {
 }
 
 /// A machine. See `profiles/FORMAT.md` for what each key means.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Version of the format: 1.
@@ -94,7 +104,7 @@ pub struct Profile {
 }
 
 /// Whole-machine figures.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct MachineFigures {
     /// Core clock that the kernels see, MHz.
@@ -110,7 +120,7 @@ pub struct MachineFigures {
 }
 
 /// Front end, window and units of one core.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct CoreFigures {
     /// Operations issued per cycle.
@@ -134,7 +144,7 @@ pub struct CoreFigures {
 }
 
 /// Integer unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct IntegerFigures {
     /// Architectural registers a loop can use.
@@ -146,7 +156,7 @@ pub struct IntegerFigures {
 }
 
 /// Scalar f32 unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ScalarFigures {
     /// Architectural f32 registers.
@@ -170,7 +180,7 @@ pub struct ScalarFigures {
 }
 
 /// SIMD unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct SimdFigures {
     /// Name of the instruction set, for people: `sse`, `altivec`, `neon`, ...
@@ -212,7 +222,7 @@ pub struct SimdFigures {
 }
 
 /// One cache level.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct CacheFigures {
     /// Name for people: `L1`, `L2`, `L3`, `SLC`.
@@ -234,13 +244,16 @@ pub struct CacheFigures {
 }
 
 /// Memory, and what a core may have in flight to it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryFigures {
     /// Load-to-use latency of a miss in every cache, ns.
     pub latency_ns: Figure<f64>,
     /// Peak of the bus that all cores share, GB/s (1e9 bytes).
     pub bandwidth_gb_s: Figure<f64>,
+    /// What all cores together were seen to read, GB/s, where a measurement says that the bus does not reach its peak
+    /// (a narrow on-chip path, refresh, a shared front-side bus). One core is limited by its outstanding lines instead.
+    pub sustained_gb_s: Option<Figure<f64>>,
     /// Demand misses one core may have outstanding.
     pub misses_outstanding: Figure<u32>,
     /// Sequential streams the prefetcher follows; 0 = no prefetcher.
@@ -289,14 +302,6 @@ pub enum ProfileError {
 }
 
 impl Profile {
-    /// Reads and checks a profile file.
-    pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ProfileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
-        Self::parse(&shown, &text)
-    }
-
     /// Clock period, ns.
     pub fn cycle_ns(&self) -> f64 {
         1e3 / self.machine.clock_mhz.value

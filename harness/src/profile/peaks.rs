@@ -1,0 +1,69 @@
+//! What a machine could do at best, from its figures alone. These are ceilings for the physics guard and for charts: no
+//! kernel of the timed machine may beat them.
+
+use super::{OpCycles, Profile};
+
+impl Profile {
+    /// Most f32 operations per second that all cores can do (a multiply and an add count as two), with the best
+    /// instructions the machine has, nothing but arithmetic issued.
+    pub fn peak_f32_ops_per_s(&self) -> f64 {
+        let units = f64::from(self.core.fp_units.value);
+        // A multiply and an add, as one fused operation or as two that share the units.
+        let pairs_per_cycle = |fma: Option<&OpCycles>, mul: &OpCycles, add: &OpCycles| {
+            let split = units / (interval(mul) + interval(add));
+            fma.map_or(split, |fma| split.max(units / interval(fma)))
+        };
+        let scalar = &self.scalar;
+        let mut per_cycle = 2.0 * pairs_per_cycle(scalar.fma_cycles.as_ref(), &scalar.mul_cycles, &scalar.add_cycles);
+        if let Some(simd) = &self.simd
+            && let (Some(mul), Some(add)) = (&simd.mul_cycles, &simd.add_cycles)
+        {
+            let lanes = f64::from(simd.f32_lanes.value);
+            per_cycle = per_cycle.max(2.0 * lanes * pairs_per_cycle(simd.fma_cycles.as_ref(), mul, add));
+        }
+        per_cycle * self.cycles_per_s_all_cores()
+    }
+
+    /// Most int8 dot-product operations per second that all cores can do (a multiply and an add count as two).
+    ///
+    /// Four-product instructions do `8 × i32_lanes` operations each. Pairwise i16 multiplies do `4 × i32_lanes` for a
+    /// multiply and the add of its result: widening i8 to i16 is left out, because a packed operand is widened once and
+    /// used many times, and a ceiling must hold for that kernel too. Otherwise it is the integer unit.
+    pub fn peak_i8_ops_per_s(&self) -> f64 {
+        let int = f64::from(self.core.int_units.value);
+        let mut per_cycle = 2.0 * int / (interval(&self.integer.mul_cycles) + interval(&self.integer.add_cycles));
+        if let Some(simd) = &self.simd {
+            let units = f64::from(self.core.fp_units.value);
+            let lanes = f64::from(simd.i32_lanes.value);
+            if let Some(madd) = &simd.madd_i16_cycles {
+                per_cycle = per_cycle.max(4.0 * lanes * units / (interval(madd) + interval(&simd.int_add_cycles)));
+            }
+            if let Some(dot4) = &simd.dot4_i8_cycles {
+                per_cycle = per_cycle.max(8.0 * lanes * units / interval(dot4));
+            }
+        }
+        per_cycle * self.cycles_per_s_all_cores()
+    }
+
+    /// Bytes per second that `cores` cores can read from memory in one sequential pass each: every core has
+    /// `max(misses_outstanding, prefetch_outstanding)` lines in flight and waits `latency_ns` for each, and all share the
+    /// bus. The peak of the bus alone is 2-4 times too high for one core of most machines.
+    pub fn sustained_bytes_per_s(&self, cores: u32) -> f64 {
+        let memory = &self.memory;
+        let lines = memory.misses_outstanding.value.max(memory.prefetch_outstanding.value);
+        // What travels is a line of the last cache.
+        let line_bytes = self.caches.last().map_or(4, |cache| cache.line_bytes.value);
+        let per_core = f64::from(line_bytes) * f64::from(lines) / (memory.latency_ns.value * 1e-9);
+        let bus = memory.sustained_gb_s.as_ref().unwrap_or(&memory.bandwidth_gb_s).value * 1e9;
+        (per_core * f64::from(cores.min(self.machine.cores.value))).min(bus)
+    }
+
+    fn cycles_per_s_all_cores(&self) -> f64 {
+        self.machine.clock_mhz.value * 1e6 * f64::from(self.machine.cores.value)
+    }
+}
+
+/// Cycles that one unit is busy with one operation.
+fn interval(op: &OpCycles) -> f64 {
+    op.value[1]
+}
