@@ -10,7 +10,7 @@ use super::{CacheFigures, Profile, ProfileError, SimdFigures};
 
 /// What a figure may be, by its key. Wide on purpose: they catch a wrong unit or a slipped digit, not a wrong guess.
 /// `[latency, interval]` pairs (`*_cycles`) are covered by [`OP_CYCLES`].
-const RANGES: &[(&str, f64, f64)] = &[
+pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("clock_mhz", 0.1, 20_000.0),
     ("cores", 1.0, 4096.0),
     ("memory_mib", 0.001, 1e9),
@@ -89,7 +89,14 @@ impl Profile {
         let mut text = String::new();
         let lines = |text: &mut String, entries: &toml::Table| {
             for (key, value) in entries {
-                text.push_str(&format!("{key} = {value}\n"));
+                // A figure reads better with its value first; tables are kept by key.
+                let line = match (value.get("value"), value.get("source")) {
+                    (Some(figure), Some(source)) => {
+                        format!("{key} = {{ value = {figure}, source = {source} }}\n")
+                    }
+                    _ => format!("{key} = {value}\n"),
+                };
+                text.push_str(&line);
             }
         };
         for key in ["schema", "id", "name", "class", "year"] {
@@ -336,7 +343,11 @@ fn check_simd(simd: &SimdFigures) -> Check {
 }
 
 /// Figures below a value, with their key paths: `(cache[1].ways, 8, "vendor")`.
-fn collect<'a>(path: &str, value: &'a Value, figures: &mut Vec<(String, &'a Value, &'a str)>) {
+pub(super) fn collect<'a>(
+    path: &str,
+    value: &'a Value,
+    figures: &mut Vec<(String, &'a Value, &'a str)>,
+) {
     match value {
         Value::Array(levels) => {
             for (i, level) in levels.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::parse::{RANGES, collect};
 use super::{Loaded, Profile, ProfileError, embedded, find, select};
 
 fn built_in() -> Vec<Loaded> {
@@ -57,6 +58,23 @@ fn built_in_profiles_are_right_and_ordered_by_year() {
 }
 
 #[test]
+fn every_figure_has_a_range_and_every_class_one_spelling() {
+    for Loaded { profile, .. } in built_in() {
+        let table = toml::Value::try_from(&profile).expect("a table");
+        let class = table["class"].as_str().expect("text");
+        assert_eq!(class, profile.class.as_str());
+        let mut figures = Vec::new();
+        collect("", &table, &mut figures);
+        assert!(figures.len() > 40);
+        for (path, value, _) in figures {
+            let key = path.rsplit('.').next().expect("a key");
+            let ranged = RANGES.iter().any(|(name, ..)| *name == key);
+            assert!(ranged || value.is_array(), "{path} has no range");
+        }
+    }
+}
+
+#[test]
 fn a_profile_survives_being_written_and_read() {
     for loaded in built_in() {
         let text = loaded.profile.to_toml();
@@ -70,6 +88,17 @@ fn a_profile_survives_being_written_and_read() {
     assert_eq!(
         Profile::parse("x.toml", &odd.to_toml()).expect("reads back"),
         odd
+    );
+}
+
+#[test]
+fn the_example_for_authors_is_right() {
+    let format = include_str!("../../../profiles/FORMAT.md");
+    let start = format.find("```toml\n").expect("an example") + "```toml\n".len();
+    let example = &format[start..start + format[start..].find("```").expect("its end")];
+    assert_eq!(
+        Profile::parse("FORMAT.md", example).expect("parses").id,
+        "example-100"
     );
 }
 
