@@ -1,10 +1,11 @@
 //! Hardware profiles: one machine as data. This is the wire format of `profiles/**/*.toml`, described for authors in
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
 //!
-//! Here are the types; `parse` reads and checks a file, `catalog` holds the profiles built into the binary and resolves
-//! `--hw`, `peaks` computes what a machine could do at best.
+//! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
+//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best.
 
 mod catalog;
+mod check;
 mod parse;
 mod peaks;
 #[cfg(test)]
