@@ -2,4 +2,3 @@
 
 pub mod profile;
 pub mod record;
-pub mod timed;
