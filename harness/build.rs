@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let manifest =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = manifest.join("../profiles").canonicalize()?;
     println!("cargo::rerun-if-changed={}", root.display());
@@ -19,10 +18,7 @@ fn main() -> io::Result<()> {
     for file in &files {
         let inside = file.strip_prefix(&root).expect("collected below the root");
         let shown = format!("profiles/{}", inside.display()).replace('\\', "/");
-        list.push_str(&format!(
-            "    ({shown:?}, include_str!({:?})),\n",
-            file.display().to_string()
-        ));
+        list.push_str(&format!("    ({shown:?}, include_str!({:?})),\n", file.display().to_string()));
     }
     list.push_str("]\n");
     fs::write(out.join("profiles.rs"), list)

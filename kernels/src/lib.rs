@@ -1,0 +1,14 @@
+//! The hot kernels of an LLM inference core, each a ladder of variants from textbook-naive to the best known code.
+//! What runs, and nothing of where: no clock, no profile, no plot.
+
+pub mod compare;
+pub mod gemv_f32;
+pub mod input;
+pub mod kernel;
+pub mod machine;
+pub mod weights;
+
+use kernel::{Entry, Kernel};
+
+/// Every kernel: the table of contents of the project.
+pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new()];

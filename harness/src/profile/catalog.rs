@@ -26,10 +26,7 @@ impl Loaded {
     /// # Errors
     /// Those of [`Profile::parse`].
     pub fn parse(path_shown: &str, text: &str) -> Result<Self, ProfileError> {
-        Ok(Self {
-            profile: Profile::parse(path_shown, text)?,
-            hash: Profile::hash(text),
-        })
+        Ok(Self { profile: Profile::parse(path_shown, text)?, hash: Profile::hash(text) })
     }
 
     /// Reads and checks a profile file.
@@ -41,23 +38,14 @@ impl Loaded {
         let mut bytes = Vec::new();
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|e| ProfileError::Unreadable {
-                path: shown.clone(),
-                reason: e.to_string(),
-            })?;
+            .map_err(|e| ProfileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
         if bytes.len() as u64 > MAX_BYTES {
             let reason = format!("longer than {MAX_BYTES} bytes, so no profile");
-            return Err(ProfileError::Malformed {
-                path: shown,
-                reason,
-            });
+            return Err(ProfileError::Malformed { path: shown, reason });
         }
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(&shown, &text),
-            Err(_) => Err(ProfileError::Malformed {
-                path: shown,
-                reason: "not UTF-8 text".into(),
-            }),
+            Err(_) => Err(ProfileError::Malformed { path: shown, reason: "not UTF-8 text".into() }),
         }
     }
 }
@@ -77,9 +65,7 @@ impl Profile {
         let hash = text
             .bytes()
             .filter(|&b| b != b'\r')
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-            });
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
         format!("{hash:016x}")
     }
 }
@@ -93,21 +79,11 @@ pub fn embedded() -> Result<Vec<Loaded>, ProfileError> {
         .iter()
         .map(|(path, text)| {
             let loaded = Loaded::parse(path, text)?;
-            if Path::new(path)
-                .file_stem()
-                .is_some_and(|stem| *stem == *loaded.profile.id)
-            {
+            if Path::new(path).file_stem().is_some_and(|stem| *stem == *loaded.profile.id) {
                 return Ok(loaded);
             }
-            let reason = format!(
-                "'{}' is not the file's name without .toml",
-                loaded.profile.id
-            );
-            Err(ProfileError::Figure {
-                path: (*path).into(),
-                key: "id".into(),
-                reason,
-            })
+            let reason = format!("'{}' is not the file's name without .toml", loaded.profile.id);
+            Err(ProfileError::Figure { path: (*path).into(), key: "id".into(), reason })
         })
         .collect::<Result<Vec<_>, _>>()?;
     all.sort_by(|a, b| (a.profile.year, &a.profile.id).cmp(&(b.profile.year, &b.profile.id)));
@@ -123,13 +99,8 @@ pub fn find(id_or_path: &str) -> Result<Loaded, ProfileError> {
     if id_or_path.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "toml") {
         return Loaded::load(path);
     }
-    let unknown = || ProfileError::Unknown {
-        id: one_line(id_or_path),
-    };
-    embedded()?
-        .into_iter()
-        .find(|loaded| loaded.profile.id == id_or_path)
-        .ok_or_else(unknown)
+    let unknown = || ProfileError::Unknown { id: one_line(id_or_path) };
+    embedded()?.into_iter().find(|loaded| loaded.profile.id == id_or_path).ok_or_else(unknown)
 }
 
 /// What `--hw` names: ids, `all`, `class:retro` and paths of files, with commas between them. Each profile comes once, in
@@ -143,10 +114,7 @@ pub fn select(hw: &str) -> Result<Vec<Loaded>, ProfileError> {
         let found = if name == "all" {
             embedded()?
         } else if let Some(class) = name.strip_prefix("class:") {
-            embedded()?
-                .into_iter()
-                .filter(|loaded| loaded.profile.class.as_str() == class)
-                .collect()
+            embedded()?.into_iter().filter(|loaded| loaded.profile.class.as_str() == class).collect()
         } else {
             vec![find(name)?]
         };
@@ -177,7 +145,5 @@ impl Class {
 
 /// Messages are one line each, whatever was typed.
 pub(super) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

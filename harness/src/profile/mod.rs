@@ -176,7 +176,7 @@ pub struct ScalarFigures {
     pub max_cycles: OpCycles,
     /// Integer to float or back.
     pub convert_cycles: OpCycles,
-    /// One call of the C library's `expf`.
+    /// One call of the C library's `expf`. It occupies the whole core, so the interval is not divided by the units.
     pub exp_cycles: OpCycles,
 }
 
@@ -214,6 +214,10 @@ pub struct SimdFigures {
     pub madd_i16_cycles: Option<OpCycles>,
     /// Four i8 products added into each i32 lane (vpdpbusd, sdot); absent where there is none.
     pub dot4_i8_cycles: Option<OpCycles>,
+    /// Extra integer operations before each byte dot product (moving signs on unsigned × signed machines).
+    pub dot4_prepare_ops: Option<Figure<u32>>,
+    /// Extra shuffle after loading one value into every lane; absent where the load does it.
+    pub splat_load_cycles: Option<OpCycles>,
     /// f16 to f32 of a register; absent where it is done with integer operations.
     pub f16_convert_cycles: Option<OpCycles>,
 }
@@ -291,9 +295,7 @@ pub enum ProfileError {
         reason: String,
     },
     /// `--hw` names no embedded profile and no file.
-    #[error(
-        "no profile '{id}': `retrobench list profiles` lists them, or give the path of a .toml file"
-    )]
+    #[error("no profile '{id}': `retrobench list profiles` lists them, or give the path of a .toml file")]
     Unknown {
         /// The name as given.
         id: String,
@@ -301,6 +303,11 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// What all cores together can draw from memory, GB/s: the measured limit where there is one, else the bus's peak.
+    pub fn shared_bandwidth_gb_s(&self) -> f64 {
+        self.memory.sustained_gb_s.as_ref().unwrap_or(&self.memory.bandwidth_gb_s).value
+    }
+
     /// Clock period, ns.
     pub fn cycle_ns(&self) -> f64 {
         1e3 / self.machine.clock_mhz.value

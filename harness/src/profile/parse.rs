@@ -22,18 +22,9 @@ impl Profile {
                 }
                 None => first,
             };
-            ProfileError::Malformed {
-                path: one_line(path_shown),
-                reason,
-            }
+            ProfileError::Malformed { path: one_line(path_shown), reason }
         })?;
-        profile
-            .check()
-            .map_err(|(key, reason)| ProfileError::Figure {
-                path: one_line(path_shown),
-                key,
-                reason,
-            })?;
+        profile.check().map_err(|(key, reason)| ProfileError::Figure { path: one_line(path_shown), key, reason })?;
         Ok(profile)
     }
 
@@ -57,9 +48,7 @@ impl Profile {
         for key in ["schema", "id", "name", "class", "year"] {
             text.push_str(&format!("{key} = {}\n", root[key]));
         }
-        for section in [
-            "machine", "core", "integer", "scalar", "simd", "cache", "memory", "sources",
-        ] {
+        for section in ["machine", "core", "integer", "scalar", "simd", "cache", "memory", "sources"] {
             match root.get(section) {
                 Some(Value::Table(entries)) => {
                     text.push_str(&format!("\n[{section}]\n"));

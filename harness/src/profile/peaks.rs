@@ -14,18 +14,12 @@ impl Profile {
             fma.map_or(split, |fma| split.max(units / interval(fma)))
         };
         let scalar = &self.scalar;
-        let mut per_cycle = 2.0
-            * pairs_per_cycle(
-                scalar.fma_cycles.as_ref(),
-                &scalar.mul_cycles,
-                &scalar.add_cycles,
-            );
+        let mut per_cycle = 2.0 * pairs_per_cycle(scalar.fma_cycles.as_ref(), &scalar.mul_cycles, &scalar.add_cycles);
         if let Some(simd) = &self.simd
             && let (Some(mul), Some(add)) = (&simd.mul_cycles, &simd.add_cycles)
         {
             let lanes = f64::from(simd.f32_lanes.value);
-            per_cycle =
-                per_cycle.max(2.0 * lanes * pairs_per_cycle(simd.fma_cycles.as_ref(), mul, add));
+            per_cycle = per_cycle.max(2.0 * lanes * pairs_per_cycle(simd.fma_cycles.as_ref(), mul, add));
         }
         per_cycle * self.cycles_per_s_all_cores()
     }
@@ -37,14 +31,12 @@ impl Profile {
     /// used many times, and a ceiling must hold for that kernel too. Otherwise it is the integer unit.
     pub fn peak_i8_ops_per_s(&self) -> f64 {
         let int = f64::from(self.core.int_units.value);
-        let mut per_cycle =
-            2.0 * int / (interval(&self.integer.mul_cycles) + interval(&self.integer.add_cycles));
+        let mut per_cycle = 2.0 * int / (interval(&self.integer.mul_cycles) + interval(&self.integer.add_cycles));
         if let Some(simd) = &self.simd {
             let units = f64::from(self.core.fp_units.value);
             let lanes = f64::from(simd.i32_lanes.value);
             if let Some(madd) = &simd.madd_i16_cycles {
-                per_cycle = per_cycle
-                    .max(4.0 * lanes * units / (interval(madd) + interval(&simd.int_add_cycles)));
+                per_cycle = per_cycle.max(4.0 * lanes * units / (interval(madd) + interval(&simd.int_add_cycles)));
             }
             if let Some(dot4) = &simd.dot4_i8_cycles {
                 per_cycle = per_cycle.max(8.0 * lanes * units / interval(dot4));
@@ -58,19 +50,11 @@ impl Profile {
     /// bus. The peak of the bus alone is 2-4 times too high for one core of most machines.
     pub fn sustained_bytes_per_s(&self, cores: u32) -> f64 {
         let memory = &self.memory;
-        let lines = memory
-            .misses_outstanding
-            .value
-            .max(memory.prefetch_outstanding.value);
+        let lines = memory.misses_outstanding.value.max(memory.prefetch_outstanding.value);
         // What travels is a line of the last cache.
         let line_bytes = self.caches.last().map_or(4, |cache| cache.line_bytes.value);
         let per_core = f64::from(line_bytes) * f64::from(lines) / (memory.latency_ns.value * 1e-9);
-        let bus = memory
-            .sustained_gb_s
-            .as_ref()
-            .unwrap_or(&memory.bandwidth_gb_s)
-            .value
-            * 1e9;
+        let bus = self.shared_bandwidth_gb_s() * 1e9;
         (per_core * f64::from(cores.min(self.machine.cores.value))).min(bus)
     }
 
@@ -99,10 +83,7 @@ mod tests {
         );
         for Loaded { profile, .. } in embedded().expect("built-in profiles are right") {
             let bus = profile.memory.bandwidth_gb_s.value * 1e9;
-            let (one, all) = (
-                profile.sustained_bytes_per_s(1),
-                profile.sustained_bytes_per_s(u32::MAX),
-            );
+            let (one, all) = (profile.sustained_bytes_per_s(1), profile.sustained_bytes_per_s(u32::MAX));
             assert!(0.0 < one && one <= all && all <= bus, "{}", profile.id);
             let (f32_peak, i8_peak) = (profile.peak_f32_ops_per_s(), profile.peak_i8_ops_per_s());
             assert!(f32_peak > 0.0 && i8_peak > 0.0, "{}", profile.id);
@@ -136,10 +117,7 @@ mod tests {
             ("mac-studio-m2-ultra", 1, 90.0, 110.0),
         ] {
             let implied = of(id).sustained_bytes_per_s(cores) / 1e9;
-            assert!(
-                (low..=high).contains(&implied),
-                "{id}: {implied} GB/s is not within {low}..{high}"
-            );
+            assert!((low..=high).contains(&implied), "{id}: {implied} GB/s is not within {low}..{high}");
         }
         for (id, gflops) in [
             ("pentium-iii-800", 3.2),
@@ -152,10 +130,7 @@ mod tests {
             ("mac-studio-m2-ultra", 1792.0),
         ] {
             let peak = of(id).peak_f32_ops_per_s() / 1e9;
-            assert!(
-                (peak - gflops).abs() < 0.01 * gflops,
-                "{id}: {peak} is not {gflops}"
-            );
+            assert!((peak - gflops).abs() < 0.01 * gflops, "{id}: {peak} is not {gflops}");
         }
     }
 }

@@ -1,0 +1,25 @@
+//! idea: blocks of rows go to every core, until their misses together fill the memory bus
+
+use super::multi_row::four_rows;
+use super::{Args, GemvF32, multi_row::ROWS};
+use crate::kernel::Rung;
+use crate::machine::Machine;
+
+/// See the file's first line.
+pub struct Parallel;
+
+/// Rows of one task: enough work to be worth a steal, enough tasks to balance.
+const ROWS_PER_TASK: usize = 32;
+
+impl Rung<GemvF32> for Parallel {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, a: Args<'_>) {
+        let (w, x, k) = (a.w, a.x, a.k);
+        m.par_chunks(a.y, ROWS_PER_TASK, |m, t, y| {
+            for (g, rows) in y.chunks_mut(ROWS).enumerate() {
+                let first = t * ROWS_PER_TASK + g * ROWS;
+                four_rows(m, &w[first * k..(first + rows.len()) * k], k, x, rows);
+            }
+        });
+    }
+}

@@ -1,0 +1,173 @@
+//! Seeded inputs: the same numbers on every host, in buffers with NaN canaries on both sides.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// What the numbers are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// Like trained weights and activations: small, zero-mean, one value in a thousand a twenty times larger outlier.
+    Typical,
+    /// What breaks kernels: zeros, denormals, huge values, whole blocks of each.
+    Adversarial,
+    /// Zeros the operating system hands out untouched: for timing models, which do not look at values.
+    Blank,
+}
+
+/// Where operands come from.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Seed of every random number.
+    pub seed: u64,
+    /// What the numbers are like.
+    pub flavor: Flavor,
+    /// Weights are kept in so many copies that together they reach this many bytes, so that each run finds them cold.
+    /// 0 = one copy.
+    pub rotation_bytes: usize,
+}
+
+impl Input {
+    /// Typical numbers, one copy of the weights.
+    pub fn typical(seed: u64) -> Self {
+        Self { seed, flavor: Flavor::Typical, rotation_bytes: 0 }
+    }
+
+    /// The generator of one operand; operands of a case have different `stream`s.
+    fn rng(&self, stream: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(stream);
+        rng
+    }
+
+    /// `len` values of about the size `scale`.
+    pub fn values(&self, stream: u64, len: usize, scale: f32) -> Buffer<f32> {
+        let mut rng = self.rng(stream);
+        match self.flavor {
+            Flavor::Blank => Buffer::zeroed(len),
+            Flavor::Typical => Buffer::filled(len, |_| typical(rng.next_u32(), scale)),
+            Flavor::Adversarial => Buffer::filled(len, |i| adversarial(rng.next_u32(), i, scale)),
+        }
+    }
+}
+
+/// Uniform in `-scale..scale` from the low 20 bits; the high 10 bits make one value in 1024 an outlier.
+fn typical(bits: u32, scale: f32) -> f32 {
+    let uniform = ((bits & 0xf_ffff) as f32 - 524_287.5) / 524_288.0;
+    if bits >> 22 == 0 { uniform * 20.0 * scale } else { uniform * scale }
+}
+
+/// Values change character every 64 elements, so that whole vectors and blocks of one kind occur, and mix inside others.
+fn adversarial(bits: u32, i: usize, scale: f32) -> f32 {
+    let plain = typical(bits, scale);
+    let denormal = f32::from_bits(bits & 0x8000_3fff);
+    let huge = plain * 1e12;
+    match (i / 64) % 6 {
+        0 => plain,
+        1 => 0.0,
+        2 => denormal,
+        3 => huge,
+        4 => [plain, 0.0, denormal, huge, -0.0][(bits >> 20) as usize % 5],
+        _ => plain,
+    }
+}
+
+/// Values on each side of a buffer that nothing may touch.
+const CANARY_VALUES: usize = 64;
+
+/// An element that can mark memory as out of bounds.
+pub trait Canary: bytemuck::Pod + PartialEq {
+    /// What lies beside the buffer.
+    const VALUE: Self;
+}
+
+impl Canary for f32 {
+    // A NaN with a payload: reading it poisons the result, overwriting it changes the bits.
+    const VALUE: f32 = f32::from_bits(0x7fc0_dead);
+}
+
+impl Canary for i8 {
+    const VALUE: i8 = -128;
+}
+
+/// Owned values between canaries, the first value on a 64-byte boundary.
+#[derive(Clone, Debug)]
+pub struct Buffer<T: Canary> {
+    storage: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+impl<T: Canary> Buffer<T> {
+    /// Zeros. Large buffers come untouched from the operating system.
+    pub fn zeroed(len: usize) -> Self {
+        let align = 64 / size_of::<T>().clamp(1, 64);
+        let mut storage: Vec<T> = bytemuck::allocation::zeroed_vec(len + 2 * CANARY_VALUES + align);
+        let misaligned = (storage.as_ptr() as usize / size_of::<T>()) % align;
+        let start = CANARY_VALUES + (align - misaligned) % align;
+        for i in (start - CANARY_VALUES..start).chain(start + len..start + len + CANARY_VALUES) {
+            storage[i] = T::VALUE;
+        }
+        Self { storage, start, len }
+    }
+
+    /// Values by index.
+    pub fn filled(len: usize, mut value: impl FnMut(usize) -> T) -> Self {
+        let mut buffer = Self::zeroed(len);
+        for (i, slot) in buffer.as_mut_slice().iter_mut().enumerate() {
+            *slot = value(i);
+        }
+        buffer
+    }
+
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        &self.storage[self.start..self.start + self.len]
+    }
+
+    /// The values.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.storage[self.start..self.start + self.len]
+    }
+
+    /// True while both canaries are what they were.
+    pub fn canaries_intact(&self) -> bool {
+        let is_canary = |v: &T| bytemuck::bytes_of(v) == bytemuck::bytes_of(&T::VALUE);
+        let end = self.start + self.len;
+        self.storage[self.start - CANARY_VALUES..self.start].iter().all(is_canary)
+            && self.storage[end..end + CANARY_VALUES].iter().all(is_canary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_seed_same_numbers_other_stream_other_numbers() {
+        let input = Input::typical(7);
+        assert_eq!(input.values(1, 100, 1.0).as_slice(), input.values(1, 100, 1.0).as_slice());
+        assert_ne!(input.values(1, 100, 1.0).as_slice(), input.values(2, 100, 1.0).as_slice());
+    }
+
+    #[test]
+    fn adversarial_numbers_hold_each_kind_and_no_nan() {
+        let input = Input { flavor: Flavor::Adversarial, ..Input::typical(1) };
+        let buffer = input.values(0, 64 * 12, 1.0);
+        let v = buffer.as_slice();
+        assert!(v.iter().any(|x| *x == 0.0) && v.iter().any(|x| x.is_subnormal()) && v.iter().any(|x| x.abs() > 1e9));
+        assert!(v.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn buffers_are_aligned_and_guarded() {
+        for len in [0, 1, 63, 1000] {
+            let mut b = Buffer::<f32>::zeroed(len);
+            assert_eq!(b.as_slice().as_ptr() as usize % 64, 0);
+            assert_eq!(b.as_slice().len(), len);
+            assert!(b.canaries_intact());
+            let at = b.start + len;
+            b.storage[at] = 0.0;
+            assert!(!b.canaries_intact());
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The vocabulary: what a kernel, a variant, a shape and a case are, and how a folder's typed contract becomes something
+//! the harness can loop over without knowing argument types.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use crate::compare::{self, Verdict};
+use crate::input::Input;
+use crate::machine::traced::{Trace, run_traced};
+use crate::machine::{Isa, Machine, run_native};
+
+/// Named sizes taken from a real model. GEMM letters: `C[m,n] = A[m,k] B[k,n]`; a GEMV has `m = 1`; row-wise kernels
+/// have `m` rows of `n` values and `k = 1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// `model/operation`, e.g. `r1-distill-qwen-1.5b/ffn-down`.
+    pub name: Cow<'static, str>,
+    /// Rows of activations.
+    pub m: usize,
+    /// Outputs per row.
+    pub n: usize,
+    /// Inner size.
+    pub k: usize,
+    /// True for the shapes of the tour; the others are run by name.
+    pub tour: bool,
+}
+
+impl Shape {
+    /// A shape of the tour.
+    pub const fn tour(name: &'static str, m: usize, n: usize, k: usize) -> Self {
+        Self { name: Cow::Borrowed(name), m, n, k, tour: true }
+    }
+
+    /// A shape that is run when asked for.
+    pub const fn new(name: &'static str, m: usize, n: usize, k: usize) -> Self {
+        Self { name: Cow::Borrowed(name), m, n, k, tour: false }
+    }
+}
+
+/// What arithmetic a kernel's operations are; decides which peak its floor is computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// f32 multiply-adds.
+    F32,
+    /// i8 products summed in i32.
+    I8,
+}
+
+/// Work of one run, by contract.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Arithmetic operations; a multiply-add counts two.
+    pub operations: u64,
+    /// Least bytes that must move: every operand once.
+    pub bytes: u64,
+    /// Kind of the operations.
+    pub work: Work,
+}
+
+/// Largest error a variant may show, against the f64 reference over the exact stored operands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+    /// `sum((y - ref)^2) / sum(ref^2)`.
+    pub nmse: f64,
+    /// `max |y - ref| / magnitude`, the magnitude being the sum of absolute terms of that output.
+    pub backward: f64,
+}
+
+/// What a variant asks of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// Written for one lane: runs on the scalar unit everywhere.
+    Scalar,
+    /// Runs on whatever lanes there are, one included.
+    Any,
+    /// Needs f32 SIMD.
+    SimdF32,
+    /// Needs the pairwise i16 multiply-add of an integer SIMD unit.
+    SimdMadd,
+    /// Needs the four-products-per-lane i8 dot.
+    Dot4,
+    /// Written in one instruction set's intrinsics: native only.
+    Arch(Isa),
+}
+
+/// What a person and the harness know of a variant.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// Its file's stem.
+    pub name: &'static str,
+    /// The one idea and what it saves; the first line of its file says the same.
+    pub idea: &'static str,
+    /// The variant it improves on; absent for rung 0.
+    pub after: Option<&'static str>,
+    /// What it asks of a machine.
+    pub width: Width,
+    /// Widest register it can use.
+    pub max_lanes: usize,
+    /// Independent partial sums per output and lane (sets its rounding-error bound).
+    pub accumulators: usize,
+    /// True where it uses every core.
+    pub threads: bool,
+}
+
+type NativeFn<C> = for<'a> fn(Isa, <C as Contract>::Args<'a>) -> bool;
+type TracedFn<C> = for<'a, 't> fn(&'t dyn Trace, usize, <C as Contract>::Args<'a>) -> bool;
+
+/// One rung of a ladder.
+pub struct Variant<C: Contract> {
+    /// Its description.
+    pub about: About,
+    native: NativeFn<C>,
+    traced: Option<TracedFn<C>>,
+}
+
+/// The body of a variant that is written once for every machine.
+pub trait Rung<C: Contract>: 'static {
+    /// Runs it. Implementations are `#[inline(always)]` so that each machine's features apply.
+    fn run<M: Machine>(m: M, args: C::Args<'_>);
+}
+
+impl<C: Contract> Variant<C> {
+    /// A variant generic over machines.
+    pub const fn new<R: Rung<C>>(name: &'static str, width: Width, idea: &'static str) -> Self {
+        let about = About { name, idea, after: None, width, max_lanes: 16, accumulators: 1, threads: false };
+        Self { about, native: run_native::<C, R>, traced: Some(run_traced::<C, R>) }
+    }
+
+    /// A variant in one instruction set's intrinsics; `native` returns false where the processor lacks it.
+    pub const fn arch(name: &'static str, isa: Isa, idea: &'static str, native: NativeFn<C>) -> Self {
+        let about =
+            About { name, idea, after: None, width: Width::Arch(isa), max_lanes: 16, accumulators: 1, threads: false };
+        Self { about, native, traced: None }
+    }
+
+    /// Names the predecessor.
+    pub const fn after(mut self, name: &'static str) -> Self {
+        self.about.after = Some(name);
+        self
+    }
+
+    /// Partial sums per output and lane.
+    pub const fn accumulators(mut self, n: usize) -> Self {
+        self.about.accumulators = n;
+        self
+    }
+
+    /// Widest register the variant can use.
+    pub const fn max_lanes(mut self, n: usize) -> Self {
+        self.about.max_lanes = n;
+        self
+    }
+
+    /// Marks it as using every core.
+    pub const fn threads(mut self) -> Self {
+        self.about.threads = true;
+        self
+    }
+}
+
+/// A buffer the timed machine gives a simulated address.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Address on this host; only used to find offsets.
+    pub start: usize,
+    /// Length, bytes.
+    pub bytes: usize,
+    /// True for weights, which decode reads once and cold.
+    pub streamed: bool,
+}
+
+impl Region {
+    /// The region of a slice.
+    pub fn of<T>(s: &[T], streamed: bool) -> Self {
+        Self { start: s.as_ptr() as usize, bytes: std::mem::size_of_val(s), streamed }
+    }
+}
+
+/// The f64 truth about one output row.
+pub struct RowReference {
+    /// Exact values.
+    pub values: Vec<f64>,
+    /// Sum of the absolute terms behind each value: what rounding errors are proportional to.
+    pub magnitudes: Vec<f64>,
+}
+
+/// A shape or a weight that does not fit the kernel.
+#[derive(Debug, thiserror::Error)]
+#[error("{kernel}: shape {shape}: {reason}")]
+pub struct ShapeError {
+    /// Kernel.
+    pub kernel: &'static str,
+    /// Shape name and sizes.
+    pub shape: String,
+    /// What does not fit and what would.
+    pub reason: String,
+}
+
+/// One kernel's typed contract; implemented in the kernel's folder.
+pub trait Contract: Sized + Send + Sync + 'static {
+    /// The folder's name.
+    const NAME: &'static str;
+    /// What it computes, with shapes, in one line.
+    const ABOUT: &'static str;
+    /// Every variant, rung 0 first: the only place that lists and orders them.
+    const LADDER: &'static [Variant<Self>];
+    /// Owned operands of one shape.
+    type Data: Send;
+    /// What a variant receives.
+    type Args<'a>;
+
+    /// Real shapes, in-cache and out-of-cache.
+    fn shapes() -> Vec<Shape>;
+    /// Small and ragged shapes for the correctness gate.
+    fn test_shapes() -> Vec<Shape>;
+    /// Sizes for people.
+    fn dims(shape: &Shape) -> String;
+    /// Work of one run.
+    fn cost(shape: &Shape) -> Cost;
+    /// Largest error of a variant that keeps `partial_sums` sums per output.
+    fn tolerance(shape: &Shape, partial_sums: usize) -> Tolerance;
+    /// Allocates and fills the operands.
+    fn prepare(shape: &Shape, input: &Input) -> Result<Self::Data, ShapeError>;
+    /// The operands as a variant sees them.
+    fn args(data: &mut Self::Data) -> Self::Args<'_>;
+    /// Moves to the next copy of the weights, for cold runs.
+    fn rotate(data: &mut Self::Data);
+    /// Copies of the weights, in total bytes.
+    fn rotation_bytes(data: &Self::Data) -> usize;
+    /// Buffers for the traced machine, in a fixed order.
+    fn regions(data: &Self::Data) -> Vec<Region>;
+    /// Fills the outputs with NaN, so that an output not written is seen.
+    fn poison(data: &mut Self::Data);
+    /// Number of output rows.
+    fn rows(shape: &Shape) -> usize;
+    /// The f64 reference of one output row.
+    fn reference(data: &Self::Data, row: usize) -> RowReference;
+    /// One output row as the variant left it.
+    fn output(data: &Self::Data, row: usize) -> Vec<f32>;
+    /// False when a variant wrote outside its outputs.
+    fn canaries_intact(data: &Self::Data) -> bool;
+}
+
+/// Why a variant did not run.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not available: {0}")]
+pub struct NotAvailable(pub String);
+
+/// A kernel as the harness sees it.
+pub trait Kernel: Send + Sync {
+    /// The folder's name.
+    fn name(&self) -> &'static str;
+    /// What it computes.
+    fn about(&self) -> &'static str;
+    /// The ladder, rung 0 first.
+    fn variants(&self) -> Vec<About>;
+    /// Real shapes.
+    fn shapes(&self) -> Vec<Shape>;
+    /// Ragged shapes of the gate.
+    fn test_shapes(&self) -> Vec<Shape>;
+    /// Sizes for people.
+    fn dims(&self, shape: &Shape) -> String;
+    /// Work of one run.
+    fn cost(&self, shape: &Shape) -> Cost;
+    /// Operands ready to run.
+    fn prepare(&self, shape: &Shape, input: &Input) -> Result<Box<dyn Case>, ShapeError>;
+}
+
+/// One kernel at one shape with its operands.
+pub trait Case: Send {
+    /// Runs a variant on a native machine.
+    fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable>;
+    /// Runs a variant on the traced machine with `lanes` lanes.
+    fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable>;
+    /// Compares what the last run left with the f64 reference.
+    fn verify(&self, variant: usize, lanes: usize) -> Verdict;
+    /// Fills the outputs with NaN.
+    fn poison(&mut self);
+    /// Moves to the next copy of the weights.
+    fn rotate(&mut self);
+    /// Bytes of weights that rotation walks through.
+    fn rotation_bytes(&self) -> usize;
+    /// Buffers for the traced machine.
+    fn regions(&self) -> Vec<Region>;
+}
+
+/// A contract as an entry of the table of kernels.
+pub struct Entry<C>(PhantomData<C>);
+
+impl<C> Entry<C> {
+    /// The entry.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C> Default for Entry<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Contract> Kernel for Entry<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+    fn about(&self) -> &'static str {
+        C::ABOUT
+    }
+    fn variants(&self) -> Vec<About> {
+        C::LADDER.iter().map(|v| v.about).collect()
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        C::shapes()
+    }
+    fn test_shapes(&self) -> Vec<Shape> {
+        C::test_shapes()
+    }
+    fn dims(&self, shape: &Shape) -> String {
+        C::dims(shape)
+    }
+    fn cost(&self, shape: &Shape) -> Cost {
+        C::cost(shape)
+    }
+    fn prepare(&self, shape: &Shape, input: &Input) -> Result<Box<dyn Case>, ShapeError> {
+        let data = C::prepare(shape, input)?;
+        Ok(Box::new(TypedCase::<C> { shape: shape.clone(), data }))
+    }
+}
+
+struct TypedCase<C: Contract> {
+    shape: Shape,
+    data: C::Data,
+}
+
+impl<C: Contract> Case for TypedCase<C> {
+    fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable> {
+        let v = &C::LADDER[variant];
+        if (v.native)(isa, C::args(&mut self.data)) {
+            Ok(())
+        } else {
+            Err(NotAvailable(format!("this processor has no {}", isa.name())))
+        }
+    }
+
+    fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable> {
+        let v = &C::LADDER[variant];
+        let Some(traced) = v.traced else {
+            return Err(NotAvailable(format!("{} is written in one instruction set's intrinsics", v.about.name)));
+        };
+        if traced(trace, lanes, C::args(&mut self.data)) {
+            Ok(())
+        } else {
+            Err(NotAvailable(format!("no machine has {lanes} lanes: 1, 2, 4, 8 or 16")))
+        }
+    }
+
+    fn verify(&self, variant: usize, lanes: usize) -> Verdict {
+        let tolerance = C::tolerance(&self.shape, C::LADDER[variant].about.accumulators * lanes);
+        if !C::canaries_intact(&self.data) {
+            return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
+        }
+        let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
+        compare::verify(&tolerance, &rows, |row| (C::reference(&self.data, row), C::output(&self.data, row)))
+    }
+
+    fn poison(&mut self) {
+        C::poison(&mut self.data);
+    }
+    fn rotate(&mut self) {
+        C::rotate(&mut self.data);
+    }
+    fn rotation_bytes(&self) -> usize {
+        C::rotation_bytes(&self.data)
+    }
+    fn regions(&self) -> Vec<Region> {
+        C::regions(&self.data)
+    }
+}

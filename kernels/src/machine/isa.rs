@@ -1,0 +1,115 @@
+//! Which native machines there are, which of them this processor has, and the one place that enters them.
+
+use super::{Portable, Scalar};
+use crate::kernel::{Contract, Rung};
+
+/// A native machine by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// One value at a time.
+    Scalar,
+    /// The `wide` crate, eight lanes, as this build has it.
+    Portable,
+    /// AVX2, FMA, F16C.
+    Avx2,
+    /// AVX2 with the 256-bit byte dot product.
+    Avx2Vnni,
+    /// AVX-512 F, BW, DQ, VL.
+    Avx512,
+    /// aarch64 NEON.
+    Neon,
+    /// NEON with sdot.
+    NeonDot,
+}
+
+impl Isa {
+    /// Every native machine, narrowest first.
+    pub const ALL: [Isa; 7] =
+        [Isa::Scalar, Isa::Portable, Isa::Neon, Isa::NeonDot, Isa::Avx2, Isa::Avx2Vnni, Isa::Avx512];
+
+    /// Name in records and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx2Vnni => "avx2-vnni",
+            Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
+            Isa::NeonDot => "neon-dot",
+        }
+    }
+
+    /// Lanes of a register.
+    pub fn lanes(self) -> usize {
+        match self {
+            Isa::Scalar => 1,
+            Isa::Neon | Isa::NeonDot => 4,
+            Isa::Portable | Isa::Avx2 | Isa::Avx2Vnni => 8,
+            Isa::Avx512 => 16,
+        }
+    }
+
+    /// True where one instruction adds four byte products to a lane.
+    pub fn has_dot4(self) -> bool {
+        matches!(self, Isa::Avx2Vnni | Isa::NeonDot)
+    }
+
+    /// True where this processor has it.
+    pub fn available(self) -> bool {
+        match self {
+            Isa::Scalar | Isa::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => super::Avx2::<false>::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2Vnni => super::Avx2::<true>::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::Avx512::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => super::Neon::<false>::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDot => super::Neon::<true>::detect().is_some(),
+            #[allow(unreachable_patterns, reason = "which patterns are left depends on the target")]
+            _ => false,
+        }
+    }
+}
+
+/// Runs rung `R` on a native machine. The `enter` shells are the only way into a machine's target features; the body is
+/// `inline(always)`, so it is compiled once per machine, inside them.
+///
+/// Returns false where this processor lacks the machine: nothing ran.
+pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    match isa {
+        Isa::Scalar => R::run(Scalar, args),
+        Isa::Portable => R::run(Portable, args),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => match super::Avx2::<false>::detect() {
+            Some(m) => m.enter(|| R::run(m, args)),
+            None => return false,
+        },
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2Vnni => match super::Avx2::<true>::detect() {
+            Some(m) => m.enter(|| R::run(m, args)),
+            None => return false,
+        },
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => match super::Avx512::detect() {
+            Some(m) => m.enter(|| R::run(m, args)),
+            None => return false,
+        },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => match super::Neon::<false>::detect() {
+            Some(m) => m.enter(|| R::run(m, args)),
+            None => return false,
+        },
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDot => match super::Neon::<true>::detect() {
+            Some(m) => m.enter(|| R::run(m, args)),
+            None => return false,
+        },
+        #[allow(unreachable_patterns, reason = "which patterns are left depends on the target")]
+        _ => return false,
+    }
+    true
+}

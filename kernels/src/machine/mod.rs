@@ -1,0 +1,206 @@
+//! Machines: what a kernel variant is written for. A variant is generic over [`Machine`]; the native machines are
+//! zero-sized and inline to plain instructions, [`traced::Traced`] computes the same values and reports every operation
+//! to an observer (the harness's timing model, or a test's counter). Nothing here knows a clock or a profile.
+
+mod isa;
+mod portable;
+mod scalar;
+pub mod traced;
+
+#[cfg(target_arch = "aarch64")]
+mod arm;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx2;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512;
+
+#[cfg(target_arch = "aarch64")]
+pub use arm::Neon;
+pub use isa::Isa;
+pub(crate) use isa::run_native;
+pub use portable::Portable;
+pub use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+pub use x86_avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use x86_avx512::Avx512;
+
+use half::f16;
+
+/// A machine with registers of `LANES` f32 (or i32) values. Arithmetic takes references because the traced machine
+/// counts live values: a value is live from the operation that made it until it is dropped.
+///
+/// Slices are indexed in elements. A load or store that leaves its slice panics: variants are safe code.
+pub trait Machine: Copy {
+    /// Lanes of a register.
+    const LANES: usize;
+    /// A register of f32.
+    type F;
+    /// A register of i32.
+    type I;
+    /// The same machine's scalar unit; tails and reductions run on it.
+    type One: Machine<One = Self::One>;
+
+    /// The scalar unit.
+    fn one(self) -> Self::One;
+
+    /// `LANES` consecutive values from `s[i..]`.
+    fn load(self, s: &[f32], i: usize) -> Self::F;
+    /// `s[i]` in every lane.
+    fn load_splat(self, s: &[f32], i: usize) -> Self::F;
+    /// An f16 scale as f32 in every lane.
+    fn load_f16_splat(self, h: &f16) -> Self::F;
+    /// Stores to `s[i..i + LANES]`.
+    fn store(self, v: &Self::F, s: &mut [f32], i: usize);
+
+    /// A constant in every lane.
+    fn splat(self, x: f32) -> Self::F;
+    /// A scalar in every lane.
+    fn broadcast(self, v: &<Self::One as Machine>::F) -> Self::F;
+    /// `R` rows of `C` zeroed registers: the accumulators of a tile.
+    fn tile<const R: usize, const C: usize>(self) -> [[Self::F; C]; R];
+    /// `N` zeroed registers.
+    fn zeros<const N: usize>(self) -> [Self::F; N];
+
+    /// `a + b`.
+    fn add(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// `a - b`.
+    fn sub(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// `a * b`.
+    fn mul(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// `a * b + c`, fused where the machine fuses it.
+    fn mul_add(self, a: &Self::F, b: &Self::F, c: &Self::F) -> Self::F;
+    /// `a / b`.
+    fn div(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// The larger of each lane.
+    fn max(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// Square root.
+    fn sqrt(self, a: &Self::F) -> Self::F;
+    /// `2^n` for integral `n` in `-126..=127`: convert, add the bias, shift into the exponent field.
+    fn pow2(self, n: &Self::F) -> Self::F;
+    /// `e^x` by the C library, one lane at a time.
+    fn exp_libm(self, x: &Self::F) -> Self::F;
+    /// Sum of the lanes.
+    fn sum(self, v: &Self::F) -> <Self::One as Machine>::F;
+    /// Maximum of the lanes.
+    fn largest(self, v: &Self::F) -> <Self::One as Machine>::F;
+
+    /// Zero in every i32 lane.
+    fn zero_i(self) -> Self::I;
+    /// `LANES` i8 from `s[i..]`, sign-extended.
+    fn load_i8(self, s: &[i8], i: usize) -> Self::I;
+    /// `a + b`, wrapping.
+    fn add_i(self, a: &Self::I, b: &Self::I) -> Self::I;
+    /// `a * b`, low 32 bits.
+    fn mul_i(self, a: &Self::I, b: &Self::I) -> Self::I;
+    /// `table[index]` lane by lane; the next address waits for this one's value.
+    fn lookup(self, table: &[i32], index: &Self::I) -> Self::I;
+    /// i32 to f32.
+    fn to_f32(self, v: &Self::I) -> Self::F;
+    /// `acc` plus the products of `2 * LANES` i8 from `w[i..]` and `x[j..]`, two to a lane (pmaddwd kind).
+    fn madd_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I;
+    /// `acc` plus the products of `4 * LANES` i8 from `w[i..]` and `x[j..]`, four to a lane (vpdpbusd, sdot).
+    /// `x` holds no -128. Machines without the instruction do it with two [`Machine::madd_i8`].
+    fn dot4_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I {
+        let half = self.madd_i8(acc, w, i, x, j);
+        self.madd_i8(&half, w, i + 2 * Self::LANES, x, j + 2 * Self::LANES)
+    }
+
+    /// Tells the traced machine that one iteration of a counted loop ran.
+    #[inline(always)]
+    fn iteration(self) {}
+    /// Tells the traced machine that a counted loop ended after `trips` iterations.
+    #[inline(always)]
+    fn loop_exit(self, _trips: usize) {}
+
+    /// The counted loop `start, start + step, ...` over whole steps that fit below `end`.
+    #[inline(always)]
+    fn steps(self, start: usize, end: usize, step: usize) -> Steps<Self> {
+        Steps { machine: self, start, at: start, end, step }
+    }
+
+    /// Runs tasks `0..n` in order. The traced machine may run only some of them and extrapolate: neighbours inside a
+    /// `period` may cost differently (they share a cache line, say), whole periods must cost the same.
+    #[inline(always)]
+    fn tasks(self, n: usize, _period: usize, mut task: impl FnMut(usize)) {
+        for i in 0..n {
+            task(i);
+        }
+    }
+
+    /// Parallel-for over `out` in pieces of `chunk` values: independent tasks, on as many threads as there are.
+    fn par_chunks(self, out: &mut [f32], chunk: usize, task: impl Fn(Self, usize, &mut [f32]) + Sync);
+
+    /// [`Machine::par_chunks`] where each task also owns a piece of `scratch`, `per_task` values long.
+    fn par_chunks_with(
+        self,
+        out: &mut [f32],
+        chunk: usize,
+        scratch: &mut [f32],
+        per_task: usize,
+        task: impl Fn(Self, usize, &mut [f32], &mut [f32]) + Sync,
+    );
+}
+
+/// A counted loop; see [`Machine::steps`].
+pub struct Steps<M> {
+    machine: M,
+    start: usize,
+    at: usize,
+    end: usize,
+    step: usize,
+}
+
+impl<M> Steps<M> {
+    /// Where the loop will have stopped: the first index not covered by a whole step.
+    #[inline(always)]
+    pub fn tail(&self) -> usize {
+        if self.end < self.start { self.start } else { self.end - (self.end - self.start) % self.step }
+    }
+}
+
+impl<M: Machine> Iterator for Steps<M> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let i = self.at;
+        if i + self.step <= self.end {
+            self.at = i + self.step;
+            self.machine.iteration();
+            Some(i)
+        } else {
+            self.machine.loop_exit((self.at - self.start) / self.step);
+            None
+        }
+    }
+}
+
+/// The threads of a native machine: rayon runs the tasks, and each task enters the machine's target features again
+/// because rayon's own code between has none.
+macro_rules! native_threads {
+    () => {
+        #[inline(always)]
+        fn par_chunks(self, out: &mut [f32], chunk: usize, task: impl Fn(Self, usize, &mut [f32]) + Sync) {
+            use rayon::prelude::*;
+            out.par_chunks_mut(chunk.max(1)).enumerate().for_each(|(i, piece)| self.enter(|| task(self, i, piece)));
+        }
+
+        #[inline(always)]
+        fn par_chunks_with(
+            self,
+            out: &mut [f32],
+            chunk: usize,
+            scratch: &mut [f32],
+            per_task: usize,
+            task: impl Fn(Self, usize, &mut [f32], &mut [f32]) + Sync,
+        ) {
+            use rayon::prelude::*;
+            out.par_chunks_mut(chunk.max(1))
+                .zip(scratch.par_chunks_mut(per_task.max(1)))
+                .enumerate()
+                .for_each(|(i, (piece, own))| self.enter(|| task(self, i, piece, own)));
+        }
+    };
+}
+pub(crate) use native_threads;

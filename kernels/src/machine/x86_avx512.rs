@@ -1,0 +1,191 @@
+//! AVX-512 (F, BW, DQ, VL), sixteen lanes and 32 registers (Skylake-X 2017, Zen 4 2022). The value exists only where the
+//! features were detected, so its methods may use them.
+
+use core::arch::x86_64::*;
+
+use half::f16;
+
+use super::{Machine, Scalar, native_threads};
+
+/// Sixteen lanes of AVX-512.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// The machine, where this processor has it.
+    pub fn detect() -> Option<Self> {
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("fma");
+        all.then_some(Self(()))
+    }
+
+    /// Runs `f` with the features on.
+    #[inline(always)]
+    pub(crate) fn enter<R>(self, f: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        fn shell<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        // SAFETY: the value proves that `detect` found the features.
+        unsafe { shell(f) }
+    }
+}
+
+/// 32 i8 from `s[i..]`, sign-extended to i16.
+#[inline(always)]
+fn load_i16(s: &[i8], i: usize) -> __m512i {
+    let bytes = &s[i..i + 32];
+    // SAFETY: `bytes` is 32 long and the load needs no alignment.
+    unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(bytes.as_ptr().cast())) }
+}
+
+impl Machine for Avx512 {
+    const LANES: usize = 16;
+    type F = __m512;
+    type I = __m512i;
+    type One = Scalar;
+
+    #[inline(always)]
+    fn one(self) -> Scalar {
+        Scalar
+    }
+    #[inline(always)]
+    fn load(self, s: &[f32], i: usize) -> __m512 {
+        let values = &s[i..i + 16];
+        // SAFETY: `values` is 16 long and the load needs no alignment.
+        unsafe { _mm512_loadu_ps(values.as_ptr()) }
+    }
+    #[inline(always)]
+    fn load_splat(self, s: &[f32], i: usize) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_set1_ps(s[i]) }
+    }
+    #[inline(always)]
+    fn load_f16_splat(self, h: &f16) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_cvtph_ps(_mm256_set1_epi16(h.to_bits() as i16)) }
+    }
+    #[inline(always)]
+    fn store(self, v: &__m512, s: &mut [f32], i: usize) {
+        let values = &mut s[i..i + 16];
+        // SAFETY: `values` is 16 long and the store needs no alignment.
+        unsafe { _mm512_storeu_ps(values.as_mut_ptr(), *v) }
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn broadcast(self, v: &f32) -> __m512 {
+        self.splat(*v)
+    }
+    #[inline(always)]
+    fn tile<const R: usize, const C: usize>(self) -> [[__m512; C]; R] {
+        [[self.splat(0.0); C]; R]
+    }
+    #[inline(always)]
+    fn zeros<const N: usize>(self) -> [__m512; N] {
+        [self.splat(0.0); N]
+    }
+    #[inline(always)]
+    fn add(self, a: &__m512, b: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_add_ps(*a, *b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: &__m512, b: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_sub_ps(*a, *b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: &__m512, b: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_mul_ps(*a, *b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: &__m512, b: &__m512, c: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_fmadd_ps(*a, *b, *c) }
+    }
+    #[inline(always)]
+    fn div(self, a: &__m512, b: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_div_ps(*a, *b) }
+    }
+    #[inline(always)]
+    fn max(self, a: &__m512, b: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_max_ps(*a, *b) }
+    }
+    #[inline(always)]
+    fn sqrt(self, a: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_sqrt_ps(*a) }
+    }
+    #[inline(always)]
+    fn pow2(self, n: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe {
+            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(*n), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
+        }
+    }
+    #[inline(always)]
+    fn exp_libm(self, x: &__m512) -> __m512 {
+        let mut lanes = [0.0; 16];
+        self.store(x, &mut lanes, 0);
+        self.load(&lanes.map(f32::exp), 0)
+    }
+    #[inline(always)]
+    fn sum(self, v: &__m512) -> f32 {
+        // SAFETY: features detected.
+        unsafe { _mm512_reduce_add_ps(*v) }
+    }
+    #[inline(always)]
+    fn largest(self, v: &__m512) -> f32 {
+        // SAFETY: features detected.
+        unsafe { _mm512_reduce_max_ps(*v) }
+    }
+    #[inline(always)]
+    fn zero_i(self) -> __m512i {
+        // SAFETY: features detected.
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    fn load_i8(self, s: &[i8], i: usize) -> __m512i {
+        let bytes = &s[i..i + 16];
+        // SAFETY: `bytes` is 16 long and the load needs no alignment.
+        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(bytes.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn add_i(self, a: &__m512i, b: &__m512i) -> __m512i {
+        // SAFETY: features detected.
+        unsafe { _mm512_add_epi32(*a, *b) }
+    }
+    #[inline(always)]
+    fn mul_i(self, a: &__m512i, b: &__m512i) -> __m512i {
+        // SAFETY: features detected.
+        unsafe { _mm512_mullo_epi32(*a, *b) }
+    }
+    #[inline(always)]
+    fn lookup(self, table: &[i32], index: &__m512i) -> __m512i {
+        let index: [i32; 16] = bytemuck::cast(*index);
+        bytemuck::cast(index.map(|i| table[i as usize]))
+    }
+    #[inline(always)]
+    fn to_f32(self, v: &__m512i) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_cvtepi32_ps(*v) }
+    }
+    #[inline(always)]
+    fn madd_i8(self, acc: &__m512i, w: &[i8], i: usize, x: &[i8], j: usize) -> __m512i {
+        // SAFETY: features detected.
+        unsafe { _mm512_add_epi32(*acc, _mm512_madd_epi16(load_i16(w, i), load_i16(x, j))) }
+    }
+
+    native_threads!();
+}
