@@ -106,7 +106,8 @@ pub struct Core {
     retired: u64,
     window: Vec<u64>,
     at: usize,
-    port_free: [u64; 4],
+    /// When each unit of each port is free next.
+    units: [Vec<u64>; 4],
     /// Operations issued.
     pub issued: u64,
 }
@@ -122,7 +123,7 @@ impl Core {
             retired: 0,
             window: vec![0; if p.window == 0 { IN_ORDER_DEPTH } else { p.window }],
             at: 0,
-            port_free: [0; 4],
+            units: p.units.map(|n| vec![0; n.max(1) as usize]),
             issued: 0,
         }
     }
@@ -136,7 +137,7 @@ impl Core {
         let slot_free = self.window[self.at];
         let front = (self.front + self.issue).max(slot_free);
         self.front = front;
-        let free = &mut self.port_free[port as usize];
+        let free = earliest(&mut self.units[port as usize]);
         if self.in_order {
             let at = front.max(*free).max(ready).max(self.last_start);
             let waited_for = if ready >= at && ready > front.max(*free) {
@@ -215,6 +216,18 @@ impl Core {
     pub fn issue_ticks(&self) -> u64 {
         self.issue
     }
+}
+
+/// The unit that is free first.
+#[inline]
+fn earliest(units: &mut [u64]) -> &mut u64 {
+    let mut best = 0;
+    for i in 1..units.len() {
+        if units[i] < units[best] {
+            best = i;
+        }
+    }
+    &mut units[best]
 }
 
 /// In-order cores still overlap a few operations; their pipelines are this deep at most.

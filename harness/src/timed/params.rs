@@ -21,7 +21,7 @@ pub enum Unit {
 pub struct OpCost {
     /// Input ready to result ready.
     pub latency: u64,
-    /// How much of its unit group one instruction takes up.
+    /// How long one unit is busy with it.
     pub busy: u64,
     /// Unit group.
     pub unit: Unit,
@@ -61,10 +61,8 @@ pub struct Params {
     pub issue: u64,
     /// Reorder window; 0 = in-order issue.
     pub window: usize,
-    /// Ticks one load takes of the load units.
-    pub load_busy: u64,
-    /// Ticks one store takes of the store units.
-    pub store_busy: u64,
+    /// Units: floating point and SIMD, integer, load, store.
+    pub units: [u32; 4],
     /// Integer operations of a loop iteration.
     pub loop_ops: u32,
     /// Ticks lost at a mispredicted loop exit.
@@ -113,20 +111,20 @@ fn ticks(cycles: f64) -> u64 {
     (cycles * TICKS as f64).round() as u64
 }
 
-fn cost(figure: &OpCycles, unit: Unit, units: u32) -> OpCost {
+fn cost(figure: &OpCycles, unit: Unit) -> OpCost {
     let [latency, interval] = figure.value;
-    OpCost { latency: ticks(latency), busy: ticks(interval / f64::from(units.max(1))), unit, count: 1 }
+    OpCost { latency: ticks(latency), busy: ticks(interval), unit, count: 1 }
 }
 
 impl Params {
     /// The figures of a profile that has passed `Profile::parse`.
     pub fn new(p: &Profile) -> Self {
         let cycle_ns = p.cycle_ns();
-        let (fp, int) = (p.core.fp_units.value, p.core.int_units.value);
+        let fp = p.core.fp_units.value;
         let window = p.core.window_ops.value as usize;
         let simd = p.simd.as_ref().map(|s| {
             let lanes = SimdLanes { f32: s.f32_lanes.value as usize, i32: s.i32_lanes.value as usize };
-            (lanes, simd_table(s, fp))
+            (lanes, simd_table(s))
         });
         let splat = p.simd.as_ref().and_then(|s| s.splat_load_cycles.as_ref());
         Self {
@@ -135,8 +133,7 @@ impl Params {
             fork_join: ticks(p.machine.fork_join_ns.value / cycle_ns),
             issue: TICKS / u64::from(p.core.issue_width.value.max(1)),
             window,
-            load_busy: TICKS / u64::from(p.core.load_units.value.max(1)),
-            store_busy: TICKS / u64::from(p.core.store_units.value.max(1)),
+            units: [fp, p.core.int_units.value, p.core.load_units.value, p.core.store_units.value],
             loop_ops: p.core.loop_ops.value,
             mispredict: ticks(p.core.mispredict_cycles.value),
             predicted_trips: p.core.predicted_trips.value as usize,
@@ -154,9 +151,9 @@ impl Params {
             prefetch_outstanding: p.memory.prefetch_outstanding.value.max(1) as usize,
             // No profile states it; cores keep about one store for six operations in flight.
             store_buffer: (window / 6).clamp(4, 64),
-            scalar: scalar_table(p, fp, int),
+            scalar: scalar_table(p),
             simd,
-            splat_load: splat.map(|f| cost(f, Unit::Fp, fp)),
+            splat_load: splat.map(|f| cost(f, Unit::Fp)),
             dot4_prepare: p.simd.as_ref().and_then(|s| s.dot4_prepare_ops.as_ref()).map_or(0, |f| f.value),
         }
     }
@@ -210,11 +207,9 @@ fn levels(p: &Profile) -> Vec<LevelParams> {
         .collect()
 }
 
-fn scalar_table(p: &Profile, fp: u32, int: u32) -> Table {
+fn scalar_table(p: &Profile) -> Table {
     let mut t = [None; OPS];
-    let mut set = |op: Op, figure: &OpCycles, unit| {
-        t[op as usize] = Some(cost(figure, unit, if unit == Unit::Fp { fp } else { int }));
-    };
+    let mut set = |op: Op, figure: &OpCycles, unit| t[op as usize] = Some(cost(figure, unit));
     let s = &p.scalar;
     set(Op::Add, &s.add_cycles, Unit::Fp);
     set(Op::Mul, &s.mul_cycles, Unit::Fp);
@@ -231,15 +226,16 @@ fn scalar_table(p: &Profile, fp: u32, int: u32) -> Table {
     // Between lanes of one lane there is nothing to do; widening is part of a load.
     set(Op::Shuffle, &p.integer.add_cycles, Unit::Int);
     set(Op::Widen, &p.integer.add_cycles, Unit::Int);
-    // A library call occupies the whole core: it is not spread over units.
-    t[Op::Exp as usize] = t[Op::Exp as usize].map(|c| OpCost { busy: ticks(s.exp_cycles.value[1]), ..c });
+    // A library call keeps the whole core: its interval is the core's, not one unit's.
+    let units = u64::from(p.core.fp_units.value.max(1));
+    t[Op::Exp as usize] = t[Op::Exp as usize].map(|c| OpCost { busy: c.busy * units, ..c });
     Table(t)
 }
 
-fn simd_table(s: &SimdFigures, fp: u32) -> Table {
+fn simd_table(s: &SimdFigures) -> Table {
     let mut t = [None; OPS];
     let mut set = |op: Op, figure: Option<&OpCycles>| {
-        t[op as usize] = figure.map(|f| cost(f, Unit::Fp, fp));
+        t[op as usize] = figure.map(|f| cost(f, Unit::Fp));
     };
     set(Op::Add, s.add_cycles.as_ref());
     set(Op::Mul, s.mul_cycles.as_ref());

@@ -8,7 +8,7 @@ use kernels::machine::traced::{Access, Op, Ticket, Trace};
 use super::Estimate;
 use super::core::{Account, BOUNDS, Core, Port, Ready};
 use super::memory::Memory;
-use super::params::{OpCost, Params};
+use super::params::{OpCost, Params, TICKS};
 use super::sample::{Loop, Mode, Next};
 use crate::record::Bound;
 
@@ -86,7 +86,7 @@ impl<'p> Engine<'p> {
             BOUNDS.iter().zip(&s.account.ticks).filter(|(_, t)| **t > 0.0).map(|(b, t)| (*b, t / total)).collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Estimate {
-            time_ns: total / super::params::TICKS as f64 * self.params.cycle_ns,
+            time_ns: total / TICKS as f64 * self.params.cycle_ns,
             shares,
             memory_bytes: s.account.memory_bytes,
             operations: s.account.operations,
@@ -173,11 +173,11 @@ impl<'p> Engine<'p> {
         let mut ready = Ready::NOW;
         while s.spill_debt >= 1.0 {
             s.spill_debt -= 1.0;
-            let start = s.core.start(Port::Load, self.params.load_busy, Ready::NOW);
+            let start = s.core.start(Port::Load, TICKS, Ready::NOW);
             let done = start.at + self.params.levels.first().map_or(0, |l| l.latency);
             s.core.retire(done, Bound::Spill, &mut s.account);
             ready = ready.later(Ready { at: done, cause: Bound::Spill });
-            let start = s.core.start(Port::Store, self.params.store_busy, Ready::NOW);
+            let start = s.core.start(Port::Store, TICKS, Ready::NOW);
             s.core.retire(start.at + s.core.issue_ticks(), Bound::Spill, &mut s.account);
         }
         ready
@@ -227,7 +227,7 @@ impl Trace for Engine<'_> {
         let pieces = if access.splat { 1 } else { pieces };
         for piece in 0..pieces {
             let line = first + (last - first) * piece / pieces.max(2).saturating_sub(1).max(1);
-            let start = s.core.start(Port::Load, self.params.load_busy, ready_of(access.address_from));
+            let start = s.core.start(Port::Load, TICKS, ready_of(access.address_from));
             let served = s.memory.load(line << shift, start.at, &mut s.account);
             let by = if served.by == Bound::L1 && start.waited_for != Bound::L1 { start.waited_for } else { served.by };
 
@@ -251,7 +251,7 @@ impl Trace for Engine<'_> {
         let shift = s.memory.line_shift();
         let (first, last) = (address >> shift, (address + access.bytes.max(1) as u64 - 1) >> shift);
         for line in first..=last {
-            let start = s.core.start(Port::Store, self.params.store_busy, ready_of(value));
+            let start = s.core.start(Port::Store, TICKS, ready_of(value));
             let room = s.memory.store(line << shift, access.bytes, start.at, &mut s.account);
             let by = if room > start.at { Bound::MemoryBandwidth } else { start.waited_for };
             s.core.retire(room + s.core.issue_ticks(), by, &mut s.account);
