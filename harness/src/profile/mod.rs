@@ -1,10 +1,11 @@
 //! Hardware profiles: one machine as data. This is the wire format of `profiles/**/*.toml`, described for authors in
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
 //!
-//! Here are the types; `parse` reads and checks a file, `catalog` holds the profiles built into the binary and resolves
-//! `--hw`, `peaks` computes what a machine could do at best.
+//! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
+//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best.
 
 mod catalog;
+mod check;
 mod parse;
 mod peaks;
 #[cfg(test)]
@@ -175,7 +176,7 @@ pub struct ScalarFigures {
     pub max_cycles: OpCycles,
     /// Integer to float or back.
     pub convert_cycles: OpCycles,
-    /// One call of the C library's `expf`.
+    /// One call of the C library's `expf`. It occupies the whole core, so the interval is not divided by the units.
     pub exp_cycles: OpCycles,
 }
 
@@ -302,6 +303,11 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// What all cores together can draw from memory, GB/s: the measured limit where there is one, else the bus's peak.
+    pub fn shared_bandwidth_gb_s(&self) -> f64 {
+        self.memory.sustained_gb_s.as_ref().unwrap_or(&self.memory.bandwidth_gb_s).value
+    }
+
     /// Clock period, ns.
     pub fn cycle_ns(&self) -> f64 {
         1e3 / self.machine.clock_mhz.value

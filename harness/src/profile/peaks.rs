@@ -54,7 +54,7 @@ impl Profile {
         // What travels is a line of the last cache.
         let line_bytes = self.caches.last().map_or(4, |cache| cache.line_bytes.value);
         let per_core = f64::from(line_bytes) * f64::from(lines) / (memory.latency_ns.value * 1e-9);
-        let bus = memory.sustained_gb_s.as_ref().unwrap_or(&memory.bandwidth_gb_s).value * 1e9;
+        let bus = self.shared_bandwidth_gb_s() * 1e9;
         (per_core * f64::from(cores.min(self.machine.cores.value))).min(bus)
     }
 
@@ -66,4 +66,71 @@ impl Profile {
 /// Cycles that one unit is busy with one operation.
 fn interval(op: &OpCycles) -> f64 {
     op.value[1]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::profile::{Loaded, embedded, find};
+
+    /// The table that authors check a new machine against; shown by `cargo test implied -- --nocapture`.
+    #[test]
+    fn implied_bandwidth_is_within_the_bus() {
+        let mut table = format!(
+            "{:<20} {:>9} {:>9} {:>9} {:>11} {:>11}\n",
+            "machine", "1 core", "all", "bus GB/s", "f32 Gop/s", "int8 Gop/s"
+        );
+        for Loaded { profile, .. } in embedded().expect("built-in profiles are right") {
+            let bus = profile.memory.bandwidth_gb_s.value * 1e9;
+            let (one, all) = (profile.sustained_bytes_per_s(1), profile.sustained_bytes_per_s(u32::MAX));
+            assert!(0.0 < one && one <= all && all <= bus, "{}", profile.id);
+            let (f32_peak, i8_peak) = (profile.peak_f32_ops_per_s(), profile.peak_i8_ops_per_s());
+            assert!(f32_peak > 0.0 && i8_peak > 0.0, "{}", profile.id);
+            let (one, all, bus) = (one / 1e9, all / 1e9, bus / 1e9);
+            writeln!(
+                table,
+                "{:<20} {one:>9.3} {all:>9.3} {bus:>9.3} {:>11.4} {:>11.4}",
+                profile.id,
+                f32_peak / 1e9,
+                i8_peak / 1e9
+            )
+            .expect("a string");
+        }
+        println!("{table}");
+    }
+
+    /// Bands are those of published or observed figures that the profiles' sources name.
+    #[test]
+    fn implied_figures_agree_with_known_ones() {
+        let of = |id: &str| find(id).expect("built in").profile;
+        for (id, cores, low, high) in [
+            ("i486dx2-66", 1, 0.02, 0.04),
+            ("powerpc-g4-1500", 1, 0.339, 0.42),
+            ("pentium-4-3000", 1, 3.0, 4.5),
+            ("core-2-duo-e6600", 2, 4.5, 6.44),
+            ("atom-n270", 1, 2.6, 3.2),
+            ("raspberry-pi-zero", 1, 0.3, 0.6),
+            ("raspberry-pi-4", 4, 4.85, 5.6),
+            ("raspberry-pi-5", 1, 9.0, 12.5),
+            ("ryzen-9-5950x", 16, 40.0, 45.0),
+            ("mac-studio-m2-ultra", 1, 90.0, 110.0),
+        ] {
+            let implied = of(id).sustained_bytes_per_s(cores) / 1e9;
+            assert!((low..=high).contains(&implied), "{id}: {implied} GB/s is not within {low}..{high}");
+        }
+        for (id, gflops) in [
+            ("pentium-iii-800", 3.2),
+            ("pentium-4-3000", 12.0),
+            ("powerpc-g4-1500", 12.0),
+            ("core-2-duo-e6600", 38.4),
+            ("raspberry-pi-4", 48.0),
+            ("raspberry-pi-5", 153.6),
+            ("ryzen-9-5950x", 1740.8),
+            ("mac-studio-m2-ultra", 1792.0),
+        ] {
+            let peak = of(id).peak_f32_ops_per_s() / 1e9;
+            assert!((peak - gflops).abs() < 0.01 * gflops, "{id}: {peak} is not {gflops}");
+        }
+    }
 }

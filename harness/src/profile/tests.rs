@@ -1,10 +1,10 @@
-//! Built-in profiles, refusals, round trips and implied peaks.
+//! Built-in profiles, refusals, round trips and selection.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::check::{RANGES, collect};
 use super::{Loaded, Profile, ProfileError, embedded, find, select};
 
 fn built_in() -> Vec<Loaded> {
@@ -45,6 +45,23 @@ fn built_in_profiles_are_right_and_ordered_by_year() {
 }
 
 #[test]
+fn every_figure_has_a_range_and_every_class_one_spelling() {
+    for Loaded { profile, .. } in built_in() {
+        let table = toml::Value::try_from(&profile).expect("a table");
+        let class = table["class"].as_str().expect("text");
+        assert_eq!(class, profile.class.as_str());
+        let mut figures = Vec::new();
+        collect("", &table, &mut figures);
+        assert!(figures.len() > 30);
+        for (path, value, _) in figures {
+            let key = path.rsplit('.').next().expect("a key");
+            let ranged = RANGES.iter().any(|(name, ..)| *name == key);
+            assert!(ranged || value.is_array(), "{path} has no range");
+        }
+    }
+}
+
+#[test]
 fn a_profile_survives_being_written_and_read() {
     for loaded in built_in() {
         let text = loaded.profile.to_toml();
@@ -53,6 +70,14 @@ fn a_profile_survives_being_written_and_read() {
     let mut odd = built_in().swap_remove(0).profile;
     odd.name = "quote \" backslash \\ newline \n tab \t".into();
     assert_eq!(Profile::parse("x.toml", &odd.to_toml()).expect("reads back"), odd);
+}
+
+#[test]
+fn the_example_for_authors_is_right() {
+    let format = include_str!("../../../profiles/FORMAT.md");
+    let start = format.find("```toml\n").expect("an example") + "```toml\n".len();
+    let example = &format[start..start + format[start..].find("```").expect("its end")];
+    assert_eq!(Profile::parse("FORMAT.md", example).expect("parses").id, "example-100");
 }
 
 #[test]
@@ -167,66 +192,6 @@ fn hw_selects_ids_classes_and_files_once_each() {
     }
 }
 
-/// The table that authors check a new machine against; shown by `cargo test implied -- --nocapture`.
-#[test]
-fn implied_bandwidth_is_within_the_bus() {
-    let mut table = format!(
-        "{:<20} {:>9} {:>9} {:>9} {:>11} {:>11}\n",
-        "machine", "1 core", "all", "bus GB/s", "f32 Gop/s", "int8 Gop/s"
-    );
-    for Loaded { profile, .. } in built_in() {
-        let bus = profile.memory.bandwidth_gb_s.value * 1e9;
-        let (one, all) = (profile.sustained_bytes_per_s(1), profile.sustained_bytes_per_s(u32::MAX));
-        assert!(0.0 < one && one <= all && all <= bus, "{}", profile.id);
-        let (f32_peak, i8_peak) = (profile.peak_f32_ops_per_s(), profile.peak_i8_ops_per_s());
-        assert!(f32_peak > 0.0 && i8_peak > 0.0, "{}", profile.id);
-        let (one, all, bus) = (one / 1e9, all / 1e9, bus / 1e9);
-        writeln!(
-            table,
-            "{:<20} {one:>9.3} {all:>9.3} {bus:>9.3} {:>11.4} {:>11.4}",
-            profile.id,
-            f32_peak / 1e9,
-            i8_peak / 1e9
-        )
-        .expect("a string");
-    }
-    println!("{table}");
-}
-
-/// Bands are those of published or observed figures that the profiles' sources name.
-#[test]
-fn implied_figures_agree_with_known_ones() {
-    let of = |id: &str| find(id).expect("built in").profile;
-    for (id, cores, low, high) in [
-        ("i486dx2-66", 1, 0.02, 0.04),
-        ("powerpc-g4-1500", 1, 0.339, 0.42),
-        ("pentium-4-3000", 1, 3.0, 4.5),
-        ("core-2-duo-e6600", 2, 4.5, 6.44),
-        ("atom-n270", 1, 2.6, 3.2),
-        ("raspberry-pi-zero", 1, 0.3, 0.6),
-        ("raspberry-pi-4", 4, 4.85, 5.6),
-        ("raspberry-pi-5", 1, 9.0, 12.5),
-        ("ryzen-9-5950x", 16, 40.0, 45.0),
-        ("mac-studio-m2-ultra", 1, 90.0, 110.0),
-    ] {
-        let implied = of(id).sustained_bytes_per_s(cores) / 1e9;
-        assert!((low..=high).contains(&implied), "{id}: {implied} GB/s is not within {low}..{high}");
-    }
-    for (id, gflops) in [
-        ("pentium-iii-800", 3.2),
-        ("pentium-4-3000", 12.0),
-        ("powerpc-g4-1500", 12.0),
-        ("core-2-duo-e6600", 38.4),
-        ("raspberry-pi-4", 48.0),
-        ("raspberry-pi-5", 153.6),
-        ("ryzen-9-5950x", 1740.8),
-        ("mac-studio-m2-ultra", 1792.0),
-    ] {
-        let peak = of(id).peak_f32_ops_per_s() / 1e9;
-        assert!((peak - gflops).abs() < 0.01 * gflops, "{id}: {peak} is not {gflops}");
-    }
-}
-
 proptest! {
     #[test]
     fn any_text_is_refused_or_read_without_panic(text in any::<String>()) {
@@ -240,10 +205,10 @@ proptest! {
         let text = sample();
         let start = (at * text.len() as f64) as usize;
         let end = (start + cut).min(text.len());
-        if let (Some(head), Some(tail)) = (text.get(..start), text.get(end..)) {
-            if let Err(error) = Profile::parse("x.toml", &format!("{head}{insert}{tail}")) {
-                prop_assert!(!error.to_string().contains('\n'));
-            }
+        if let (Some(head), Some(tail)) = (text.get(..start), text.get(end..))
+            && let Err(error) = Profile::parse("x.toml", &format!("{head}{insert}{tail}"))
+        {
+            prop_assert!(!error.to_string().contains('\n'));
         }
     }
 }
