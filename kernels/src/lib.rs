@@ -2,6 +2,7 @@
 //! What runs, and nothing of where: no clock, no profile, no plot.
 
 pub mod compare;
+pub mod gemm_f32;
 pub mod gemv_f32;
 pub mod input;
 pub mod kernel;
@@ -11,4 +12,4 @@ pub mod weights;
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
-pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new()];
+pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new(), &Entry::<gemm_f32::GemmF32>::new()];
