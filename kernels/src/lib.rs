@@ -3,6 +3,7 @@
 
 pub mod compare;
 pub mod dtype;
+pub mod gemm_f32;
 pub mod gemv_f32;
 pub mod input;
 pub mod kernel;
@@ -13,4 +14,4 @@ pub mod weights;
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
-pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new()];
+pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new(), &Entry::<gemm_f32::GemmF32>::new()];
