@@ -8,26 +8,31 @@ use crate::record::Bound;
 /// Pages the prefetcher does not cross, and whose placement in physically indexed caches is scattered.
 const PAGE_SHIFT: u32 = 12;
 
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    tag: u64,
-    ready: u64,
-}
-
-const EMPTY: Line = Line { tag: u64::MAX, ready: 0 };
-
 #[derive(Debug)]
 struct Level {
     p: LevelParams,
-    lines: Vec<Line>,
+    /// Tags by set, the most recently used first; 0 = empty (simulated addresses start above the first page).
+    tags: Vec<u64>,
+    /// When each line's data is there.
+    ready: Vec<u64>,
+    /// [`Level::foreign`] when each line was last used.
+    seen: Vec<u32>,
     port_free: u64,
     scatter: bool,
-    foreign: u64,
+    /// Lines that skipped tasks and other cores have brought into each set, on average. They are newer than every line
+    /// not used since, so a line at LRU position `p` is gone when `p` and they fill the set.
+    foreign: f64,
 }
+
+/// Fixed point of `Level::seen`: sixteenths of a line.
+const SEEN: f64 = 16.0;
 
 impl Level {
     fn new(p: &LevelParams, scatter: bool) -> Self {
-        Self { lines: vec![EMPTY; p.sets * p.ways], port_free: 0, scatter, foreign: 0, p: p.clone() }
+        let lines = p.sets * p.ways;
+        // Zeros come untouched from the operating system: a large cache costs only what is used of it.
+        let (tags, ready, seen) = (vec![0; lines], vec![0; lines], vec![0; lines]);
+        Self { tags, ready, seen, port_free: 0, scatter, foreign: 0.0, p: p.clone() }
     }
 
     /// First level: indexed by the address. Outer levels: by a physical address, whose pages lie anywhere.
@@ -40,42 +45,49 @@ impl Level {
         ((page << in_page) | (tag & ((1 << in_page) - 1))) as usize % self.p.sets
     }
 
-    fn set(&mut self, tag: u64) -> &mut [Line] {
-        let first = self.set_of(tag) * self.p.ways;
-        &mut self.lines[first..first + self.p.ways]
-    }
-
-    /// Finds a line and makes it the most recently used.
+    /// Finds a line and makes it the most recently used; returns when its data is there.
     #[inline]
     fn touch(&mut self, tag: u64) -> Option<u64> {
-        let set = self.set(tag);
-        if set[0].tag == tag {
-            return Some(set[0].ready);
+        let first = self.set_of(tag) * self.p.ways;
+        let seen = (self.foreign * SEEN) as u32;
+        if self.tags[first] == tag && self.seen[first] == seen {
+            return Some(self.ready[first]);
         }
-        let way = set.iter().position(|l| l.tag == tag)?;
-        set[..=way].rotate_right(1);
-        Some(set[0].ready)
+        let way = self.tags[first..first + self.p.ways].iter().position(|t| *t == tag)?;
+        let since = (seen - self.seen[first + way]) as usize;
+        if way * SEEN as usize + since >= self.p.ways * SEEN as usize {
+            return None;
+        }
+        let ready = self.ready[first + way];
+        self.put(first, way, tag, ready, seen);
+        Some(ready)
     }
 
+    /// Brings a line in, in place of the least recently used one of its set.
     fn insert(&mut self, tag: u64, ready: u64) {
-        let set = self.set(tag);
-        set.rotate_right(1);
-        set[0] = Line { tag, ready };
+        let first = self.set_of(tag) * self.p.ways;
+        let set = &self.tags[first..first + self.p.ways];
+        // A line that foreign ones displaced may still stand in the set under this tag.
+        let way = set.iter().position(|t| *t == tag).unwrap_or(self.p.ways - 1);
+        self.put(first, way, tag, ready, (self.foreign * SEEN) as u32);
+    }
+
+    /// Puts a line first in its set, over the one at `way`.
+    #[inline]
+    fn put(&mut self, first: usize, way: usize, tag: u64, ready: u64, seen: u32) {
+        // A few places at most, most of the time: a loop beats a call to move memory.
+        for i in (first..first + way).rev() {
+            self.tags[i + 1] = self.tags[i];
+            self.ready[i + 1] = self.ready[i];
+            self.seen[i + 1] = self.seen[i];
+        }
+        (self.tags[first], self.ready[first], self.seen[first]) = (tag, ready, seen);
     }
 
     /// Displaces `n` lines, as skipped tasks or other cores would have.
     fn age(&mut self, n: f64) {
-        if n >= self.lines.len() as f64 {
-            self.lines.fill(EMPTY);
-            return;
-        }
-        let in_page = PAGE_SHIFT - self.p.line_shift.min(PAGE_SHIFT);
-        for _ in 0..n as u64 {
-            // Tags above every simulated address, walking the sets one after the other.
-            self.foreign += 1;
-            let tag = (1 << 50) | (self.foreign << if self.scatter { in_page } else { 0 }) | (self.foreign & 63);
-            self.insert(tag, 0);
-        }
+        // More than the whole cache is the whole cache.
+        self.foreign += (n / self.p.sets as f64).min(self.p.ways as f64);
     }
 }
 
@@ -161,7 +173,7 @@ impl Memory {
     /// Puts a range into the caches without taking time, as an earlier run would have left it.
     pub fn warm(&mut self, base: u64, bytes: usize) {
         for level in &mut self.levels {
-            let capacity = (level.lines.len() as u64) << level.p.line_shift;
+            let capacity = (level.tags.len() as u64) << level.p.line_shift;
             let end = base + bytes as u64;
             let first = end.saturating_sub(capacity).max(base) >> level.p.line_shift;
             for tag in first..=(end.saturating_sub(1) >> level.p.line_shift) {

@@ -144,7 +144,7 @@ impl Params {
             ],
             levels: levels(p),
             memory_latency: ticks(p.memory.latency_ns.value / cycle_ns),
-            bus_ticks_per_byte: TICKS as f64 / (p.memory.bandwidth_gb_s.value * cycle_ns),
+            bus_ticks_per_byte: TICKS as f64 / (p.shared_bandwidth_gb_s() * cycle_ns),
             misses_outstanding: p.memory.misses_outstanding.value.max(1) as usize,
             prefetch_streams: p.memory.prefetch_streams.value as usize,
             prefetch_lines: u64::from(p.memory.prefetch_lines.value),

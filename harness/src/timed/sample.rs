@@ -14,7 +14,9 @@ pub enum Mode {
 /// Blocks agree when their costs differ by no more than this.
 const SETTLED: f64 = 0.005;
 /// Operations after which a loop is extrapolated from what there is.
-const OPERATION_BUDGET: u64 = 1_000_000;
+const LOOP_BUDGET: u64 = 1_000_000;
+/// Operations after which every loop of the run is. Nested loops multiply: without it a blocked GEMM takes seconds.
+const RUN_BUDGET: u64 = 3_000_000;
 
 /// One task loop being run.
 #[derive(Debug)]
@@ -77,8 +79,8 @@ impl Loop {
             return Next::Finished;
         }
         let ended_block = self.handed.is_multiple_of(self.period);
-        if mode == Mode::Sampled && ended_block && self.blocks.len() >= 4 {
-            let spent = issued - self.issued_at_start > OPERATION_BUDGET;
+        if mode == Mode::Sampled && ended_block && self.blocks.len() >= 3 {
+            let spent = issued - self.issued_at_start > LOOP_BUDGET || issued > RUN_BUDGET;
             if let Some((from, to, blocks)) = self.window(spent) {
                 return Next::Extrapolate {
                     rest: self.tasks - self.handed,
@@ -92,14 +94,17 @@ impl Loop {
         Next::Task(self.handed - 1)
     }
 
-    /// The window to extrapolate from: the last two thirds of the blocks when their halves agree, or when the budget is
-    /// spent. The first third is warm-up.
+    /// The window to extrapolate from: the later two thirds of the blocks when their halves agree; the first third is
+    /// warm-up. When the budget is spent, the later half.
     fn window(&self, spent: bool) -> Option<(Account, Account, usize)> {
         let last = self.blocks.len() - 1;
         let half = (last / 3).max(1);
         let [a, b, c] = [last - 2 * half, last - half, last].map(|i| &self.blocks[i]);
         let (early, late) = (b.total() - a.total(), c.total() - b.total());
-        let agree = (early - late).abs() <= SETTLED * late.max(1.0);
-        (agree || spent).then(|| (a.clone(), c.clone(), 2 * half))
+        if (early - late).abs() <= SETTLED * late.max(1.0) {
+            return Some((a.clone(), c.clone(), 2 * half));
+        }
+        let later_half = last - last / 2;
+        spent.then(|| (self.blocks[last - later_half.min(last - 1)].clone(), c.clone(), later_half.min(last - 1)))
     }
 }

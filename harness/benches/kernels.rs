@@ -1,0 +1,140 @@
+//! `cargo bench`: every kernel × variant × shape natively on wall time, and every machine's modelled ladder on a virtual
+//! clock. Loops over the kernels and profiles; names none of them. Nothing is timed before it matched its reference.
+//!
+//! `-- native/` or `-- modelled/` selects a tier, any other filter works on `tier/[machine/]kernel/shape/variant`.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::time::Duration;
+
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{Criterion, SamplingMode, Throughput};
+use harness::gate::Gate;
+use harness::native;
+use harness::profile;
+use harness::timed::{self, Mode, Params, cells};
+use kernels::KERNELS;
+use kernels::input::{Flavor, Input};
+use kernels::kernel::{Case, Kernel, Shape};
+
+const SEED: u64 = 1;
+
+fn main() {
+    let mut wall = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .without_plots()
+        .configure_from_args();
+    KERNELS.iter().for_each(|k| native_group(&mut wall, *k));
+    wall.final_summary();
+
+    let mut virtual_clock = Criterion::default()
+        .with_measurement(VirtualClock)
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_millis(1))
+        .without_plots()
+        .configure_from_args();
+    modelled_groups(&mut virtual_clock);
+    virtual_clock.final_summary();
+}
+
+fn throughput(kernel: &dyn Kernel, shape: &Shape) -> Throughput {
+    let cost = kernel.cost(shape);
+    Throughput::ElementsAndBytes { elements: cost.operations, bytes: cost.bytes }
+}
+
+/// One kernel on this host. Operands are made when the first selected variant of a shape runs.
+fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel) {
+    for shape in kernel.shapes().into_iter().filter(|s| s.tour) {
+        let mut group = c.benchmark_group(format!("native/{}/{}", kernel.name(), shape.name));
+        group.throughput(throughput(kernel, &shape)).sampling_mode(SamplingMode::Flat);
+        let case: OnceCell<RefCell<Box<dyn Case>>> = OnceCell::new();
+        for (v, about) in kernel.variants().into_iter().enumerate() {
+            let Ok(isa) = native::machine_for(&about, None) else { continue };
+            group.bench_function(about.name, |b| {
+                let case = case.get_or_init(|| {
+                    RefCell::new(kernel.prepare(&shape, &Input::typical(SEED)).expect("the kernel's own shapes fit"))
+                });
+                let mut case = case.borrow_mut();
+                case.poison();
+                case.run(v, isa).expect("available");
+                let verdict = case.verify(v, isa.lanes());
+                assert!(verdict.passed(), "{}: {:?}", about.name, verdict.failure);
+                b.iter(|| {
+                    case.rotate();
+                    case.run(v, isa)
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Every machine's ladders, on the time that the model says.
+fn modelled_groups(c: &mut Criterion<VirtualClock>) {
+    let gate = Gate::default();
+    let machines = profile::embedded().expect("embedded profiles are valid");
+    for machine in &machines {
+        let params = Params::new(&machine.profile);
+        for kernel in KERNELS {
+            for shape in kernel.shapes().into_iter().filter(|s| s.tour) {
+                let mut group =
+                    c.benchmark_group(format!("modelled/{}/{}/{}", machine.profile.id, kernel.name(), shape.name));
+                group.throughput(throughput(*kernel, &shape)).sampling_mode(SamplingMode::Flat);
+                for (v, about) in kernel.variants().into_iter().enumerate() {
+                    let Ok(lanes) = timed::lanes(&about, &machine.profile) else { continue };
+                    group.bench_function(about.name, |b| {
+                        gate.check(*kernel, v, lanes, SEED).expect("matches its reference");
+                        let input = Input { flavor: Flavor::Blank, ..Input::typical(SEED) };
+                        let mut case = kernel.prepare(&shape, &input).expect("the kernel's own shapes fit");
+                        let warm = cells::stays_cached(case.as_ref(), &machine.profile);
+                        b.iter(|| {
+                            let estimate = timed::model(case.as_mut(), v, lanes, &params, Mode::Sampled, warm);
+                            VirtualClock::advance(estimate.expect("lanes were checked").time_ns);
+                        });
+                    });
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+thread_local! {
+    static NOW_NS: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// A clock that the model moves.
+struct VirtualClock;
+
+impl VirtualClock {
+    fn advance(ns: f64) {
+        NOW_NS.set(NOW_NS.get() + ns);
+    }
+}
+
+impl Measurement for VirtualClock {
+    type Intermediate = f64;
+    type Value = f64;
+
+    fn start(&self) -> f64 {
+        NOW_NS.get()
+    }
+    fn end(&self, start: f64) -> f64 {
+        NOW_NS.get() - start
+    }
+    fn add(&self, a: &f64, b: &f64) -> f64 {
+        a + b
+    }
+    fn zero(&self) -> f64 {
+        0.0
+    }
+    fn to_f64(&self, value: &f64) -> f64 {
+        *value
+    }
+    fn formatter(&self) -> &dyn ValueFormatter {
+        // Both clocks count nanoseconds.
+        WallTime.formatter()
+    }
+}

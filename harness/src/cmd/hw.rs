@@ -1,0 +1,44 @@
+//! `hw show`: a profile with what the model makes of it.
+
+use clap::{Args, Subcommand};
+
+use super::output::print;
+use super::Failure;
+use crate::profile;
+use crate::report::units;
+
+/// Flags of `hw`.
+#[derive(Debug, Args)]
+pub struct HwArgs {
+    #[command(subcommand)]
+    verb: HwVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum HwVerb {
+    /// A profile's figures with their sources, and the peaks that follow from them.
+    Show {
+        /// Profile ids (comma-separated), `all`, `class:...`, or the path of a .toml file.
+        #[arg(env = "RETROBENCH_HW")]
+        hw: String,
+    },
+}
+
+/// Prints the profiles.
+pub fn run(args: &HwArgs) -> Result<(), Failure> {
+    let HwVerb::Show { hw } = &args.verb;
+    for loaded in profile::select(hw).map_err(Failure::input)? {
+        let p = &loaded.profile;
+        let summary = format!(
+            "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} int8, memory {} from one core, {} from all\n",
+            p.name,
+            loaded.hash,
+            units::rate(p.peak_f32_ops_per_s(), "OP/s"),
+            units::rate(p.peak_i8_ops_per_s(), "OP/s"),
+            units::rate(p.sustained_bytes_per_s(1), "B/s"),
+            units::rate(p.sustained_bytes_per_s(p.machine.cores.value), "B/s"),
+        );
+        print(&format!("{summary}\n{}\n", p.to_toml()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! `measure`: the cells a filter selects, natively, modelled or both.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use kernels::machine::Isa;
+use kernels::model::{ModelFile, WeightsSelector};
+use kernels::weights::Source;
+use rayon::prelude::*;
+
+use super::output::{self, OutputArgs};
+use super::{Common, Failure, command_line};
+use crate::environment;
+use crate::gate::Gate;
+use crate::journal::Journal;
+use crate::native;
+use crate::plan::{Group, Plan};
+use crate::profile::{self, Loaded};
+use crate::record::{Environment, Record};
+use crate::timed::cells::{self, Context};
+
+/// Flags of `measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
+    #[arg(env = "RETROBENCH_FILTER")]
+    filter: Option<String>,
+    /// How the numbers come to be.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TierArg::Native], env = "RETROBENCH_TIER")]
+    tier: Vec<TierArg>,
+    /// Machines of the modelled tier: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
+    #[arg(long, env = "RETROBENCH_HW")]
+    hw: Option<String>,
+    /// Weights of a real model, FILE or FILE:TENSOR (llama2.c v0, GGUF), instead of seeded ones.
+    #[arg(long, value_name = "FILE[:TENSOR]", env = "RETROBENCH_WEIGHTS")]
+    weights: Option<WeightsSelector>,
+    /// Native instruction set of the portable variants [default: the widest here].
+    #[arg(long, env = "RETROBENCH_ISA", value_parser = parse_isa)]
+    isa: Option<Isa>,
+    /// Seconds of measuring for each kernel and shape.
+    #[arg(long, default_value_t = 5.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
+    seconds: f64,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Appends each record to this file as soon as it is measured.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
+    journal: Option<std::path::PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TierArg {
+    Native,
+    Modelled,
+}
+
+fn parse_isa(name: &str) -> Result<Isa, String> {
+    let known = || Isa::ALL.map(Isa::name).join(", ");
+    let isa = Isa::ALL.into_iter().find(|i| i.name() == name).ok_or_else(|| format!("known are {}", known()))?;
+    if isa.available() { Ok(isa) } else { Err(format!("this processor has no {name}")) }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 86_400.0 => Ok(s),
+        _ => Err("a number of seconds above 0 and up to 86400".into()),
+    }
+}
+
+/// Runs the cells and prints their records.
+pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
+    let sources = args.weights.as_ref().map(open_weights).transpose()?.unwrap_or_default();
+    let plan = plan(args.filter.as_deref(), &sources)?;
+    let native = args.hw.is_none() && args.tier.contains(&TierArg::Native)
+        || args.hw.is_some() && args.tier.len() > 1 && args.tier.contains(&TierArg::Native);
+    let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
+    let machines = if modelled {
+        profile::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
+    } else {
+        Vec::new()
+    };
+    let command = command_line();
+    let mut sink = Sink::new(args.journal.as_deref())?;
+    let cells = plan.cells() * (machines.len() + usize::from(native));
+    let bar = output::progress(cells, args.common.quiet);
+    if native {
+        let options = native::Options {
+            time_budget: std::time::Duration::from_secs_f64(args.seconds),
+            isa: args.isa,
+            ..options(&args.common)
+        };
+        let environment = environment::here(&command, args.common.seed);
+        natively(&plan, &options, &sources, &environment, &bar, &mut sink)?;
+    }
+    on_machines(&plan, &machines, &environment::modelled(&command, args.common.seed), &bar, &mut sink)?;
+    bar.finish_and_clear();
+    args.output.write(&sink.records, &command)?;
+    output::verdict(&sink.records)
+}
+
+/// Native options that every verb shares.
+pub fn options(common: &Common) -> native::Options {
+    let mut options = native::Options { seed: common.seed, ..native::Options::default() };
+    if let Some(threads) = common.threads {
+        options.threads = threads.max(1);
+    }
+    options
+}
+
+/// Records as they come: kept, and appended to a journal where there is one.
+pub struct Sink {
+    /// So far.
+    pub records: Vec<Record>,
+    journal: Option<Journal>,
+}
+
+impl Sink {
+    /// Starts the journal.
+    pub fn new(journal: Option<&Path>) -> Result<Self, Failure> {
+        let journal = journal.map(Journal::create).transpose().map_err(Failure::input)?;
+        Ok(Self { records: Vec::new(), journal })
+    }
+
+    /// Takes the records of a finished cell.
+    pub fn take(&mut self, records: Vec<Record>) -> Result<(), Failure> {
+        for record in records {
+            if let Some(journal) = &mut self.journal {
+                journal.append(&record).map_err(Failure::input)?;
+            }
+            self.records.push(record);
+        }
+        Ok(())
+    }
+}
+
+/// The native cells of a plan, one kernel and shape after the other.
+pub fn natively(
+    plan: &Plan,
+    options: &native::Options,
+    sources: &[Source],
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    for group in &plan.groups {
+        bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
+        let source = sources.iter().find(|s| s.name() == group.shape.name);
+        let records = native::measure(group.kernel, &group.shape, &group.variants, source, options, environment)
+            .map_err(Failure::input)?;
+        sink.take(records)?;
+        bar.inc(group.variants.len() as u64);
+    }
+    Ok(())
+}
+
+/// The modelled cells of a plan on every machine; the cells of a machine run on all cores and come out in order.
+pub fn on_machines(
+    plan: &Plan,
+    machines: &[Loaded],
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    let gate = Gate::default();
+    let context = Context { gate: &gate, environment };
+    for machine in machines {
+        bar.set_message(format!("modelled {}", machine.profile.id));
+        let one = |g: &Group| {
+            let records = cells::cells(&context, g.kernel, &g.shape, &g.variants, machine);
+            bar.inc(g.variants.len() as u64);
+            records
+        };
+        let all: Result<Vec<_>, _> = plan.groups.par_iter().map(one).collect();
+        for records in all.map_err(Failure::input)? {
+            sink.take(records)?;
+        }
+    }
+    Ok(())
+}
+
+/// The tensors a selector names: one, or every matrix of the first layer and outside the layers.
+fn open_weights(selector: &WeightsSelector) -> Result<Vec<Source>, Failure> {
+    let file = Arc::new(ModelFile::open(&selector.file).map_err(Failure::input)?);
+    let names: Vec<String> = match &selector.tensor {
+        Some(name) => vec![name.clone()],
+        None => {
+            let first_or_none = |n: &str| !n.starts_with("blk.") || n.starts_with("blk.0.");
+            let chosen = file.tensors().iter().filter(|t| t.dtype.is_supported() && t.rows > 1 && first_or_none(&t.name));
+            chosen.map(|t| t.name.clone()).collect()
+        }
+    };
+    if names.is_empty() {
+        let shown = selector.file.display();
+        return Err(Failure::input(format!("{shown}: no F32, F16 or Q8_0 matrix in it; name a tensor as {shown}:TENSOR")));
+    }
+    names.iter().map(|n| file.mapped(n).map(Source::new).map_err(Failure::input)).collect()
+}
+
+/// A plan over the kernels' own shapes, or over the shapes of the given tensors.
+fn plan(filter: Option<&str>, sources: &[Source]) -> Result<Plan, Failure> {
+    if sources.is_empty() {
+        return Plan::select(filter).map_err(Failure::input);
+    }
+    Plan::over(filter, |kernel| sources.iter().filter_map(|s| kernel.shape_of(s)).collect()).map_err(Failure::input)
+}

@@ -1,0 +1,143 @@
+//! Where results go: standard output, exported files, and the small things every verb prints with.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Failure;
+use crate::journal;
+use crate::record::{Outcome, Record};
+use crate::report::{self, Report};
+
+/// Formats of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// Markdown.
+    Md,
+    /// Comma-separated values.
+    Csv,
+    /// One JSON array.
+    Json,
+    /// JSON lines, the format of records.
+    Jsonl,
+}
+
+/// Flags of every verb that ends in records.
+#[derive(Clone, Debug, Args)]
+pub struct OutputArgs {
+    /// Format of standard output.
+    #[arg(long, short, value_enum, default_value_t = Format::Table, env = "RETROBENCH_OUTPUT")]
+    output: Format,
+    /// Also writes Markdown to a file (- = standard output).
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_EXPORT_MARKDOWN")]
+    export_markdown: Option<PathBuf>,
+    /// Also writes a JSON array to a file (- = standard output).
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_EXPORT_JSON")]
+    export_json: Option<PathBuf>,
+    /// Also writes CSV to a file (- = standard output).
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_EXPORT_CSV")]
+    export_csv: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// Prints and exports the records.
+    pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
+        print(&rendered(self.output, records, command)?)?;
+        let exports = [
+            (&self.export_markdown, Format::Md),
+            (&self.export_json, Format::Json),
+            (&self.export_csv, Format::Csv),
+        ];
+        for (path, format) in exports {
+            if let Some(path) = path {
+                let text = rendered(format, records, command)?;
+                if path.as_os_str() == "-" { print(&text)? } else { write_file(path, text.as_bytes())? }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rendered(format: Format, records: &[Record], command: &str) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Table => report::summary_table(records),
+        Format::Md => report::markdown(&Report { title: "retrobench", command, records, notes: &[] }),
+        Format::Csv => report::csv(records),
+        Format::Json => serde_json::to_string_pretty(records).map_err(Failure::input)? + "\n",
+        Format::Jsonl => records.iter().map(journal::line).collect(),
+    })
+}
+
+/// Writes a file whole or not at all: a full disk leaves no half of it.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let fail = |e: std::io::Error| Failure::input(format!("{}: cannot write: {e}", path.display()));
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    let file = file.persist(path).map_err(|e| fail(e.error))?;
+    // A temporary file is private; a report is for everyone the umask allows.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(fail)?;
+    }
+    drop(file);
+    Ok(())
+}
+
+/// Standard output. A reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::input(format!("standard output: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+/// A borderless table that fits the terminal.
+pub fn plain_table(header: &[&str]) -> Table {
+    let mut t = Table::new();
+    t.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    t
+}
+
+/// A progress bar on standard error, or none.
+pub fn progress(total: usize, quiet: bool) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(total as u64), target);
+    if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{wide_bar}] {pos}/{len} cells  {msg:40!}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+/// Exit 1 when a variant's output was wrong.
+pub fn verdict(records: &[Record]) -> Result<(), Failure> {
+    let wrong: Vec<String> = records
+        .iter()
+        .filter_map(|r| match &r.outcome {
+            Outcome::Wrong { reason } => Some(format!("{}/{}/{}: {reason}", r.kernel, r.shape, r.variant)),
+            _ => None,
+        })
+        .collect();
+    match wrong.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::wrong(format!("{} wrong result(s), their times are withheld; {first}", wrong.len()))),
+    }
+}
+
+/// An argument as a shell needs it.
+pub fn shell_quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.into()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,57 @@
+//! `report`: the page of records measured before.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use super::output::write_file;
+use crate::journal;
+use crate::record::Record;
+use crate::report::{self, Report};
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Files of records (JSON lines); several are read one after the other.
+    #[arg(required = true)]
+    records: Vec<PathBuf>,
+    /// Folder to write index.html and report.md to.
+    #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
+    out: PathBuf,
+    /// Title of the page.
+    #[arg(long, default_value = TITLE, env = "RETROBENCH_TITLE")]
+    title: String,
+}
+
+/// Title where none is given.
+pub const TITLE: &str = "retrobench: what each optimization is worth";
+
+/// Reads the records and writes the pages.
+pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+    let (mut records, mut notes) = (Vec::new(), Vec::new());
+    for path in &args.records {
+        let (more, skipped) = journal::read(path).map_err(Failure::input)?;
+        records.extend(more);
+        notes.extend(skipped);
+    }
+    for note in &notes {
+        eprintln!("retrobench: skipped {note}");
+    }
+    if records.is_empty() {
+        return Err(Failure::input("no readable record in the files given"));
+    }
+    // The page names the command that made the records, not the one that rendered them.
+    let command = records[0].environment.command.clone();
+    write(&args.out, &args.title, &command, &records, &notes)
+}
+
+/// Writes index.html and report.md.
+pub fn write(out: &Path, title: &str, command: &str, records: &[Record], notes: &[String]) -> Result<(), Failure> {
+    let report = Report { title, command, records, notes };
+    let html = report::html(&report).map_err(Failure::input)?;
+    write_file(&out.join("index.html"), html.as_bytes())?;
+    write_file(&out.join("report.md"), report::markdown(&report).as_bytes())?;
+    eprintln!("report: {}", out.join("index.html").display());
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `run`: the tour. Every ladder natively on this host and modelled on every machine, records, tables and the page.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, FromArgMatches};
+
+use super::measure::{Sink, natively, on_machines, options};
+use super::output::{self, print};
+use super::{Common, Failure, command_line, report};
+use crate::plan::Plan;
+use crate::{environment, native, profile};
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Folder for records.jsonl, index.html and report.md.
+    #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
+    out: PathBuf,
+    /// Machines to model.
+    #[arg(long, default_value = "all", env = "RETROBENCH_HW")]
+    hw: String,
+    /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
+    #[arg(env = "RETROBENCH_FILTER")]
+    filter: Option<String>,
+    /// Only the modelled tier.
+    #[arg(long, env = "RETROBENCH_MODELLED_ONLY")]
+    modelled_only: bool,
+    /// Seconds of native measuring, shared by the kernels and shapes.
+    #[arg(long, default_value_t = 45.0, env = "RETROBENCH_SECONDS")]
+    seconds: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl RunArgs {
+    /// What `run` without flags takes: defaults and `RETROBENCH_*` variables.
+    pub fn from_environment() -> Self {
+        let command = Self::augment_args(clap::Command::new("run"));
+        let matches = command.get_matches_from(["run"]);
+        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+    }
+}
+
+/// Measures, models, writes.
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
+        return Err(Failure::input("--seconds: a number above 0 and up to 86400"));
+    }
+    let plan = Plan::select(args.filter.as_deref()).map_err(Failure::input)?;
+    let machines = profile::select(&args.hw).map_err(Failure::input)?;
+    let command = command_line();
+    let mut sink = Sink::new(Some(&args.out.join("records.jsonl")))?;
+    let native = !args.modelled_only;
+    let bar = output::progress(plan.cells() * (machines.len() + usize::from(native)), args.common.quiet);
+    if native {
+        let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
+        bar.set_message("ceilings of this host");
+        let options = native::Options {
+            time_budget: share,
+            ceilings: Some(native::Ceilings::measure()),
+            ..options(&args.common)
+        };
+        let environment = environment::here(&command, args.common.seed);
+        natively(&plan, &options, &[], &environment, &bar, &mut sink)?;
+    }
+    on_machines(&plan, &machines, &environment::modelled(&command, args.common.seed), &bar, &mut sink)?;
+    bar.finish_and_clear();
+    print(&crate::report::summary_table(&sink.records))?;
+    report::write(&args.out, report::TITLE, &command, &sink.records, &[])?;
+    output::verdict(&sink.records)
+}

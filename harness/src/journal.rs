@@ -1,0 +1,166 @@
+//! Records on disk: JSON lines, one written whole and flushed as soon as its cell is done, so that whatever stops a run
+//! loses nothing that was reported. A line torn by a crash is skipped on reading, and said.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use crate::record::{Record, SCHEMA};
+
+/// Why a journal cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file or its folder cannot be made or written.
+    #[error("{path}: cannot write records: {reason}; records written so far are kept")]
+    Write {
+        /// File.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The file cannot be read.
+    #[error("{path}: cannot read records: {reason}; check the path")]
+    Read {
+        /// File.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The file holds no record.
+    #[error("{path}: no records in it; `retrobench run` or `retrobench measure -o jsonl` makes some")]
+    Empty {
+        /// File.
+        path: String,
+    },
+}
+
+/// A file of records being written.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Starts a new file, making its folder.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        let fail = |e: std::io::Error| write_error(path, &e);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        let file = File::create(path).map_err(fail)?;
+        Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    /// Appends one record as one line, in one write.
+    pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        self.file.write_all(line(record).as_bytes()).map_err(|e| write_error(&self.path, &e))
+    }
+}
+
+fn write_error(path: &Path, e: &std::io::Error) -> JournalError {
+    JournalError::Write { path: path.display().to_string(), reason: e.to_string() }
+}
+
+/// A record as its line, newline included.
+pub fn line(record: &Record) -> String {
+    let mut json = serde_json::to_string(record).unwrap_or_else(|e| format!("{{\"unwritable\":\"{e}\"}}"));
+    json.push('\n');
+    json
+}
+
+/// Reads a file of records; the second list says which lines were skipped and why.
+pub fn read(path: &Path) -> Result<(Vec<Record>, Vec<String>), JournalError> {
+    let shown = path.display().to_string();
+    let fail = |e: std::io::Error| JournalError::Read { path: shown.clone(), reason: e.to_string() };
+    let mut reader = BufReader::new(File::open(path).map_err(fail)?);
+    let (mut records, mut skipped) = (Vec::new(), Vec::new());
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        if reader.read_until(b'\n', &mut bytes).map_err(fail)? == 0 {
+            break;
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) if record.schema == SCHEMA => records.push(record),
+            Ok(record) => skipped.push(format!("{shown}:{number}: schema {}, this build reads {SCHEMA}", record.schema)),
+            Err(e) => skipped.push(format!("{shown}:{number}: not a record ({e})")),
+        }
+    }
+    if records.is_empty() && skipped.is_empty() {
+        return Err(JournalError::Empty { path: shown });
+    }
+    Ok((records, skipped))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::record::*;
+
+    /// A record to write, read and render in tests.
+    pub(crate) fn sample() -> Record {
+        Record {
+            schema: SCHEMA,
+            tier: Tier::Modelled,
+            kernel: "gemv_f32".into(),
+            shape: "test/shape".into(),
+            dims: "3×4".into(),
+            variant: "naive".into(),
+            rung: 0,
+            idea: "one sum".into(),
+            machine: MachineRef {
+                id: "toy".into(),
+                name: "Toy".into(),
+                class: "retro".into(),
+                year: Some(1990),
+                profile_hash: None,
+                isa: "scalar".into(),
+                threads: 1,
+                peak_ops_per_s: Some(1e9),
+                peak_bytes_per_s: None,
+            },
+            outcome: Outcome::NotAvailable { reason: "no SIMD".into() },
+            cost: CostRef { operations: 24, bytes: 76 },
+            environment: Environment {
+                commit: "c".into(),
+                rustc: "r".into(),
+                build_features: String::new(),
+                cpu: "-".into(),
+                host: "-".into(),
+                seed: 1,
+                command: "retrobench".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_torn_lines_are_said() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("deep/records.jsonl");
+        let mut journal = Journal::create(&path).expect("created");
+        journal.append(&sample()).expect("written");
+        journal.append(&sample()).expect("written");
+        let mut text = fs::read_to_string(&path).expect("there");
+        text.truncate(text.len() - 20);
+        fs::write(&path, text).expect("written");
+        let (records, skipped) = read(&path).expect("read");
+        assert_eq!(records, [sample()]);
+        assert!(skipped.len() == 1 && skipped[0].contains(":2:"), "{skipped:?}");
+    }
+
+    #[test]
+    fn unreadable_and_empty_files_are_clear_errors() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let missing = read(&folder.path().join("none.jsonl")).expect_err("missing").to_string();
+        assert!(missing.contains("none.jsonl") && !missing.contains('\n'));
+        let empty = folder.path().join("empty.jsonl");
+        fs::write(&empty, "\n").expect("written");
+        assert!(matches!(read(&empty), Err(JournalError::Empty { .. })));
+        fs::write(&empty, [0xff, 0xfe, b'\n']).expect("written");
+        assert_eq!(read(&empty).expect("read").1.len(), 1);
+    }
+}

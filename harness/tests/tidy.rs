@@ -1,0 +1,226 @@
+//! The repository's own rules, as tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::profile::Profile;
+use kernels::KERNELS;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+}
+
+/// Every file below a folder with this extension, by path from the root.
+fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, extension: &str, into: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a readable folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with("target") && !path.ends_with(".git") {
+                walk(&path, extension, into);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                into.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(&root().join(folder), extension, &mut paths);
+    paths.sort();
+    let shown = |p: &Path| p.strip_prefix(root()).unwrap_or(p).display().to_string();
+    paths.iter().map(|p| (shown(p), fs::read_to_string(p).expect("UTF-8 text"))).collect()
+}
+
+/// Fails with every broken rule at once.
+fn none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+/// Source lines without their comments.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(i, l)| (i + 1, l.split("//").next().unwrap_or_default()))
+}
+
+#[test]
+fn files_and_lines_are_short() {
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels", "rs").into_iter().chain(files("harness", "rs")) {
+        let lines = text.lines().count();
+        if lines > 450 {
+            broken.push(format!("{path}: {lines} lines, about 400 allowed: split it by idea"));
+        }
+        for (i, line) in text.lines().enumerate().filter(|(_, l)| l.chars().count() > 120) {
+            broken.push(format!("{path}:{}: {} columns, 120 allowed", i + 1, line.chars().count()));
+        }
+    }
+    none("short files and lines", &broken);
+}
+
+#[test]
+fn modules_say_what_they_are() {
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels", "rs").into_iter().chain(files("harness", "rs")) {
+        if !text.starts_with("//! ") {
+            broken.push(format!("{path}: the first line does not say what lives here (//! ...)"));
+        }
+    }
+    none("a file's first line says what it is", &broken);
+}
+
+#[test]
+fn every_rung_is_a_file_that_begins_with_its_idea() {
+    let mut broken = Vec::new();
+    for kernel in KERNELS {
+        let folder = format!("kernels/src/{}", kernel.name());
+        let sources = files(&folder, "rs");
+        let text_of = |stem: &str| sources.iter().find(|(p, _)| *p == format!("{folder}/{stem}.rs")).map(|(_, t)| t);
+        let variants = kernel.variants();
+        for v in &variants {
+            match text_of(v.name) {
+                None => broken.push(format!("{folder}: variant {} has no {}.rs", v.name, v.name)),
+                Some(text) if text.lines().next() != Some(&format!("//! idea: {}", v.idea)) => {
+                    broken.push(format!("{folder}/{}.rs: first line is not '//! idea: {}'", v.name, v.idea));
+                }
+                Some(_) => {}
+            }
+        }
+        for (path, text) in &sources {
+            let stem = Path::new(path).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+            let other_target = stem.starts_with("x86_") && !cfg!(target_arch = "x86_64")
+                || stem.starts_with("arm_") && !cfg!(target_arch = "aarch64");
+            if text.starts_with("//! idea:") && !variants.iter().any(|v| v.name == stem) && !other_target {
+                broken.push(format!("{path}: a rung that LADDER does not list"));
+            }
+        }
+    }
+    none("rungs, files and ideas agree", &broken);
+}
+
+#[test]
+fn references_are_small_and_plain() {
+    let mut broken = Vec::new();
+    for kernel in KERNELS {
+        let path = format!("kernels/src/{}/reference.rs", kernel.name());
+        let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
+        let lines = text.lines().count();
+        if lines == 0 || lines > 60 {
+            broken.push(format!("{path}: {lines} lines, 1 to 60 wanted"));
+        }
+        for word in ["unsafe", "rayon", "thread", "wide", "core::arch"] {
+            if code(&text).any(|(_, l)| l.contains(word)) {
+                broken.push(format!("{path}: {word}"));
+            }
+        }
+        if !text.contains("f64") {
+            broken.push(format!("{path}: not in f64"));
+        }
+    }
+    none("references are obvious f64 code", &broken);
+}
+
+#[test]
+fn kernels_know_no_clock_no_environment_and_no_profile() {
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels/src", "rs") {
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["std::time", "Instant", "SystemTime", "rdtsc", "env::var", "harness::", "Profile", "plotters"] {
+            for (line, _) in code(text).filter(|(_, l)| l.contains(word)) {
+                broken.push(format!("{path}:{line}: {word}"));
+            }
+        }
+    }
+    none("kernels are functions of their arguments", &broken);
+}
+
+#[test]
+fn unsafe_stays_where_it_is_allowed_and_says_why() {
+    let allowed = |path: &str| {
+        let stem = Path::new(path).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        path.starts_with("kernels/src/machine/")
+            || path == "kernels/src/model/map.rs"
+            || path.starts_with("kernels/src/") && (stem.starts_with("x86") || stem.starts_with("arm"))
+    };
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels", "rs").into_iter().chain(files("harness/src", "rs")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (line, _) in
+            code(&text).filter(|(_, l)| l.contains("unsafe {") || l.contains("unsafe fn") || l.contains("unsafe impl"))
+        {
+            let before = &lines[line.saturating_sub(6)..line];
+            if !allowed(&path) {
+                broken.push(format!("{path}:{line}: unsafe outside machines, arch rungs and the file map"));
+            } else if !before.iter().any(|l| l.contains("SAFETY") || l.contains("# Safety")) {
+                broken.push(format!("{path}:{line}: unsafe without a SAFETY line above it"));
+            }
+        }
+    }
+    none("unsafe is fenced", &broken);
+}
+
+#[test]
+fn modules_of_the_harness_use_only_what_is_to_their_left() {
+    // Folder or file of harness/src, and what it may name with `crate::`.
+    let rules: &[(&str, &[&str])] = &[
+        ("record.rs", &[]),
+        ("profile", &[]),
+        ("stats.rs", &[]),
+        ("report", &["record"]),
+        ("journal.rs", &["record"]),
+        ("gate.rs", &[]),
+        ("plan.rs", &["profile", "record"]),
+        ("timed", &["profile", "record", "plan", "gate"]),
+        ("native", &["profile", "record", "plan", "stats", "guard", "environment"]),
+        ("calibrate", &["profile", "record", "stats", "native", "environment"]),
+    ];
+    let mut broken = Vec::new();
+    for (path, text) in files("harness/src", "rs") {
+        let inside = path.trim_start_matches("harness/src/");
+        let Some((module, may)) = rules.iter().find(|(m, _)| inside == *m || inside.starts_with(&format!("{m}/")))
+        else {
+            continue;
+        };
+        let own = module.trim_end_matches(".rs");
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (line, l) in code(text) {
+            for named in l.split("crate::").skip(1) {
+                let name: String = named.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if name != own && !may.contains(&name.as_str()) {
+                    broken.push(format!("{path}:{line}: {own} may not use {name}"));
+                }
+            }
+        }
+    }
+    none("arrows point one way", &broken);
+}
+
+#[test]
+fn every_profile_parses_and_every_figure_has_a_source() {
+    let mut broken = Vec::new();
+    let profiles = files("profiles", "toml");
+    assert!(profiles.len() >= 12, "{} profiles", profiles.len());
+    for (path, text) in profiles {
+        if let Err(e) = Profile::parse(&path, &text) {
+            broken.push(e.to_string());
+        }
+        for (i, line) in text.lines().enumerate() {
+            if line.contains("value =") && !line.contains("source =") {
+                broken.push(format!("{path}:{}: a figure without a source", i + 1));
+            }
+        }
+    }
+    none("profiles", &broken);
+}
+
+#[test]
+fn nothing_unfinished_is_left_in_the_code() {
+    // Spelled apart, so that this file does not find itself.
+    let words =
+        [["to", "do!"], ["unimple", "mented!"], ["FIX", "ME"], ["#[ig", "nore]"], ["TO", "DO"]].map(|w| w.concat());
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels", "rs").into_iter().chain(files("harness", "rs")) {
+        for (i, line) in text.lines().enumerate() {
+            if words.iter().any(|w| line.contains(w.as_str())) {
+                broken.push(format!("{path}:{}: {}", i + 1, line.trim()));
+            }
+        }
+    }
+    none("nothing unfinished", &broken);
+}
