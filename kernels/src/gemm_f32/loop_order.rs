@@ -2,7 +2,7 @@
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct LoopOrder;
@@ -20,11 +20,11 @@ const ROWS_PER_PERIOD: usize = 32;
 /// `c[i, :] += a[i, p] b[p, :]` over i, then p.
 #[inline(always)]
 pub(super) fn rows_of_b<M: Machine>(m: M, g: Args<'_>) {
-    m.tasks(g.m, 1, |i| {
+    tasks!(m, g.m, 1, |i| {
         let a = &g.a[i * g.k..(i + 1) * g.k];
         let c = &mut g.c[i * g.n..(i + 1) * g.n];
         super::clear(m, c);
-        m.tasks(g.k, ROWS_PER_PERIOD, |p| {
+        tasks!(m, g.k, ROWS_PER_PERIOD, |p| {
             super::add_scaled_row(m, a, p, &g.b[p * g.n..(p + 1) * g.n], c);
         });
     });

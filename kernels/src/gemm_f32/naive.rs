@@ -2,7 +2,7 @@
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Naive;
@@ -14,9 +14,9 @@ impl Rung<GemmF32> for Naive {
     #[inline(always)]
     fn run<M: Machine>(m: M, g: Args<'_>) {
         let m = m.one();
-        m.tasks(g.m, 1, |i| {
+        tasks!(m, g.m, 1, |i| {
             let a = &g.a[i * g.k..(i + 1) * g.k];
-            m.tasks(g.n, COLUMNS_PER_PERIOD, |j| {
+            tasks!(m, g.n, COLUMNS_PER_PERIOD, |j| {
                 let [mut sum] = m.zeros();
                 for p in m.steps(0, g.k, 1) {
                     sum = m.mul_add(&m.load(a, p), &m.load(g.b, p * g.n + j), &sum);

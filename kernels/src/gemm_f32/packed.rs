@@ -2,7 +2,7 @@
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line. The blocking is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix
 /// Multiplication" (2008), with the names of BLIS.
@@ -33,16 +33,16 @@ impl Rung<GemmF32> for Packed {
 pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
     let nr = NV * M::LANES;
     let (size_m, n, k) = (g.m, g.n, g.k);
-    m.tasks(n.div_ceil(NC), 1, |jb| {
+    tasks!(m, n.div_ceil(NC), 1, |jb| {
         let columns = (jb * NC, n.min((jb + 1) * NC));
-        m.tasks(k.div_ceil(KC).max(1), 1, |pb| {
+        tasks!(m, k.div_ceil(KC).max(1), 1, |pb| {
             let inner = (pb * KC, k.min((pb + 1) * KC));
             let panel = (inner.1 - inner.0) * nr;
-            m.tasks((columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |t| {
+            tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |t| {
                 let j = columns.0 + t * nr;
                 pack_b_panel(m, g.b, n, inner, (j, n.min(j + nr)), &mut g.packed_b[t * panel..][..panel]);
             });
-            m.tasks(size_m.div_ceil(MC), 1, |ib| {
+            tasks!(m, size_m.div_ceil(MC), 1, |ib| {
                 let rows = (ib * MC, size_m.min((ib + 1) * MC));
                 let c = &mut g.c[rows.0 * n..rows.1 * n];
                 row_block::<M, R>(m, (g.a, k), rows, inner, (g.packed_b, columns), (c, n), g.packed_a);
@@ -67,15 +67,15 @@ pub(super) fn row_block<M: Machine, const R: usize>(
     let (height, depth) = (rows.1 - rows.0, inner.1 - inner.0);
     let panels = height.div_ceil(R);
     let (packed_a, edge) = scratch.split_at_mut(panels * R * depth);
-    m.tasks(panels, 1, |t| {
+    tasks!(m, panels, 1, |t| {
         let i = rows.0 + t * R;
         pack_a_panel::<M, R>(m, (a, k), (i, rows.1.min(i + R)), inner, &mut packed_a[t * R * depth..][..R * depth]);
     });
-    m.tasks((columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |tj| {
+    tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |tj| {
         let b = &packed_b[tj * depth * nr..][..depth * nr];
         let j = columns.0 + tj * nr;
         let width = nr.min(columns.1 - j);
-        m.tasks(panels, 1, |ti| {
+        tasks!(m, panels, 1, |ti| {
             let a = &packed_a[ti * R * depth..][..R * depth];
             let acc = tile::<M, R>(m, a, b);
             let (i, add) = (ti * R, inner.0 > 0);

@@ -3,7 +3,7 @@
 use super::packed::{KC, MR, NC, NV, pack_b_panel, row_block};
 use super::{Args, EDGE, GemmF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Parallel;
@@ -18,21 +18,33 @@ impl Rung<GemmF32> for Parallel {
     fn run<M: Machine>(m: M, g: Args<'_>) {
         let nr = NV * M::LANES;
         let (size_m, n, k) = (g.m, g.n, g.k);
-        m.tasks(n.div_ceil(NC), 1, |jb| {
+        tasks!(m, n.div_ceil(NC), 1, |jb| {
             let columns = (jb * NC, n.min((jb + 1) * NC));
             let panels = (columns.1 - columns.0).div_ceil(nr);
-            m.tasks(k.div_ceil(KC).max(1), 1, |pb| {
+            tasks!(m, k.div_ceil(KC).max(1), 1, |pb| {
                 let inner = (pb * KC, k.min((pb + 1) * KC));
                 let panel = (inner.1 - inner.0) * nr;
-                m.par_chunks(&mut g.packed_b[..panels * panel], panel, |m, t, panel| {
-                    let j = columns.0 + t * nr;
-                    pack_b_panel(m, g.b, n, inner, (j, n.min(j + nr)), panel);
-                });
+                m.par_chunks(
+                    &mut g.packed_b[..panels * panel],
+                    panel,
+                    #[inline(always)]
+                    |m, t, panel| {
+                        let j = columns.0 + t * nr;
+                        pack_b_panel(m, g.b, n, inner, (j, n.min(j + nr)), panel);
+                    },
+                );
                 let packed_b = &g.packed_b[..];
-                m.par_chunks_with(g.c, ROWS_PER_TASK * n, g.packed_a, SCRATCH_PER_TASK, |m, t, c, scratch| {
-                    let rows = (t * ROWS_PER_TASK, size_m.min((t + 1) * ROWS_PER_TASK));
-                    row_block::<M, MR>(m, (g.a, k), rows, inner, (packed_b, columns), (c, n), scratch);
-                });
+                m.par_chunks_with(
+                    g.c,
+                    ROWS_PER_TASK * n,
+                    g.packed_a,
+                    SCRATCH_PER_TASK,
+                    #[inline(always)]
+                    |m, t, c, scratch| {
+                        let rows = (t * ROWS_PER_TASK, size_m.min((t + 1) * ROWS_PER_TASK));
+                        row_block::<M, MR>(m, (g.a, k), rows, inner, (packed_b, columns), (c, n), scratch);
+                    },
+                );
             });
         });
     }

@@ -2,7 +2,7 @@
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct RegisterTile;
@@ -21,11 +21,11 @@ impl Rung<GemmF32> for RegisterTile {
     fn run<M: Machine>(m: M, mut g: Args<'_>) {
         let one = m.one();
         let wide = g.n / (NV * M::LANES);
-        m.tasks(g.k.div_ceil(KC).max(1), 1, |block| {
+        tasks!(m, g.k.div_ceil(KC).max(1), 1, |block| {
             let p = (block * KC, g.k.min((block + 1) * KC));
-            m.tasks(wide, PANELS_PER_PERIOD, |panel| column_panel::<M, NV>(m, &mut g, p, panel * NV * M::LANES));
+            tasks!(m, wide, PANELS_PER_PERIOD, |panel| column_panel::<M, NV>(m, &mut g, p, panel * NV * M::LANES));
             let ragged = g.n - wide * NV * M::LANES;
-            one.tasks(ragged, 1, |j| column_panel::<M::One, 1>(one, &mut g, p, wide * NV * M::LANES + j));
+            tasks!(one, ragged, 1, |j| column_panel::<M::One, 1>(one, &mut g, p, wide * NV * M::LANES + j));
         });
     }
 }
@@ -33,9 +33,9 @@ impl Rung<GemmF32> for RegisterTile {
 /// Every row of `C` registers' worth of columns from `j`, over the block `p` of k.
 #[inline(always)]
 fn column_panel<M: Machine, const C: usize>(m: M, g: &mut Args<'_>, p: (usize, usize), j: usize) {
-    m.tasks(g.m / MR, 1, |t| tile::<M, MR, C>(m, g, p, t * MR, j));
+    tasks!(m, g.m / MR, 1, |t| tile::<M, MR, C>(m, g, p, t * MR, j));
     let first = g.m - g.m % MR;
-    m.tasks(g.m % MR, 1, |r| tile::<M, 1, C>(m, g, p, first + r, j));
+    tasks!(m, g.m % MR, 1, |r| tile::<M, 1, C>(m, g, p, first + r, j));
 }
 
 /// `R` rows from `i` by `C` registers from `j`, over the block `p` of k: the first block sets C, the others add to it.

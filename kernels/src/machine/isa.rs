@@ -80,34 +80,31 @@ impl Isa {
 ///
 /// Returns false where this processor lacks the machine: nothing ran.
 pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    // The attribute matters: a closure has no target features unless it is inlined into the shell that has.
+    macro_rules! enter {
+        ($machine:ty) => {
+            match <$machine>::detect() {
+                Some(m) => m.enter(
+                    #[inline(always)]
+                    || R::run(m, args),
+                ),
+                None => return false,
+            }
+        };
+    }
     match isa {
         Isa::Scalar => R::run(Scalar, args),
         Isa::Portable => R::run(Portable, args),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => match super::Avx2::<false>::detect() {
-            Some(m) => m.enter(|| R::run(m, args)),
-            None => return false,
-        },
+        Isa::Avx2 => enter!(super::Avx2<false>),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2Vnni => match super::Avx2::<true>::detect() {
-            Some(m) => m.enter(|| R::run(m, args)),
-            None => return false,
-        },
+        Isa::Avx2Vnni => enter!(super::Avx2<true>),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => match super::Avx512::detect() {
-            Some(m) => m.enter(|| R::run(m, args)),
-            None => return false,
-        },
+        Isa::Avx512 => enter!(super::Avx512),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => match super::Neon::<false>::detect() {
-            Some(m) => m.enter(|| R::run(m, args)),
-            None => return false,
-        },
+        Isa::Neon => enter!(super::Neon<false>),
         #[cfg(target_arch = "aarch64")]
-        Isa::NeonDot => match super::Neon::<true>::detect() {
-            Some(m) => m.enter(|| R::run(m, args)),
-            None => return false,
-        },
+        Isa::NeonDot => enter!(super::Neon<true>),
         #[allow(unreachable_patterns, reason = "which patterns are left depends on the target")]
         _ => return false,
     }

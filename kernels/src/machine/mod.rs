@@ -176,6 +176,21 @@ impl<M: Machine> Iterator for Steps<M> {
     }
 }
 
+/// [`Machine::tasks`] with a body that is compiled into its caller. A closure has no target features of its own: one that
+/// is left a function of its own calls every intrinsic instead of being made of them, fifty times slower, and the deeper
+/// the tasks nest the likelier that is. Any closure that computes on registers needs this, or `#[inline(always)]` on it.
+macro_rules! tasks {
+    ($m:expr, $n:expr, $period:expr, |$i:ident| $body:expr) => {
+        $m.tasks(
+            $n,
+            $period,
+            #[inline(always)]
+            |$i| $body,
+        )
+    };
+}
+pub(crate) use tasks;
+
 /// The threads of a native machine: rayon runs the tasks, and each task enters the machine's target features again
 /// because rayon's own code between has none.
 macro_rules! native_threads {
@@ -183,7 +198,12 @@ macro_rules! native_threads {
         #[inline(always)]
         fn par_chunks(self, out: &mut [f32], chunk: usize, task: impl Fn(Self, usize, &mut [f32]) + Sync) {
             use rayon::prelude::*;
-            out.par_chunks_mut(chunk.max(1)).enumerate().for_each(|(i, piece)| self.enter(|| task(self, i, piece)));
+            out.par_chunks_mut(chunk.max(1)).enumerate().for_each(|(i, piece)| {
+                self.enter(
+                    #[inline(always)]
+                    || task(self, i, piece),
+                )
+            });
         }
 
         #[inline(always)]
@@ -196,10 +216,14 @@ macro_rules! native_threads {
             task: impl Fn(Self, usize, &mut [f32], &mut [f32]) + Sync,
         ) {
             use rayon::prelude::*;
-            out.par_chunks_mut(chunk.max(1))
-                .zip(scratch.par_chunks_mut(per_task.max(1)))
-                .enumerate()
-                .for_each(|(i, (piece, own))| self.enter(|| task(self, i, piece, own)));
+            out.par_chunks_mut(chunk.max(1)).zip(scratch.par_chunks_mut(per_task.max(1))).enumerate().for_each(
+                |(i, (piece, own))| {
+                    self.enter(
+                        #[inline(always)]
+                        || task(self, i, piece, own),
+                    )
+                },
+            );
         }
     };
 }
