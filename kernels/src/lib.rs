@@ -6,6 +6,7 @@ pub mod gemv_f32;
 pub mod input;
 pub mod kernel;
 pub mod machine;
+pub mod probe;
 pub mod weights;
 
 use kernel::{Entry, Kernel};

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use half::f16;
 
-use super::{Machine, Scalar, native_threads};
+use super::{Machine, OnMachine, Scalar, native_threads};
 
 /// Eight lanes of AVX2; `VNNI` adds the byte dot product.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,22 @@ impl<const VNNI: bool> Avx2<VNNI> {
             is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
         let vnni = is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl");
         (base && (vnni || !VNNI)).then_some(Self(()))
+    }
+
+    /// Runs `work` with the features on. Unlike the closure of `enter`, which the compiler may leave outside the shell
+    /// when it is large, the work is `inline(always)`.
+    #[inline(always)]
+    pub(super) fn run(self, work: impl OnMachine) {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn base<const VNNI: bool>(m: Avx2<VNNI>, work: impl OnMachine) {
+            work.on(m);
+        }
+        #[target_feature(enable = "avx2,fma,f16c,avx512vnni,avx512vl")]
+        fn vnni<const VNNI: bool>(m: Avx2<VNNI>, work: impl OnMachine) {
+            work.on(m);
+        }
+        // SAFETY: the value proves that `detect` found the features.
+        unsafe { if VNNI { vnni(self, work) } else { base(self, work) } }
     }
 
     /// Runs `f` with the features on.

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use half::f16;
 
-use super::{Machine, Scalar, native_threads};
+use super::{Machine, OnMachine, Scalar, native_threads};
 
 /// Sixteen lanes of AVX-512.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,18 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("fma");
         all.then_some(Self(()))
+    }
+
+    /// Runs `work` with the features on. Unlike the closure of `enter`, which the compiler may leave outside the shell
+    /// when it is large, the work is `inline(always)`.
+    #[inline(always)]
+    pub(super) fn run(self, work: impl OnMachine) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        fn shell(m: Avx512, work: impl OnMachine) {
+            work.on(m);
+        }
+        // SAFETY: the value proves that `detect` found the features.
+        unsafe { shell(self, work) }
     }
 
     /// Runs `f` with the features on.
