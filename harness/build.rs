@@ -1,13 +1,51 @@
-//! What the binary says of its own build. One function per concern; each prints its own rerun rules.
+//! Builds the list of profiles that the binary carries, and what the binary says of its own build. One function per
+//! concern; each prints its own rerun rules.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs, io};
 
-fn main() {
+fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     capture_commit(&root);
     capture_rustc();
+    embed_profiles()
+}
+
+/// `profiles.rs`: the list of profiles that the binary carries, so that adding a profile touches one TOML and no code.
+fn embed_profiles() -> io::Result<()> {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let root = manifest.join("../profiles").canonicalize()?;
+    println!("cargo::rerun-if-changed={}", root.display());
+
+    let mut files = Vec::new();
+    collect(&root, &mut files)?;
+    // The order of a directory listing differs between hosts; the binary must not.
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in &files {
+        let inside = file.strip_prefix(&root).expect("collected below the root");
+        let shown = format!("profiles/{}", inside.display()).replace('\\', "/");
+        list.push_str(&format!("    ({shown:?}, include_str!({:?})),\n", file.display().to_string()));
+    }
+    list.push_str("]\n");
+    fs::write(out.join("profiles.rs"), list)
+}
+
+/// Every `*.toml` below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            println!("cargo::rerun-if-changed={}", path.display());
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|e| e == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// What the results depend on: a change elsewhere does not make a build dirty.
@@ -39,7 +77,7 @@ fn capture_commit(root: &Path) {
 /// `RETROBENCH_RUSTC`: the compiler's own words.
 fn capture_rustc() {
     println!("cargo::rerun-if-env-changed=RUSTC");
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     if let Some(version) = run(Command::new(rustc).arg("--version")) {
         println!("cargo::rustc-env=RETROBENCH_RUSTC={version}");
     }

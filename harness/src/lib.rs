@@ -2,3 +2,4 @@
 
 pub mod profile;
 pub mod record;
+pub mod timed;
