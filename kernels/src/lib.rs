@@ -2,10 +2,12 @@
 //! What runs, and nothing of where: no clock, no profile, no plot.
 
 pub mod compare;
+pub mod dtype;
 pub mod gemv_f32;
 pub mod input;
 pub mod kernel;
 pub mod machine;
+pub mod model;
 pub mod probe;
 pub mod weights;
 

@@ -190,7 +190,9 @@ impl Core {
         // An in-order core does not wait for a result that nobody uses yet.
         let retires = if self.in_order { start.at + self.issue } else { done };
         self.retire(retires, start.waited_for, account);
-        Ready { at: done, cause: Bound::Latency }
+        // Whoever waits for a result that waited for a unit waits for the unit.
+        let cause = if start.waited_for == Bound::Compute { Bound::Compute } else { Bound::Latency };
+        Ready { at: done, cause }
     }
 
     /// The front end restarts after a mispredicted branch.

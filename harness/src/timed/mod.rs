@@ -6,6 +6,7 @@
 //! until they settle (`sample`); live values beyond the register file cost spills. The figures come from the profile
 //! (`params`). Nothing depends on host addresses or clocks: two runs give the same bytes.
 
+pub mod cells;
 mod core;
 mod memory;
 mod params;
