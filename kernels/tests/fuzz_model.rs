@@ -42,10 +42,7 @@ const INTEGERS: [u64; 18] = [
 
 fn setting<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} is {text:?}, it should be a number")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, it should be a number")))
 }
 
 fn llama2c_files() -> Vec<File> {
@@ -55,20 +52,10 @@ fn llama2c_files() -> Vec<File> {
         synthetic::llama2c([4, 2, 1, 2, 1, -3, 8]),
     ];
     // The start of the published stories260K model, whose sizes are real, and the start of a version 1 file.
-    let starts = [
-        [64, 172, 5, 8, 4, 512, 512],
-        [0x616b_3432, 1, 64, 172, 5, 8, 8],
-    ];
+    let starts = [[64, 172, 5, 8, 4, 512, 512], [0x616b_3432, 1, 64, 172, 5, 8, 8]];
     for header in starts {
-        let bytes = header
-            .into_iter()
-            .flat_map(i32::to_le_bytes)
-            .chain([0; 64])
-            .collect();
-        files.push(File {
-            bytes,
-            fields: (0..7).map(|i| (4 * i, 4)).collect(),
-        });
+        let bytes = header.into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
+        files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
     }
     files
 }
@@ -77,11 +64,7 @@ fn gguf_files() -> Vec<File> {
     vec![
         synthetic::gguf(),
         Gguf::new(3).finish(),
-        Gguf::new(2)
-            .alignment(64)
-            .f32("a", &[4, 2], &[0.0; 8])
-            .tensor("b", &[9], 99, &[1])
-            .finish(),
+        Gguf::new(2).alignment(64).f32("a", &[4, 2], &[0.0; 8]).tensor("b", &[9], 99, &[1]).finish(),
         Gguf::new(3).texts("tokens", &["a"; 20]).finish(),
     ]
 }
@@ -98,9 +81,7 @@ fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, file: &File, files: &[File]
         2 => bytes[at] = rng.random(),
         3 => bytes.truncate(at),
         4 => {
-            let more = rng
-                .random_range(1..64)
-                .min(MAX_BYTES.saturating_sub(bytes.len()));
+            let more = rng.random_range(1..64).min(MAX_BYTES.saturating_sub(bytes.len()));
             bytes.extend((0..more).map(|i| (i % 7) as u8));
         }
         5 => {
@@ -120,10 +101,7 @@ fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, file: &File, files: &[File]
         }
         n => {
             // An integer: at one that the format has, mostly.
-            let (at, width) = match file
-                .fields
-                .get(rng.random_range(0..file.fields.len().max(1)))
-            {
+            let (at, width) = match file.fields.get(rng.random_range(0..file.fields.len().max(1))) {
                 Some(&field) if n < 9 => field,
                 _ => (at, if rng.random() { 4 } else { 8 }),
             };
@@ -134,9 +112,7 @@ fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, file: &File, files: &[File]
             old[..width].copy_from_slice(field);
             let value = match rng.random_range(0..3_u32) {
                 0 => INTEGERS[rng.random_range(0..INTEGERS.len())],
-                1 => u64::from_le_bytes(old)
-                    .wrapping_add(rng.random_range(0..5))
-                    .wrapping_sub(2),
+                1 => u64::from_le_bytes(old).wrapping_add(rng.random_range(0..5)).wrapping_sub(2),
                 _ => rng.next_u64() >> rng.random_range(0..64_u32),
             };
             field.copy_from_slice(&value.to_le_bytes()[..width]);
@@ -154,10 +130,7 @@ fn execute(bytes: &[u8]) -> bool {
             assert_eq!(info.byte_len(), None, "{} is outside the file", info.name);
             continue;
         };
-        let weights = info
-            .rows
-            .checked_mul(info.cols)
-            .expect("weights of a tensor in a file can be counted");
+        let weights = info.rows.checked_mul(info.cols).expect("weights of a tensor in a file can be counted");
         assert_eq!(Some(tensor.bytes().len()), info.byte_len());
         let expected = match info.dtype {
             Dtype::F32 => Some(4 * weights),
@@ -165,17 +138,9 @@ fn execute(bytes: &[u8]) -> bool {
             Dtype::Q8_0 => Some(34 * (weights / 32)),
             Dtype::Other(_) => None,
         };
-        assert!(
-            expected.is_none_or(|bytes| bytes == tensor.bytes().len()),
-            "{} has a wrong size",
-            info.name
-        );
+        assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);
         let ends = [tensor.bytes().first(), tensor.bytes().last()];
-        assert!(
-            ends.iter().all(|byte| byte.is_some()),
-            "{} is empty",
-            info.name
-        );
+        assert!(ends.iter().all(|byte| byte.is_some()), "{} is empty", info.name);
         std::hint::black_box((ends, tensor.as_f32(), tensor.as_f16(), tensor.as_q8_0()));
     }
     true
@@ -210,14 +175,9 @@ fn fuzz(format: &str, files: &[File], seed: u64, time: Duration, only: Option<u6
         }
     }
     let per_second = executions as f64 / start.elapsed().as_secs_f64();
-    println!(
-        "{format}: {executions} executions ({per_second:.0}/s), {accepted} accepted, seed {seed}"
-    );
+    println!("{format}: {executions} executions ({per_second:.0}/s), {accepted} accepted, seed {seed}");
     // A fuzzer that only ever sees refusals, or none, tests little.
-    assert!(
-        accepted > 0 && accepted < executions,
-        "{format}: {accepted} of {executions} accepted"
-    );
+    assert!(accepted > 0 && accepted < executions, "{format}: {accepted} of {executions} accepted");
 }
 
 #[test]

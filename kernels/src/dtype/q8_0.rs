@@ -37,18 +37,12 @@ impl BlockQ8_0 {
     /// zero, and so does the block.
     pub fn encode(x: &[f32; BLOCK_LEN]) -> Self {
         // Not f32::max, which drops NaN.
-        let amax = x
-            .iter()
-            .map(|v| v.abs())
-            .fold(0.0_f32, |m, a| if a > m || a.is_nan() { a } else { m });
+        let amax = x.iter().map(|v| v.abs()).fold(0.0_f32, |m, a| if a > m || a.is_nan() { a } else { m });
         let d = amax / 127.0;
         let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
         // The clamp matters only where 1/d overflows, the cast maps NaN to 0.
         let qs = x.map(|v| (v * inverse).round().clamp(-127.0, 127.0) as i8);
-        Self {
-            d: f16::from_f32(d),
-            qs,
-        }
+        Self { d: f16::from_f32(d), qs }
     }
 
     /// The 32 values `d * q`, exact in f32.
@@ -85,9 +79,7 @@ mod tests {
 
     #[test]
     fn halves_round_away_from_zero() {
-        let b = BlockQ8_0::encode(&block(&[
-            127.0, 0.5, -0.5, 1.5, 2.5, -2.5, 126.5, 0.499, -126.4,
-        ]));
+        let b = BlockQ8_0::encode(&block(&[127.0, 0.5, -0.5, 1.5, 2.5, -2.5, 126.5, 0.499, -126.4]));
         assert_eq!(b.d.to_bits(), 0x3c00);
         assert_eq!(b.qs[..10], [127, 1, -1, 2, 3, -3, 127, 0, -126, 0]);
     }
@@ -112,13 +104,7 @@ mod tests {
 
     #[test]
     fn zeros_and_the_very_small_decode_to_zero() {
-        for x in [
-            0.0,
-            -0.0,
-            f32::from_bits(1),
-            f32::MIN_POSITIVE,
-            127.0 * 2.0_f32.powi(-26),
-        ] {
+        for x in [0.0, -0.0, f32::from_bits(1), f32::MIN_POSITIVE, 127.0 * 2.0_f32.powi(-26)] {
             let b = BlockQ8_0::encode(&block(&[x, -x]));
             assert_eq!(b.d.to_bits(), 0, "{x}");
             assert!(b.qs.iter().all(|&q| q >= -127), "{x}");
@@ -132,13 +118,7 @@ mod tests {
             for place in [0, 31] {
                 let mut values = [1.0; BLOCK_LEN];
                 values[place] = x;
-                assert!(
-                    BlockQ8_0::encode(&values)
-                        .decode()
-                        .iter()
-                        .all(|v| v.is_nan()),
-                    "{x} at {place}"
-                );
+                assert!(BlockQ8_0::encode(&values).decode().iter().all(|v| v.is_nan()), "{x} at {place}");
             }
         }
         let largest = BlockQ8_0::encode(&block(&[127.0 * 65504.0]));

@@ -52,9 +52,7 @@ pub enum ModelError {
         dtype: Dtype,
     },
     /// `FILE[:TENSOR]` without a file or without a name after the colon.
-    #[error(
-        "weights {0:?} should be FILE or FILE:TENSOR, for example model.gguf:blk.0.ffn_down.weight"
-    )]
+    #[error("weights {0:?} should be FILE or FILE:TENSOR, for example model.gguf:blk.0.ffn_down.weight")]
     Selector(String),
 }
 
@@ -62,19 +60,14 @@ impl ModelError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         let problem = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file; check the path".into(),
-            io::ErrorKind::PermissionDenied => {
-                "permission denied; make it readable for this user".into()
-            }
+            io::ErrorKind::PermissionDenied => "permission denied; make it readable for this user".into(),
             _ => format!("{error}; check that it is a readable local file"),
         };
         Self::open(path, problem)
     }
 
     pub(super) fn open(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Open {
-            path: path.to_owned(),
-            problem: problem.into(),
-        }
+        Self::Open { path: path.to_owned(), problem: problem.into() }
     }
 }
 
@@ -116,9 +109,7 @@ pub enum ParseError {
         left: usize,
     },
     /// A value that the format forbids.
-    #[error(
-        "byte {offset}: {problem}; the file is damaged or was written wrongly: fetch or convert it again"
-    )]
+    #[error("byte {offset}: {problem}; the file is damaged or was written wrongly: fetch or convert it again")]
     Invalid {
         /// Where the value is.
         offset: usize,
@@ -137,24 +128,16 @@ pub enum ParseError {
         actual: usize,
     },
     /// llama2.c with a version number.
-    #[error(
-        "llama2.c version {0} is not supported yet; v0 and GGUF are: export it with version 0 or convert it"
-    )]
+    #[error("llama2.c version {0} is not supported yet; v0 and GGUF are: export it with version 0 or convert it")]
     Llama2cVersion(i32),
     /// GGUF of a version that is too old or too new.
-    #[error(
-        "GGUF version {0} (byte 4) is not supported; versions 2 and 3 are: convert the file again"
-    )]
+    #[error("GGUF version {0} (byte 4) is not supported; versions 2 and 3 are: convert the file again")]
     GgufVersion(u32),
     /// GGUF for big-endian machines.
-    #[error(
-        "big-endian GGUF (version field at byte 4) is not supported: convert the file to little endian"
-    )]
+    #[error("big-endian GGUF (version field at byte 4) is not supported: convert the file to little endian")]
     GgufBigEndian,
     /// This machine is big-endian, the formats are little-endian and are not copied.
-    #[error(
-        "model files are little-endian and used as they are, but this machine is big-endian: use another"
-    )]
+    #[error("model files are little-endian and used as they are, but this machine is big-endian: use another")]
     BigEndianHost,
 }
 

@@ -37,20 +37,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Layout, ParseError> {
     let metadata = metadata(&mut reader, kv_count)?;
     let alignment = alignment(&metadata)?;
     let entries = table(&mut reader, tensor_count)?;
-    let data = Data {
-        start: (reader.offset() as u64).next_multiple_of(alignment),
-        alignment,
-        file_len: bytes.len(),
-    };
-    let tensors = entries
-        .into_iter()
-        .map(|entry| entry.place(&data))
-        .collect::<Result<_, _>>()?;
-    Ok(Layout {
-        format: Format::Gguf { version },
-        tensors,
-        metadata,
-    })
+    let data = Data { start: (reader.offset() as u64).next_multiple_of(alignment), alignment, file_len: bytes.len() };
+    let tensors = entries.into_iter().map(|entry| entry.place(&data)).collect::<Result<_, _>>()?;
+    Ok(Layout { format: Format::Gguf { version }, tensors, metadata })
 }
 
 fn invalid(offset: usize, problem: String) -> ParseError {
@@ -65,10 +54,7 @@ fn metadata(reader: &mut Reader<'_>, count: u64) -> Result<BTreeMap<String, Valu
         let kind = reader.u32("metadata type")?;
         let value = value(reader, kind)?;
         if map.insert(key.to_owned(), value).is_some() {
-            return Err(invalid(
-                offset,
-                format!("metadata key {key:?} occurs twice"),
-            ));
+            return Err(invalid(offset, format!("metadata key {key:?} occurs twice")));
         }
     }
     Ok(map)
@@ -89,24 +75,16 @@ fn value(reader: &mut Reader<'_>, kind: u32) -> Result<Value, ParseError> {
             [0] => Value::Bool(false),
             [1] => Value::Bool(true),
             [other] => {
-                return Err(invalid(
-                    offset,
-                    format!("a bool is {other}, it must be 0 or 1"),
-                ));
+                return Err(invalid(offset, format!("a bool is {other}, it must be 0 or 1")));
             }
         },
         8 => Value::Str(String::from_utf8_lossy(reader.string(WHAT)?).into_owned()),
-        9 => Value::Array {
-            len: skip_array(reader, MAX_DEPTH)?,
-        },
+        9 => Value::Array { len: skip_array(reader, MAX_DEPTH)? },
         10 => Value::U64(reader.u64(WHAT)?),
         11 => Value::I64(i64::from_le_bytes(reader.array(WHAT)?)),
         12 => Value::F64(f64::from_le_bytes(reader.array(WHAT)?)),
         _ => {
-            return Err(invalid(
-                offset.saturating_sub(4),
-                format!("metadata type {kind} does not exist (0 to 12 do)"),
-            ));
+            return Err(invalid(offset.saturating_sub(4), format!("metadata type {kind} does not exist (0 to 12 do)")));
         }
     })
 }
@@ -116,10 +94,7 @@ fn skip_array(reader: &mut Reader<'_>, depth: u32) -> Result<u64, ParseError> {
     const WHAT: &str = "metadata array";
     let offset = reader.offset();
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(invalid(
-            offset,
-            format!("arrays are nested more than {MAX_DEPTH} deep"),
-        ));
+        return Err(invalid(offset, format!("arrays are nested more than {MAX_DEPTH} deep")));
     };
     let kind = reader.u32(WHAT)?;
     let item_bytes = match kind {
@@ -130,10 +105,7 @@ fn skip_array(reader: &mut Reader<'_>, depth: u32) -> Result<u64, ParseError> {
         9 => 12, // type and length of an array
         10..=12 => 8,
         _ => {
-            return Err(invalid(
-                offset,
-                format!("array type {kind} does not exist (0 to 12 do)"),
-            ));
+            return Err(invalid(offset, format!("array type {kind} does not exist (0 to 12 do)")));
         }
     };
     let len = reader.count(item_bytes, WHAT)?;
@@ -153,12 +125,7 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, ParseError> {
     value
         .as_u64()
         .filter(|a| a.is_power_of_two() && (8..=1 << 30).contains(a))
-        .ok_or_else(|| {
-            invalid(
-                0,
-                format!("general.alignment is {value}, it must be a power of two from 8 to 2^30"),
-            )
-        })
+        .ok_or_else(|| invalid(0, format!("general.alignment is {value}, it must be a power of two from 8 to 2^30")))
 }
 
 /// A row of the tensor table.
@@ -177,10 +144,7 @@ fn table<'a>(reader: &mut Reader<'a>, count: u64) -> Result<Vec<Entry<'a>>, Pars
     for _ in 0..count {
         let entry = Entry::read(reader)?;
         if !names.insert(entry.name) {
-            return Err(invalid(
-                entry.at,
-                format!("tensor {:?} occurs twice", entry.name),
-            ));
+            return Err(invalid(entry.at, format!("tensor {:?} occurs twice", entry.name)));
         }
         entries.push(entry);
     }
@@ -200,10 +164,7 @@ impl<'a> Entry<'a> {
         let name = reader.name(MAX_NAME_BYTES, "tensor name")?;
         let n_dims = reader.u32("tensor dimensions")?;
         if !(1..=MAX_DIMS).contains(&n_dims) {
-            return Err(invalid(
-                at,
-                format!("tensor {name:?} has {n_dims} dimensions, 1 to {MAX_DIMS} are allowed"),
-            ));
+            return Err(invalid(at, format!("tensor {name:?} has {n_dims} dimensions, 1 to {MAX_DIMS} are allowed")));
         }
         let cols = reader.u64("tensor dimensions")?;
         let mut rows = Some(1_u64);
@@ -212,46 +173,24 @@ impl<'a> Entry<'a> {
             rows = rows.and_then(|rows| rows.checked_mul(dim));
         }
         let rows = rows.filter(|rows| rows.checked_mul(cols).is_some_and(|weights| weights > 0));
-        let rows = rows.ok_or_else(|| {
-            invalid(
-                at,
-                format!("tensor {name:?} has no weights or more than 2^64"),
-            )
-        })?;
+        let rows = rows.ok_or_else(|| invalid(at, format!("tensor {name:?} has no weights or more than 2^64")))?;
         let dtype = Dtype::from_ggml(reader.u32("tensor type")?);
-        Ok(Self {
-            at,
-            name,
-            dtype,
-            rows,
-            cols,
-            offset: reader.u64("tensor offset")?,
-        })
+        Ok(Self { at, name, dtype, rows, cols, offset: reader.u64("tensor offset")? })
     }
 
     /// Checks that the tensor lies in the file.
     fn place(self, data: &Data) -> Result<TensorInfo, ParseError> {
-        let Self {
-            at,
-            name,
-            dtype,
-            rows,
-            cols,
-            offset,
-        } = self;
+        let Self { at, name, dtype, rows, cols, offset } = self;
         if offset % data.alignment != 0 {
             let rule = data.alignment;
-            let problem = format!(
-                "tensor {name:?} has offset {offset}, not a multiple of the alignment {rule}"
-            );
+            let problem = format!("tensor {name:?} has offset {offset}, not a multiple of the alignment {rule}");
             return Err(invalid(at, problem));
         }
         let bytes = match dtype.block() {
             None => None,
             Some((weights, _)) if cols % weights != 0 => {
-                let problem = format!(
-                    "tensor {name:?} has rows of {cols} weights, not a multiple of {dtype}'s {weights}"
-                );
+                let problem =
+                    format!("tensor {name:?} has rows of {cols} weights, not a multiple of {dtype}'s {weights}");
                 return Err(invalid(at, problem));
             }
             Some((weights, bytes)) => Some((rows * (cols / weights)).saturating_mul(bytes)),

@@ -37,16 +37,9 @@ impl Header {
 
     /// Bytes of the whole file. Three factors of at most 2²⁴ leave room for the sum in a u128.
     fn file_bytes(&self) -> u128 {
-        let [dim, hidden, layers, kv_dim, vocab, seq, head] = [
-            self.dim,
-            self.hidden_dim,
-            self.n_layers,
-            self.kv_dim(),
-            self.vocab_size,
-            self.seq_len,
-            self.head_dim(),
-        ]
-        .map(u128::from);
+        let [dim, hidden, layers, kv_dim, vocab, seq, head] =
+            [self.dim, self.hidden_dim, self.n_layers, self.kv_dim(), self.vocab_size, self.seq_len, self.head_dim()]
+                .map(u128::from);
         let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
         let rope = 2 * (seq * head / 2);
         let embeddings = if self.tied { 1 } else { 2 };
@@ -72,11 +65,7 @@ impl Header {
             ("llama.attention.layer_norm_rms_epsilon", Value::F64(1e-5)),
             ("llama.rope.freq_base", Value::F64(10_000.0)),
         ];
-        integers
-            .into_iter()
-            .chain(others)
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
+        integers.into_iter().chain(others).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -88,96 +77,42 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Layout, ParseError> {
     let header = header(bytes)?;
     let expected = header.file_bytes();
     if expected != bytes.len() as u128 {
-        return Err(ParseError::Size {
-            expected,
-            actual: bytes.len(),
-        });
+        return Err(ParseError::Size { expected, actual: bytes.len() });
     }
     // Now every size is below the file's, and there are fewer tensors than bytes.
-    Ok(Layout {
-        format: Format::Llama2c,
-        tensors: tensors(&header),
-        metadata: header.metadata(),
-    })
+    Ok(Layout { format: Format::Llama2c, tensors: tensors(&header), metadata: header.metadata() })
 }
 
 /// Without a magic number, a header is known by values that make sense together.
 fn header(bytes: &[u8]) -> Result<Header, ParseError> {
-    let unknown = |why: String| ParseError::Unknown {
-        first: bytes.iter().take(4).copied().collect(),
-        why,
-    };
+    let unknown = |why: String| ParseError::Unknown { first: bytes.iter().take(4).copied().collect(), why };
     let mut reader = Reader::new(bytes);
     let mut values = [0_i32; 7];
     for value in &mut values {
-        *value = reader
-            .i32("header")
-            .map_err(|_| unknown(format!("it has {} of its 28 bytes", bytes.len())))?;
+        *value = reader.i32("header").map_err(|_| unknown(format!("it has {} of its 28 bytes", bytes.len())))?;
     }
-    let names = [
-        "dim",
-        "hidden_dim",
-        "n_layers",
-        "n_heads",
-        "n_kv_heads",
-        "vocab_size",
-        "seq_len",
-    ];
+    let names = ["dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"];
     for (i, (value, name)) in values.into_iter().zip(names).enumerate() {
         let negative = value < 0 && name != "vocab_size";
         if value == 0 || negative || value.unsigned_abs() > MAX_SIZE {
-            return Err(unknown(format!(
-                "its {name} (byte {}) would be {value}",
-                4 * i
-            )));
+            return Err(unknown(format!("its {name} (byte {}) would be {value}", 4 * i)));
         }
     }
     let tied = values[5] > 0;
-    let [
-        dim,
-        hidden_dim,
-        n_layers,
-        n_heads,
-        n_kv_heads,
-        vocab_size,
-        seq_len,
-    ] = values.map(i32::unsigned_abs);
-    for (whole, part, names) in [
-        (dim, n_heads, "dim by n_heads"),
-        (n_heads, n_kv_heads, "n_heads by n_kv_heads"),
-    ] {
+    let [dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len] = values.map(i32::unsigned_abs);
+    for (whole, part, names) in [(dim, n_heads, "dim by n_heads"), (n_heads, n_kv_heads, "n_heads by n_kv_heads")] {
         if whole % part != 0 {
-            return Err(unknown(format!(
-                "it would divide {names}, {whole} by {part}"
-            )));
+            return Err(unknown(format!("it would divide {names}, {whole} by {part}")));
         }
     }
-    Ok(Header {
-        dim,
-        hidden_dim,
-        n_layers,
-        n_heads,
-        n_kv_heads,
-        vocab_size,
-        seq_len,
-        tied,
-    })
+    Ok(Header { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, tied })
 }
 
 /// All tensors, in the order of the file. The header has been checked against the file's size.
 fn tensors(header: &Header) -> Vec<TensorInfo> {
-    let [dim, hidden, kv_dim, vocab, layers] = [
-        header.dim,
-        header.hidden_dim,
-        header.kv_dim(),
-        header.vocab_size,
-        header.n_layers,
-    ]
-    .map(|v| v as usize);
-    let mut list = List {
-        tensors: Vec::new(),
-        at: HEADER_BYTES as usize,
-    };
+    let [dim, hidden, kv_dim, vocab, layers] =
+        [header.dim, header.hidden_dim, header.kv_dim(), header.vocab_size, header.n_layers].map(|v| v as usize);
+    let mut list = List { tensors: Vec::new(), at: HEADER_BYTES as usize };
     list.push("token_embd.weight".into(), vocab, dim);
     for (name, rows, cols) in [
         ("attn_norm", 1, dim),
@@ -211,14 +146,7 @@ struct List {
 impl List {
     fn push(&mut self, name: String, rows: usize, cols: usize) {
         let bytes = 4 * rows * cols;
-        self.tensors.push(TensorInfo {
-            name,
-            dtype: Dtype::F32,
-            rows,
-            cols,
-            offset: self.at,
-            bytes: Some(bytes),
-        });
+        self.tensors.push(TensorInfo { name, dtype: Dtype::F32, rows, cols, offset: self.at, bytes: Some(bytes) });
         self.at += bytes;
     }
 }

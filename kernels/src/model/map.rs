@@ -13,22 +13,13 @@ pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
     // Looked at before it is opened, because opening a pipe waits for its other end.
     let metadata = fs::metadata(path).map_err(|e| ModelError::io(path, &e))?;
     if metadata.is_dir() {
-        return Err(ModelError::open(
-            path,
-            "it is a directory; name the model file inside it",
-        ));
+        return Err(ModelError::open(path, "it is a directory; name the model file inside it"));
     }
     if !metadata.is_file() {
-        return Err(ModelError::open(
-            path,
-            "it is not a regular file, so it cannot be mapped; name a file on disk",
-        ));
+        return Err(ModelError::open(path, "it is not a regular file, so it cannot be mapped; name a file on disk"));
     }
     if metadata.len() == 0 {
-        return Err(ModelError::open(
-            path,
-            "it is empty (0 bytes); fetch it again",
-        ));
+        return Err(ModelError::open(path, "it is empty (0 bytes); fetch it again"));
     }
     let file = File::open(path).map_err(|e| ModelError::io(path, &e))?;
     // SAFETY: the mapping is private to this process and read-only, so nothing here can change it. Another process could

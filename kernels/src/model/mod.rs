@@ -87,20 +87,12 @@ impl Value {
 
     /// The value if it is a float.
     pub fn as_f64(&self) -> Option<f64> {
-        if let Self::F64(v) = *self {
-            Some(v)
-        } else {
-            None
-        }
+        if let Self::F64(v) = *self { Some(v) } else { None }
     }
 
     /// The value if it is text.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::Str(v) = self {
-            Some(v)
-        } else {
-            None
-        }
+        if let Self::Str(v) = self { Some(v) } else { None }
     }
 }
 
@@ -138,11 +130,7 @@ impl Layout {
         if cfg!(target_endian = "big") {
             return Err(ParseError::BigEndianHost);
         }
-        if bytes.starts_with(&gguf::MAGIC) {
-            gguf::parse(bytes)
-        } else {
-            llama2c::parse(bytes)
-        }
+        if bytes.starts_with(&gguf::MAGIC) { gguf::parse(bytes) } else { llama2c::parse(bytes) }
     }
 
     /// The tensor at `index`, in the bytes that were parsed. `None` where there is none, its type's size is not known,
@@ -167,15 +155,8 @@ impl ModelFile {
     /// [`ModelError::Open`] when it cannot be mapped, [`ModelError::Parse`] when it is not a model that can be read.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let map = map::map(path)?;
-        let layout = Layout::parse(&map).map_err(|error| ModelError::Parse {
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            map,
-            layout,
-        })
+        let layout = Layout::parse(&map).map_err(|error| ModelError::Parse { path: path.to_owned(), error })?;
+        Ok(Self { path: path.to_owned(), map, layout })
     }
 
     /// Where it was opened.
@@ -218,31 +199,19 @@ impl ModelFile {
     /// As [`ModelFile::tensor`].
     pub fn mapped(self: &Arc<Self>, name: &str) -> Result<MappedTensor, ModelError> {
         let (index, _) = self.find(name)?;
-        Ok(MappedTensor {
-            file: Arc::clone(self),
-            index,
-        })
+        Ok(MappedTensor { file: Arc::clone(self), index })
     }
 
     fn find(&self, name: &str) -> Result<(usize, Tensor<'_>), ModelError> {
         let Some(index) = self.tensors().iter().position(|t| t.name == name) else {
             let close = close_names(self.tensors(), name);
             let count = self.tensors().len();
-            return Err(ModelError::NoTensor {
-                path: self.path.clone(),
-                name: name.into(),
-                close,
-                count,
-            });
+            return Err(ModelError::NoTensor { path: self.path.clone(), name: name.into(), close, count });
         };
         let dtype = self.tensors()[index].dtype;
         match self.layout.view(&self.map, index) {
             Some(tensor) if dtype.is_supported() => Ok((index, tensor)),
-            _ => Err(ModelError::Unsupported {
-                path: self.path.clone(),
-                name: name.into(),
-                dtype,
-            }),
+            _ => Err(ModelError::Unsupported { path: self.path.clone(), name: name.into(), dtype }),
         }
     }
 }
@@ -251,11 +220,7 @@ impl ModelFile {
 fn close_names(tensors: &[TensorInfo], name: &str) -> Vec<String> {
     let mut names: Vec<_> = tensors.iter().map(|t| t.name.as_str()).collect();
     names.sort_by_cached_key(|n| (!n.contains(name), edit_distance(n, name)));
-    names
-        .into_iter()
-        .take(CLOSE_NAMES)
-        .map(str::to_owned)
-        .collect()
+    names.into_iter().take(CLOSE_NAMES).map(str::to_owned).collect()
 }
 
 /// Levenshtein distance of the first 128 characters.

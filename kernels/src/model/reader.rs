@@ -26,31 +26,16 @@ impl<'a> Reader<'a> {
 
     /// The next `n` bytes; `what` names them in the error.
     pub(super) fn take(&mut self, n: u64, what: &'static str) -> Result<&'a [u8], ParseError> {
-        let taken = usize::try_from(n)
-            .ok()
-            .and_then(|n| self.bytes.get(self.at..)?.get(..n));
-        let taken = taken.ok_or(ParseError::Truncated {
-            what,
-            offset: self.at,
-            needs: n,
-            left: self.left(),
-        })?;
+        let taken = usize::try_from(n).ok().and_then(|n| self.bytes.get(self.at..)?.get(..n));
+        let taken = taken.ok_or(ParseError::Truncated { what, offset: self.at, needs: n, left: self.left() })?;
         self.at = self.at.saturating_add(taken.len());
         Ok(taken)
     }
 
     /// The next `N` bytes as an array.
-    pub(super) fn array<const N: usize>(
-        &mut self,
-        what: &'static str,
-    ) -> Result<[u8; N], ParseError> {
+    pub(super) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], ParseError> {
         let (offset, left) = (self.at, self.left());
-        let truncated = ParseError::Truncated {
-            what,
-            offset,
-            needs: N as u64,
-            left,
-        };
+        let truncated = ParseError::Truncated { what, offset, needs: N as u64, left };
         self.take(N as u64, what)?.try_into().map_err(|_| truncated)
     }
 
@@ -72,12 +57,7 @@ impl<'a> Reader<'a> {
         let count = self.u64(what)?;
         let needs = count.saturating_mul(item_bytes);
         if needs > self.left() as u64 {
-            return Err(ParseError::Truncated {
-                what,
-                offset: self.at,
-                needs,
-                left: self.left(),
-            });
+            return Err(ParseError::Truncated { what, offset: self.at, needs, left: self.left() });
         }
         Ok(count)
     }
@@ -93,16 +73,11 @@ impl<'a> Reader<'a> {
         let offset = self.at;
         let bytes = self.string(what)?;
         if bytes.len() > max {
-            let problem = format!(
-                "a {what} has {} bytes, at most {max} are allowed",
-                bytes.len()
-            );
+            let problem = format!("a {what} has {} bytes, at most {max} are allowed", bytes.len());
             return Err(ParseError::Invalid { offset, problem });
         }
-        std::str::from_utf8(bytes).map_err(|_| ParseError::Invalid {
-            offset,
-            problem: format!("a {what} is not UTF-8"),
-        })
+        std::str::from_utf8(bytes)
+            .map_err(|_| ParseError::Invalid { offset, problem: format!("a {what} is not UTF-8") })
     }
 }
 
@@ -115,23 +90,10 @@ mod tests {
         let mut r = Reader::new(&[1, 0, 0, 0, 255, 255, 255, 255, 7]);
         assert_eq!(r.u32("a"), Ok(1));
         assert_eq!(r.i32("b"), Ok(-1));
-        assert_eq!(
-            r.u64("c"),
-            Err(ParseError::Truncated {
-                what: "c",
-                offset: 8,
-                needs: 8,
-                left: 1
-            })
-        );
+        assert_eq!(r.u64("c"), Err(ParseError::Truncated { what: "c", offset: 8, needs: 8, left: 1 }));
         assert_eq!(
             r.take(u64::MAX, "d"),
-            Err(ParseError::Truncated {
-                what: "d",
-                offset: 8,
-                needs: u64::MAX,
-                left: 1
-            })
+            Err(ParseError::Truncated { what: "d", offset: 8, needs: u64::MAX, left: 1 })
         );
         assert_eq!((r.take(1, "e"), r.left(), r.offset()), (Ok(&[7][..]), 0, 9));
         assert_eq!(r.take(0, "f"), Ok(&[][..]));
@@ -142,32 +104,9 @@ mod tests {
         let mut bytes = 3_u64.to_le_bytes().to_vec();
         bytes.extend([b'x', 0xff, b'y']);
         assert_eq!(Reader::new(&bytes).count(1, "items"), Ok(3));
-        assert!(matches!(
-            Reader::new(&bytes).count(2, "items"),
-            Err(ParseError::Truncated {
-                needs: 6,
-                left: 3,
-                ..
-            })
-        ));
-        assert!(
-            Reader::new(&u64::MAX.to_le_bytes())
-                .count(u64::MAX, "items")
-                .is_err()
-        );
-        assert!(
-            Reader::new(&bytes)
-                .name(2, "name")
-                .unwrap_err()
-                .to_string()
-                .contains("3 bytes, at most 2")
-        );
-        assert!(
-            Reader::new(&bytes)
-                .name(3, "name")
-                .unwrap_err()
-                .to_string()
-                .contains("not UTF-8")
-        );
+        assert!(matches!(Reader::new(&bytes).count(2, "items"), Err(ParseError::Truncated { needs: 6, left: 3, .. })));
+        assert!(Reader::new(&u64::MAX.to_le_bytes()).count(u64::MAX, "items").is_err());
+        assert!(Reader::new(&bytes).name(2, "name").unwrap_err().to_string().contains("3 bytes, at most 2"));
+        assert!(Reader::new(&bytes).name(3, "name").unwrap_err().to_string().contains("not UTF-8"));
     }
 }

@@ -18,26 +18,14 @@ impl WeightsSelector {
     /// A path may itself hold colons: the longest part before a colon that `exists` is the file. Where none does, the
     /// last colon is the separator, so that the error about the missing file names what the user meant.
     fn split(text: &str, exists: impl Fn(&Path) -> bool) -> Option<Self> {
-        let at = |i: usize| Self {
-            file: text[..i].into(),
-            tensor: Some(text[i + 1..].to_owned()),
-        };
+        let at = |i: usize| Self { file: text[..i].into(), tensor: Some(text[i + 1..].to_owned()) };
         let colons = || text.rmatch_indices(':').map(|(i, _)| i);
         let selector = if exists(Path::new(text)) {
-            Self {
-                file: text.into(),
-                tensor: None,
-            }
-        } else if let Some(i) = colons()
-            .find(|&i| exists(Path::new(&text[..i])))
-            .or_else(|| colons().next())
-        {
+            Self { file: text.into(), tensor: None }
+        } else if let Some(i) = colons().find(|&i| exists(Path::new(&text[..i]))).or_else(|| colons().next()) {
             at(i)
         } else {
-            Self {
-                file: text.into(),
-                tensor: None,
-            }
+            Self { file: text.into(), tensor: None }
         };
         let named = selector.tensor.as_ref().is_none_or(|t| !t.is_empty());
         (named && !selector.file.as_os_str().is_empty()).then_some(selector)
@@ -68,20 +56,14 @@ mod tests {
     #[test]
     fn file_and_tensor() {
         assert_eq!(split("m.gguf", &["m.gguf"]), is("m.gguf", None));
-        assert_eq!(
-            split("m.gguf:a.weight", &["m.gguf"]),
-            is("m.gguf", Some("a.weight"))
-        );
+        assert_eq!(split("m.gguf:a.weight", &["m.gguf"]), is("m.gguf", Some("a.weight")));
         assert_eq!(split("m.gguf:a:b", &["m.gguf"]), is("m.gguf", Some("a:b")));
     }
 
     #[test]
     fn a_path_may_hold_colons() {
         assert_eq!(split("r1:8b.gguf", &["r1:8b.gguf"]), is("r1:8b.gguf", None));
-        assert_eq!(
-            split("r1:8b.gguf:a", &["r1:8b.gguf"]),
-            is("r1:8b.gguf", Some("a"))
-        );
+        assert_eq!(split("r1:8b.gguf:a", &["r1:8b.gguf"]), is("r1:8b.gguf", Some("a")));
         assert_eq!(split("r1:8b:a", &["r1", "r1:8b"]), is("r1:8b", Some("a")));
     }
 
@@ -96,14 +78,8 @@ mod tests {
         for text in ["", ":", ":a", "m.gguf:"] {
             assert_eq!(split(text, &["m.gguf"]), None, "{text:?}");
         }
-        let error = "m.gguf:"
-            .parse::<WeightsSelector>()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("\"m.gguf:\"") && error.contains("FILE:TENSOR"),
-            "{error}"
-        );
+        let error = "m.gguf:".parse::<WeightsSelector>().unwrap_err().to_string();
+        assert!(error.contains("\"m.gguf:\"") && error.contains("FILE:TENSOR"), "{error}");
     }
 
     #[test]
@@ -114,9 +90,6 @@ mod tests {
         let text = file.to_str().unwrap();
         assert_eq!(text.parse::<WeightsSelector>().unwrap().file, file);
         let with_tensor: WeightsSelector = format!("{text}:t").parse().unwrap();
-        assert_eq!(
-            (with_tensor.file, with_tensor.tensor.as_deref()),
-            (file, Some("t"))
-        );
+        assert_eq!((with_tensor.file, with_tensor.tensor.as_deref()), (file, Some("t")));
     }
 }

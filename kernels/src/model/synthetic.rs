@@ -32,12 +32,7 @@ impl File {
 
     fn append(&mut self, other: &Self) {
         let at = self.bytes.len();
-        self.fields.extend(
-            other
-                .fields
-                .iter()
-                .map(|&(offset, width)| (at + offset, width)),
-        );
+        self.fields.extend(other.fields.iter().map(|&(offset, width)| (at + offset, width)));
         self.bytes.extend(&other.bytes);
     }
 }
@@ -49,15 +44,13 @@ pub fn llama2c(header: [i32; 7]) -> File {
     for value in header {
         file.u32(value as u32);
     }
-    let [dim, hidden, layers, heads, kv_heads, vocab, seq] =
-        header.map(|v| v.unsigned_abs() as usize);
+    let [dim, hidden, layers, heads, kv_heads, vocab, seq] = header.map(|v| v.unsigned_abs() as usize);
     let kv_dim = dim / heads * kv_heads;
     let embeddings = if header[5] < 0 { 2 } else { 1 };
     let rope = 2 * (seq * (dim / heads) / 2);
     let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
     let count = embeddings * vocab * dim + layers * layer + dim + rope;
-    file.bytes
-        .extend((0..count).flat_map(|i| (i as f32).to_le_bytes()));
+    file.bytes.extend((0..count).flat_map(|i| (i as f32).to_le_bytes()));
     file
 }
 
@@ -77,15 +70,7 @@ impl Gguf {
     /// An empty file of a version, with the default alignment of 32.
     pub fn new(version: u32) -> Self {
         let (kv, table) = Default::default();
-        Self {
-            version,
-            alignment: 32,
-            kv,
-            kv_count: 0,
-            table,
-            tensor_count: 0,
-            data: Vec::new(),
-        }
+        Self { version, alignment: 32, kv, kv_count: 0, table, tensor_count: 0, data: Vec::new() }
     }
 
     /// Sets `general.alignment`, also in the metadata.
@@ -118,9 +103,7 @@ impl Gguf {
         self.kv.u32(9);
         self.kv.u32(8);
         self.kv.u64(values.len() as u64);
-        values
-            .iter()
-            .for_each(|value| self.kv.string(value.as_bytes()));
+        values.iter().for_each(|value| self.kv.string(value.as_bytes()));
         self.kv_count += 1;
         self
     }
@@ -138,8 +121,7 @@ impl Gguf {
 
     /// A tensor of ggml type `kind` with its data, placed after the others.
     pub fn tensor(mut self, name: &str, dims: &[u64], kind: u32, data: &[u8]) -> Self {
-        self.data
-            .resize(self.data.len().next_multiple_of(self.alignment), 0);
+        self.data.resize(self.data.len().next_multiple_of(self.alignment), 0);
         let offset = self.data.len() as u64;
         self.data.extend(data);
         self.entry(name, dims, kind, offset)
@@ -162,18 +144,14 @@ impl Gguf {
 
     /// The whole file.
     pub fn finish(self) -> File {
-        let mut file = File {
-            bytes: b"GGUF".to_vec(),
-            fields: Vec::new(),
-        };
+        let mut file = File { bytes: b"GGUF".to_vec(), fields: Vec::new() };
         file.u32(self.version);
         file.u64(self.tensor_count);
         file.u64(self.kv_count);
         file.append(&self.kv);
         file.append(&self.table);
         if !self.data.is_empty() {
-            file.bytes
-                .resize(file.bytes.len().next_multiple_of(self.alignment), 0);
+            file.bytes.resize(file.bytes.len().next_multiple_of(self.alignment), 0);
         }
         file.bytes.extend(self.data);
         file
@@ -204,11 +182,7 @@ pub fn gguf() -> File {
         .kv("i64", 11, &i64::MIN.to_le_bytes())
         .kv("f64", 12, &0.1_f64.to_le_bytes())
         .f32("output_norm.weight", &[3], &[1.0, 2.0, 3.0])
-        .f16(
-            "blk.0.attn_q.weight",
-            &[2, 3],
-            &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0].map(f16::from_f32),
-        )
+        .f16("blk.0.attn_q.weight", &[2, 3], &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0].map(f16::from_f32))
         .q8_0("blk.0.ffn_down.weight", &[64, 2], &blocks)
         .f32("blk.0.ffn_up_exps.weight", &[2, 2, 3], &[7.0; 12])
         .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 12, &[0; 144])

@@ -230,13 +230,7 @@ mod tests {
         assert_eq!(Dtype::from_ggml(12), Dtype::Other(12));
         assert_eq!(Dtype::from_ggml(12).to_string(), "Q4_K");
         assert_eq!(Dtype::from_ggml(8).block(), Some((32, 34)));
-        assert_eq!(
-            (
-                Dtype::from_ggml(99).to_string(),
-                Dtype::from_ggml(99).block()
-            ),
-            ("ggml type 99".into(), None)
-        );
+        assert_eq!((Dtype::from_ggml(99).to_string(), Dtype::from_ggml(99).block()), ("ggml type 99".into(), None));
         assert_eq!(format!("[{:>5}]", Dtype::F16), "[  F16]");
     }
 

@@ -28,8 +28,8 @@ pub(super) fn chase<M: Machine, const N: usize>(m: M, data: &mut ProbeData) {
 
 /// Streams read side by side.
 const STREAMS: usize = 8;
-/// Values that every machine's register divides.
-const BLOCK: usize = 16;
+/// Values of one stream in one iteration: every machine's register divides it, and one bounds check covers it.
+const BLOCK: usize = 64;
 
 /// What one pass reads: the largest part of the stream that the streams divide evenly.
 pub(super) fn bytes_of_a_pass(data: &ProbeData) -> usize {
@@ -44,11 +44,12 @@ pub(super) fn read_stream<M: Machine>(m: M, data: &mut ProbeData) {
     let each = stream.len() / (STREAMS * BLOCK) * BLOCK;
     let mut sums = m.zeros::<STREAMS>();
     for _ in 0..data.steps {
-        // Slices of one known length: the bounds of the loads are checked here, not in the loop.
-        let part: [&[f32]; STREAMS] = std::array::from_fn(|s| &stream[s * each..(s + 1) * each]);
-        for i in m.steps(0, each, M::LANES) {
-            for (part, sum) in part.iter().zip(&mut sums) {
-                *sum = m.add(sum, &m.load(part, i));
+        for i in m.steps(0, each, BLOCK) {
+            let blocks: [&[f32]; STREAMS] = std::array::from_fn(|s| &stream[s * each + i..s * each + i + BLOCK]);
+            for at in 0..BLOCK / M::LANES {
+                for (block, sum) in blocks.iter().zip(&mut sums) {
+                    *sum = m.add(sum, &m.load(block, at * M::LANES));
+                }
             }
         }
     }

@@ -49,42 +49,26 @@ fn refuses(bytes: &[u8], parts: &[&str]) {
 }
 
 fn shapes(tensors: &[TensorInfo]) -> Vec<(&str, usize, usize)> {
-    tensors
-        .iter()
-        .map(|t| (t.name.as_str(), t.rows, t.cols))
-        .collect()
+    tensors.iter().map(|t| (t.name.as_str(), t.rows, t.cols)).collect()
 }
 
 #[test]
 fn tensors_outlive_the_borrow_and_cross_threads() {
-    let mapped = open(&synthetic::gguf().bytes)
-        .mapped("output_norm.weight")
-        .unwrap();
-    let sum = std::thread::spawn(move || mapped.as_f32().unwrap().iter().sum::<f32>())
-        .join()
-        .unwrap();
+    let mapped = open(&synthetic::gguf().bytes).mapped("output_norm.weight").unwrap();
+    let sum = std::thread::spawn(move || mapped.as_f32().unwrap().iter().sum::<f32>()).join().unwrap();
     assert_eq!(sum, 6.0);
 }
 
 #[test]
 fn a_tensor_that_cannot_be_had_says_why() {
     let file = open(&synthetic::gguf().bytes);
-    says(
-        file.tensor("blk.0.attn_k.weight").unwrap_err(),
-        &["is Q4_K", "F32, F16 and Q8_0"],
-    );
+    says(file.tensor("blk.0.attn_k.weight").unwrap_err(), &["is Q4_K", "F32, F16 and Q8_0"]);
     says(
         file.tensor("blk.0.atn_q.weight").unwrap_err(),
         &["\"blk.0.atn_q.weight\"", "of its 5: blk.0.attn_q.weight, "],
     );
-    says(
-        file.tensor("ffn_down").unwrap_err(),
-        &["5: blk.0.ffn_down.weight, "],
-    );
-    says(
-        open(&Gguf::new(3).finish().bytes).tensor("a").unwrap_err(),
-        &["no tensors"],
-    );
+    says(file.tensor("ffn_down").unwrap_err(), &["5: blk.0.ffn_down.weight, "]);
+    says(open(&Gguf::new(3).finish().bytes).tensor("a").unwrap_err(), &["no tensors"]);
     let unknown = Gguf::new(3).tensor("a", &[5], 99, &[0]).finish();
     let error = open(&unknown.bytes).tensor("a").unwrap_err();
     says(error, &["is ggml type 99"]);
@@ -93,38 +77,18 @@ fn a_tensor_that_cannot_be_had_says_why() {
 #[test]
 fn files_that_cannot_be_opened_say_why() {
     let (dir, path) = on_disk(b"");
-    says(
-        ModelFile::open(&path).unwrap_err(),
-        &["model", "empty (0 bytes)"],
-    );
-    says(
-        ModelFile::open(dir.path()).unwrap_err(),
-        &["is a directory"],
-    );
-    says(
-        ModelFile::open(&dir.path().join("none")).unwrap_err(),
-        &["none: there is no such file"],
-    );
-    says(
-        ModelFile::open(&path.join("below")).unwrap_err(),
-        &["model/below: "],
-    );
+    says(ModelFile::open(&path).unwrap_err(), &["model", "empty (0 bytes)"]);
+    says(ModelFile::open(dir.path()).unwrap_err(), &["is a directory"]);
+    says(ModelFile::open(&dir.path().join("none")).unwrap_err(), &["none: there is no such file"]);
+    says(ModelFile::open(&path.join("below")).unwrap_err(), &["model/below: "]);
     fs::write(&path, b"\x7fELF\0").unwrap();
     says(
         ModelFile::open(&path).unwrap_err(),
-        &[
-            "model: not a model",
-            "7f 45 4c 46 (\"\\x7fELF\")",
-            "47 47 55 46",
-            "5 of its 28",
-        ],
+        &["model: not a model", "7f 45 4c 46 (\"\\x7fELF\")", "47 47 55 46", "5 of its 28"],
     );
     #[cfg(unix)]
     {
-        says(
-            ModelFile::open(Path::new("/dev/null")).unwrap_err(),
-            &["not a regular file"],
-        );
+        says(ModelFile::open(Path::new("/dev/null")).unwrap_err(), &["not a regular file"]);
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::File::open(&path).is_err() {
@@ -136,39 +100,16 @@ fn files_that_cannot_be_opened_say_why() {
 #[test]
 fn other_formats_and_versions_are_named() {
     refuses(&[], &["nothing (it is empty)"]);
-    refuses(
-        &[b' '; 64],
-        &[
-            "bytes 20 20 20 20 (\"    \")",
-            "llama2.c v0 header",
-            "dim (byte 0) would be 538976288",
-        ],
-    );
+    refuses(&[b' '; 64], &["bytes 20 20 20 20 (\"    \")", "llama2.c v0 header", "dim (byte 0) would be 538976288"]);
     refuses(&[0; 64], &["dim (byte 0) would be 0"]);
     for (version, tail) in [(1, &[][..]), (2, &[0; 300][..])] {
-        let bytes = [
-            &0x616b_3432_u32.to_le_bytes()[..],
-            &i32::to_le_bytes(version),
-            tail,
-        ]
-        .concat();
-        refuses(
-            &bytes,
-            &[&format!(
-                "llama2.c version {version} is not supported yet; v0 and GGUF are"
-            )],
-        );
+        let bytes = [&0x616b_3432_u32.to_le_bytes()[..], &i32::to_le_bytes(version), tail].concat();
+        refuses(&bytes, &[&format!("llama2.c version {version} is not supported yet; v0 and GGUF are")]);
     }
     for version in [0, 1, 4] {
-        refuses(
-            &Gguf::new(version).finish().bytes,
-            &[&format!("GGUF version {version} ")],
-        );
+        refuses(&Gguf::new(version).finish().bytes, &[&format!("GGUF version {version} ")]);
     }
-    refuses(
-        &Gguf::new(3_u32.swap_bytes()).finish().bytes,
-        &["big-endian GGUF"],
-    );
+    refuses(&Gguf::new(3_u32.swap_bytes()).finish().bytes, &["big-endian GGUF"]);
 }
 
 fn in_bounds(layout: &Layout, bytes: &[u8], index: usize) -> bool {
@@ -178,18 +119,10 @@ fn in_bounds(layout: &Layout, bytes: &[u8], index: usize) -> bool {
 
 #[test]
 fn every_truncation_is_refused() {
-    for file in [
-        synthetic::gguf(),
-        synthetic::llama2c(TINY),
-        synthetic::llama2c(with_vocab(-5)),
-    ] {
+    for file in [synthetic::gguf(), synthetic::llama2c(TINY), synthetic::llama2c(with_vocab(-5))] {
         assert!(Layout::parse(&file.bytes).is_ok());
         for len in 0..file.bytes.len() {
-            assert!(
-                Layout::parse(&file.bytes[..len]).is_err(),
-                "{len} of {} bytes",
-                file.bytes.len()
-            );
+            assert!(Layout::parse(&file.bytes[..len]).is_err(), "{len} of {} bytes", file.bytes.len());
         }
     }
 }
