@@ -1,14 +1,24 @@
-//! Builds the list of profiles that the binary carries, so that adding a profile touches one TOML and no code.
+//! Builds the list of profiles that the binary carries, and what the binary says of its own build. One function per
+//! concern; each prints its own rerun rules.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    capture_commit(&root);
+    capture_rustc();
+    embed_profiles()
+}
+
+/// `profiles.rs`: the list of profiles that the binary carries, so that adding a profile touches one TOML and no code.
+fn embed_profiles() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let root = manifest.join("../profiles").canonicalize()?;
     println!("cargo::rerun-if-changed={}", root.display());
-    println!("cargo::rerun-if-changed=build.rs");
 
     let mut files = Vec::new();
     collect(&root, &mut files)?;
@@ -36,4 +46,56 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the results depend on: a change elsewhere does not make a build dirty.
+const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", "kernels", "harness", "profiles"];
+
+/// `RETROBENCH_COMMIT`: the commit, with `+` where the sources differ from it. Left out outside a checkout of this
+/// project (a source archive, say, or one unpacked inside another repository).
+fn capture_commit(root: &Path) {
+    let here = git(root, &["rev-parse", "--show-toplevel"]).and_then(|top| PathBuf::from(top).canonicalize().ok());
+    if here.is_none() || here != root.canonicalize().ok() {
+        return;
+    }
+    let Some(commit) = git(root, &["rev-parse", "--short=12", "HEAD"]) else {
+        return;
+    };
+    // A commit moves HEAD's log, an edit moves a source. Not the index: `git status` alone touches that.
+    if let Some(folder) = git(root, &["rev-parse", "--absolute-git-dir"]) {
+        for file in ["HEAD", "logs/HEAD"] {
+            rerun_if_changed(&Path::new(&folder).join(file));
+        }
+    }
+    SOURCES.iter().for_each(|source| rerun_if_changed(&root.join(source)));
+    let mut status = vec!["status", "--porcelain", "--"];
+    status.extend(SOURCES);
+    let dirty = git(root, &status).is_some_and(|changes| !changes.is_empty());
+    println!("cargo::rustc-env=RETROBENCH_COMMIT={commit}{}", if dirty { "+" } else { "" });
+}
+
+/// `RETROBENCH_RUSTC`: the compiler's own words.
+fn capture_rustc() {
+    println!("cargo::rerun-if-env-changed=RUSTC");
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    if let Some(version) = run(Command::new(rustc).arg("--version")) {
+        println!("cargo::rustc-env=RETROBENCH_RUSTC={version}");
+    }
+}
+
+/// A path that does not exist would run this script in every build.
+fn rerun_if_changed(path: &Path) {
+    if path.exists() {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+}
+
+fn git(root: &Path, arguments: &[&str]) -> Option<String> {
+    run(Command::new("git").arg("--no-optional-locks").arg("-C").arg(root).args(arguments))
+}
+
+/// A command's output, where it ran and succeeded.
+fn run(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

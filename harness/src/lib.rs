@@ -1,6 +1,10 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
+pub mod environment;
 pub mod gate;
+pub mod guard;
+pub mod native;
 pub mod profile;
 pub mod record;
+pub mod stats;
 pub mod timed;

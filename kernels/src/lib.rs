@@ -9,6 +9,7 @@ pub mod input;
 pub mod kernel;
 pub mod machine;
 pub mod model;
+pub mod probe;
 pub mod weights;
 
 use kernel::{Entry, Kernel};

@@ -1,6 +1,8 @@
 //! Which native machines there are, which of them this processor has, and the one place that enters them.
 
-use super::{Portable, Scalar};
+use std::marker::PhantomData;
+
+use super::{Machine, Portable, Scalar};
 use crate::kernel::{Contract, Rung};
 
 /// A native machine by name.
@@ -75,26 +77,31 @@ impl Isa {
     }
 }
 
-/// Runs rung `R` on a native machine. The `enter` shells are the only way into a machine's target features; the body is
+/// Something written once for every machine.
+pub(crate) trait OnMachine {
+    /// Runs it. Implementations are `#[inline(always)]` so that each machine's features apply.
+    fn on<M: Machine>(self, m: M);
+}
+
+/// Runs `work` on a native machine. The `enter` shells are the only way into a machine's target features; the work is
 /// `inline(always)`, so it is compiled once per machine, inside them.
 ///
 /// Returns false where this processor lacks the machine: nothing ran.
-pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
-    // The attribute matters: a closure has no target features unless it is inlined into the shell that has.
+pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
     macro_rules! enter {
         ($machine:ty) => {
             match <$machine>::detect() {
                 Some(m) => m.enter(
                     #[inline(always)]
-                    || R::run(m, args),
+                    || work.on(m),
                 ),
                 None => return false,
             }
         };
     }
     match isa {
-        Isa::Scalar => R::run(Scalar, args),
-        Isa::Portable => R::run(Portable, args),
+        Isa::Scalar => work.on(Scalar),
+        Isa::Portable => work.on(Portable),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => enter!(super::Avx2<false>),
         #[cfg(target_arch = "x86_64")]
@@ -109,4 +116,29 @@ pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -
         _ => return false,
     }
     true
+}
+
+/// A rung with its arguments.
+pub(super) struct Call<'a, C: Contract, R> {
+    args: C::Args<'a>,
+    rung: PhantomData<R>,
+}
+
+impl<'a, C: Contract, R> Call<'a, C, R> {
+    /// The call of rung `R`.
+    pub(super) fn new(args: C::Args<'a>) -> Self {
+        Self { args, rung: PhantomData }
+    }
+}
+
+impl<C: Contract, R: Rung<C>> OnMachine for Call<'_, C, R> {
+    #[inline(always)]
+    fn on<M: Machine>(self, m: M) {
+        R::run(m, self.args);
+    }
+}
+
+/// Runs rung `R` on a native machine. Returns false where this processor lacks it: nothing ran.
+pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    on_native(isa, Call::<C, R>::new(args))
 }

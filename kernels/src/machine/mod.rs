@@ -17,7 +17,7 @@ mod x86_avx512;
 #[cfg(target_arch = "aarch64")]
 pub use arm::Neon;
 pub use isa::Isa;
-pub(crate) use isa::run_native;
+pub(crate) use isa::{OnMachine, on_native, run_native};
 pub use portable::Portable;
 pub use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]

@@ -186,7 +186,8 @@ impl Machine for Scalar {
     }
     #[inline(always)]
     fn lookup(self, table: &[i32], index: &i32) -> i32 {
-        table[*index as usize]
+        // An index is never negative; extending it with zeros is free on x86-64, with its sign it is not.
+        table[*index as u32 as usize]
     }
     #[inline(always)]
     fn to_f32(self, v: &i32) -> f32 {

@@ -6,7 +6,8 @@ use std::cell::{Cell, RefCell};
 
 use half::f16;
 
-use super::Machine;
+use super::isa::Call;
+use super::{Machine, OnMachine};
 use crate::kernel::{Contract, Rung};
 
 /// What an observer knows of a value.
@@ -416,18 +417,23 @@ fn dot<const N: usize, const P: usize>(acc: &I<'_, N>, w: &[i8], x: &[i8]) -> [i
     })
 }
 
-/// Runs rung `R` on the traced machine. Returns false where no machine has so many lanes.
-pub(crate) fn run_traced<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+/// Runs `work` on the traced machine. Returns false where no machine has so many lanes.
+pub(crate) fn on_traced(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -> bool {
     let live = &Live::default();
     match lanes {
-        1 => R::run(Traced::<1> { trace, live }, args),
-        2 => R::run(Traced::<2> { trace, live }, args),
-        4 => R::run(Traced::<4> { trace, live }, args),
-        8 => R::run(Traced::<8> { trace, live }, args),
-        16 => R::run(Traced::<16> { trace, live }, args),
+        1 => work.on(Traced::<1> { trace, live }),
+        2 => work.on(Traced::<2> { trace, live }),
+        4 => work.on(Traced::<4> { trace, live }),
+        8 => work.on(Traced::<8> { trace, live }),
+        16 => work.on(Traced::<16> { trace, live }),
         _ => return false,
     }
     true
+}
+
+/// Runs rung `R` on the traced machine. Returns false where no machine has so many lanes.
+pub(crate) fn run_traced<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+    on_traced(trace, lanes, Call::<C, R>::new(args))
 }
 
 /// Counts of a traced run: the audit of a kernel's declared operations and bytes.

@@ -20,7 +20,8 @@ impl<const VNNI: bool> Avx2<VNNI> {
         (base && (vnni || !VNNI)).then_some(Self(()))
     }
 
-    /// Runs `f` with the features on.
+    /// Runs `f` with the features on. Mark closures `#[inline(always)]`: one that the compiler leaves outside the shell
+    /// has no features.
     #[inline(always)]
     pub(crate) fn enter<R>(self, f: impl FnOnce() -> R) -> R {
         #[target_feature(enable = "avx2,fma,f16c")]

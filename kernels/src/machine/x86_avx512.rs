@@ -22,7 +22,8 @@ impl Avx512 {
         all.then_some(Self(()))
     }
 
-    /// Runs `f` with the features on.
+    /// Runs `f` with the features on. Mark closures `#[inline(always)]`: one that the compiler leaves outside the shell
+    /// has no features.
     #[inline(always)]
     pub(crate) fn enter<R>(self, f: impl FnOnce() -> R) -> R {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]

@@ -1,0 +1,296 @@
+//! The native tier: every variant of one kernel at one shape, checked and then timed against each other on this host.
+//! `choose` picks the machine of each, `memory` decides cold or warm, `schedule` takes the samples.
+
+mod choose;
+mod memory;
+pub(crate) mod schedule;
+
+use std::time::Duration;
+
+use kernels::input::Input;
+use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError};
+use kernels::machine::Isa;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+pub use self::choose::machine_for;
+use self::memory::Room;
+use self::schedule::{Bench, Candidate, Clock, Limits, Samples, Wall};
+use crate::environment::{Host, available_bytes};
+use crate::guard::{self, Floor, Peaks};
+use crate::profile::{Loaded, Profile};
+use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::stats::{median_interval, ratio_interval};
+
+/// How to time.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Time for all samples of one kernel × shape. Checking comes on top.
+    pub time_budget: Duration,
+    /// Samples of every variant that can afford them; very slow ones get three.
+    pub min_rounds: usize,
+    /// Most samples of any variant.
+    pub max_rounds: usize,
+    /// Threads of the threaded rungs; 0 = one per core.
+    pub threads: usize,
+    /// Machine of the variants that have a choice; the widest one by default.
+    pub isa: Option<Isa>,
+    /// Seed of the inputs and of the order.
+    pub seed: u64,
+    /// Keeps the weights in cache between runs.
+    pub warm: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            time_budget: Duration::from_secs(2),
+            min_rounds: 5,
+            max_rounds: 40,
+            threads: 0,
+            isa: None,
+            seed: 1,
+            warm: false,
+        }
+    }
+}
+
+/// Why nothing could be timed.
+#[derive(Debug, thiserror::Error)]
+pub enum NativeError {
+    /// The shape does not fit the kernel.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The thread pool could not be built.
+    #[error("{threads} threads cannot be started: {reason}; ask for fewer with --threads")]
+    Threads {
+        /// As asked for.
+        threads: usize,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+/// A host ready to time: its facts, threads and, where it was calibrated, its ceilings.
+pub struct Bay {
+    host: Host,
+    options: Options,
+    environment: Environment,
+    calibrated: Option<Loaded>,
+    pool: ThreadPool,
+    clock: Box<dyn Clock>,
+    room: Room,
+}
+
+impl Bay {
+    /// Starts the threads. `calibrated` is this host's own profile; without it records have no floor and no guard.
+    pub fn new(
+        host: Host,
+        options: Options,
+        environment: Environment,
+        calibrated: Option<Loaded>,
+    ) -> Result<Self, NativeError> {
+        let threads = if options.threads == 0 { host.cores as usize } else { options.threads };
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| NativeError::Threads { threads, reason: e.to_string() })?;
+        let room = Room { l2_bytes: host.l2_bytes(), llc_bytes: host.llc_bytes(), available_bytes: available_bytes() };
+        Ok(Self { host, options, environment, calibrated, pool, clock: Box::new(Wall::start()), room })
+    }
+
+    /// Times the variants at `wanted` places of the ladder against each other; rung 0 always takes part, as every speedup
+    /// is taken from it. One record per wanted variant, in the order of the ladder.
+    pub fn measure(&self, kernel: &dyn Kernel, shape: &Shape, wanted: &[usize]) -> Result<Vec<Record>, NativeError> {
+        let abouts = kernel.variants();
+        let cost = kernel.cost(shape);
+        let mut rungs: Vec<Rung> = abouts
+            .iter()
+            .enumerate()
+            .filter(|(v, _)| *v == 0 || wanted.contains(v))
+            .map(|(v, about)| self.rung(v, about))
+            .collect();
+        let room = Room { available_bytes: available_bytes(), ..self.room };
+        if let Some(reason) = room.does_not_fit(cost.bytes) {
+            rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() }));
+        } else {
+            let rotation_bytes = room.rotation_bytes(cost.bytes, self.options.warm);
+            let input = Input { rotation_bytes, ..Input::typical(self.options.seed) };
+            let mut case = kernel.prepare(shape, &input)?;
+            let cold = rotation_bytes > 0 && room.is_cold(case.rotation_bytes());
+            self.run(case.as_mut(), &mut rungs);
+            self.settle(&mut rungs, &cost, cold);
+        }
+        let records = rungs.into_iter().filter(|r| wanted.contains(&r.index));
+        Ok(records.map(|rung| self.record(kernel, shape, &cost, rung)).collect())
+    }
+
+    fn rung(&self, index: usize, about: &About) -> Rung {
+        let (isa, outcome) = match machine_for(about, self.options.isa) {
+            Ok(isa) => (Some(isa), None),
+            Err(NotAvailable(reason)) => (None, Some(Outcome::NotAvailable { reason })),
+        };
+        Rung { index, about: *about, isa, outcome, errors: [0.0; 2], first_ns: 0.0, samples: Samples::default() }
+    }
+
+    /// Checks every rung, then times those that passed.
+    fn run(&self, case: &mut dyn Case, rungs: &mut [Rung]) {
+        let mut bench = Bench { case, clock: self.clock.as_ref(), pool: &self.pool };
+        for rung in rungs.iter_mut() {
+            let Some(candidate) = rung.candidate() else { continue };
+            match bench.check(&candidate) {
+                Err(NotAvailable(reason)) => rung.settle(Outcome::NotAvailable { reason }),
+                Ok((verdict, first_ns)) => {
+                    (rung.errors, rung.first_ns) = ([verdict.nmse, verdict.backward], first_ns);
+                    if let Some(reason) = verdict.failure {
+                        rung.settle(Outcome::Wrong { reason });
+                    }
+                }
+            }
+        }
+        let ready: Vec<usize> = (0..rungs.len()).filter(|r| rungs[*r].candidate().is_some()).collect();
+        let candidates: Vec<Candidate> = ready.iter().filter_map(|r| rungs[*r].candidate()).collect();
+        let first_ns: Vec<f64> = ready.iter().map(|r| rungs[*r].first_ns).collect();
+        let limits = Limits {
+            budget_ns: self.options.time_budget.as_nanos() as f64,
+            min_rounds: self.options.min_rounds,
+            max_rounds: self.options.max_rounds,
+            seed: self.options.seed,
+        };
+        match bench.time(&candidates, &first_ns, &limits) {
+            Ok(all) => ready.iter().zip(all).for_each(|(r, samples)| rungs[*r].samples = samples),
+            Err(NotAvailable(reason)) => {
+                ready.iter().for_each(|r| rungs[*r].settle(Outcome::Void { reason: reason.clone() }));
+            }
+        }
+    }
+
+    /// Turns samples into outcomes.
+    fn settle(&self, rungs: &mut [Rung], cost: &Cost, cold: bool) {
+        for rung in rungs.iter_mut().filter(|r| r.outcome.is_none()) {
+            let floor = Floor::of(cost, cold, &self.peaks(rung.about.threads));
+            rung.outcome = Some(rung.timed(&floor, cost, !cold));
+        }
+        let naive = match rungs.first() {
+            Some(Rung { outcome: Some(Outcome::Timed(_)), samples, .. }) => samples.clone(),
+            _ => return,
+        };
+        for rung in rungs {
+            if let Some(Outcome::Timed(timing)) = &mut rung.outcome {
+                timing.speedup = speedup(&naive, &rung.samples);
+            }
+        }
+    }
+
+    /// Ceilings for a rung on one core, or on all.
+    fn peaks(&self, threads: bool) -> Peaks {
+        let Some(loaded) = &self.calibrated else { return Peaks::default() };
+        let mut peaks = host_peaks(&loaded.profile, if threads { u32::MAX } else { 1 });
+        if self.host.matrix_unit {
+            // Calibration does not know the tile instructions, so this ceiling would be too low.
+            peaks.i8_ops_per_s = None;
+        }
+        peaks
+    }
+
+    fn record(&self, kernel: &dyn Kernel, shape: &Shape, cost: &Cost, rung: Rung) -> Record {
+        let threads = if rung.about.threads { self.pool.current_num_threads() as u32 } else { 1 };
+        let peaks = self.peaks(true);
+        let isa = rung.isa.map_or("-", Isa::name);
+        Record {
+            schema: SCHEMA,
+            tier: Tier::Native,
+            kernel: kernel.name().into(),
+            shape: shape.name.to_string(),
+            dims: kernel.dims(shape),
+            variant: rung.about.name.into(),
+            rung: rung.index as u32,
+            idea: rung.about.idea.into(),
+            machine: MachineRef {
+                id: "this-host".into(),
+                name: self.host.cpu.clone(),
+                class: "host".into(),
+                year: None,
+                profile_hash: self.calibrated.as_ref().map(|c| c.hash.clone()),
+                isa: isa.into(),
+                threads,
+                peak_ops_per_s: peaks.ops_per_s(cost.work),
+                peak_bytes_per_s: peaks.bytes_per_s,
+            },
+            outcome: rung.outcome.unwrap_or(Outcome::Void { reason: "it was not timed".into() }),
+            cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+            environment: self.environment.clone(),
+        }
+    }
+}
+
+/// Ceilings of a calibrated host on so many of its cores.
+fn host_peaks(profile: &Profile, cores: u32) -> Peaks {
+    let share = f64::from(cores.min(profile.machine.cores.value)) / f64::from(profile.machine.cores.value);
+    Peaks {
+        f32_ops_per_s: Some(profile.peak_f32_ops_per_s() * share),
+        i8_ops_per_s: Some(profile.peak_i8_ops_per_s() * share),
+        bytes_per_s: Some(profile.sustained_bytes_per_s(cores)),
+    }
+}
+
+/// A variant on its way to a record.
+struct Rung {
+    index: usize,
+    about: About,
+    isa: Option<Isa>,
+    outcome: Option<Outcome>,
+    /// NMSE and backward error.
+    errors: [f64; 2],
+    first_ns: f64,
+    samples: Samples,
+}
+
+impl Rung {
+    /// What to time, while nothing speaks against it.
+    fn candidate(&self) -> Option<Candidate> {
+        let isa = self.isa.filter(|_| self.outcome.is_none())?;
+        Some(Candidate { variant: self.index, isa, threads: self.about.threads })
+    }
+
+    /// Gives it an outcome, unless it has one.
+    fn settle(&mut self, outcome: Outcome) {
+        self.outcome.get_or_insert(outcome);
+    }
+
+    fn timed(&self, floor: &Floor, cost: &Cost, warm: bool) -> Outcome {
+        let interval = match median_interval(&self.samples.ns) {
+            Ok(interval) => interval,
+            Err(e) => return Outcome::Void { reason: e.to_string() },
+        };
+        if let Err(below) = guard::check(interval.high, cost, floor) {
+            return Outcome::Refused { reason: below.to_string() };
+        }
+        Outcome::Timed(Timing {
+            time_ns: interval.value,
+            low_ns: interval.low,
+            high_ns: interval.high,
+            speedup: None,
+            samples_ns: self.samples.ns.clone(),
+            warm,
+            floor_ns: floor.ns(),
+            bound: None,
+            shares: Vec::new(),
+            nmse: self.errors[0],
+            backward_error: self.errors[1],
+        })
+    }
+}
+
+/// The ratio over the rounds in which both were sampled.
+fn speedup(naive: &Samples, samples: &Samples) -> Option<Speedup> {
+    let pairs = samples.rounds.iter().zip(&samples.ns).filter_map(|(round, ns)| {
+        let at = naive.rounds.binary_search(round).ok()?;
+        Some((naive.ns[at], *ns))
+    });
+    let (above, below): (Vec<f64>, Vec<f64>) = pairs.unzip();
+    let ratio = ratio_interval(&above, &below).ok()?;
+    Some(Speedup { ratio: ratio.value, low: ratio.low, high: ratio.high })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Who is timed when. Every variant is checked before any is timed; then rounds of one sample each, in random order and
+//! back (ABBA), so that drift and neighbours fall on all alike. Slow variants sit out rounds to keep within the budget.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use kernels::compare::Verdict;
+use kernels::kernel::{Case, NotAvailable};
+use kernels::machine::Isa;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::ThreadPool;
+
+/// Time, so that tests can bring their own.
+pub(crate) trait Clock: Sync {
+    /// Nanoseconds since any fixed moment.
+    fn now_ns(&self) -> f64;
+}
+
+/// The real clock.
+pub(crate) struct Wall(Instant);
+
+impl Wall {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for Wall {
+    fn now_ns(&self) -> f64 {
+        self.0.elapsed().as_nanos() as f64
+    }
+}
+
+/// Something to time: a variant on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// Place on the ladder.
+    pub variant: usize,
+    /// Native machine.
+    pub isa: Isa,
+    /// True where it runs on the thread pool.
+    pub threads: bool,
+}
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Time for all samples together, ns.
+    pub budget_ns: f64,
+    /// Samples of every candidate that can afford them.
+    pub min_rounds: usize,
+    /// Most samples of any.
+    pub max_rounds: usize,
+    /// Seed of the order.
+    pub seed: u64,
+}
+
+/// Samples of one candidate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Samples {
+    /// The round of each sample, ascending.
+    pub rounds: Vec<usize>,
+    /// Time of one run, ns, in the same order.
+    pub ns: Vec<f64>,
+}
+
+/// A sample shorter than this says more of the clock than of the kernel.
+const SAMPLE_NS: f64 = 200e3;
+/// Calls shorter than this are preceded by one that is not timed: it wakes threads and wide units.
+const WARM_UP_BELOW_NS: f64 = 1e6;
+/// Samples without which there is no interval at all.
+const FEWEST: usize = 3;
+/// A candidate whose sample takes more than this share of the budget gets the fewest.
+const SLOW_SHARE: f64 = 0.25;
+/// Past this many budgets the rounds end early (the host became slower than it was).
+const OVERTIME: f64 = 1.5;
+
+/// A case with what is needed to time it.
+pub(crate) struct Bench<'a> {
+    pub case: &'a mut dyn Case,
+    pub clock: &'a dyn Clock,
+    pub pool: &'a ThreadPool,
+}
+
+impl Bench<'_> {
+    /// Runs a candidate once on poisoned outputs and compares them with the reference. A panic is a failure. Also returns
+    /// the time of the run, ns.
+    pub fn check(&mut self, candidate: &Candidate) -> Result<(Verdict, f64), NotAvailable> {
+        self.case.poison();
+        let ran = catch_unwind(AssertUnwindSafe(|| self.batch(candidate, 1)));
+        match ran {
+            Ok(ns) => Ok((self.case.verify(candidate.variant, candidate.isa.lanes()), ns?)),
+            Err(panic) => {
+                let words = panic.downcast_ref::<String>().map(String::as_str);
+                let words = words.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+                Ok((Verdict::failed(format!("panicked: {words}")), 0.0))
+            }
+        }
+    }
+
+    /// Time of `calls` calls, ns. Rotation is an index increment and stays inside.
+    fn batch(&mut self, candidate: &Candidate, calls: u64) -> Result<f64, NotAvailable> {
+        let Candidate { variant, isa, threads } = *candidate;
+        let (case, clock) = (&mut *self.case, self.clock);
+        let mut timed = move || {
+            let start = clock.now_ns();
+            for _ in 0..calls {
+                case.run(variant, isa)?;
+                case.rotate();
+            }
+            Ok(clock.now_ns() - start)
+        };
+        // Timed inside the pool: handing the batch to it is not the kernel's cost.
+        if threads { self.pool.install(timed) } else { timed() }
+    }
+
+    /// One sample: time of one call, ns.
+    fn sample(&mut self, candidate: &Candidate, pace: &Pace) -> Result<f64, NotAvailable> {
+        if pace.warm_up {
+            self.batch(candidate, 1)?;
+        }
+        Ok(self.batch(candidate, pace.calls)? / pace.calls as f64)
+    }
+
+    /// How many calls make a sample, given the time of a first one.
+    fn pace(&mut self, candidate: &Candidate, first_ns: f64) -> Result<Pace, NotAvailable> {
+        // The first call also touched memory for the first time; a long one is long all the same.
+        let (mut calls, mut ns) = (1, first_ns);
+        if first_ns < 10.0 * SAMPLE_NS {
+            ns = self.batch(candidate, 1)?;
+        }
+        while ns < SAMPLE_NS && calls < 1 << 30 {
+            let growth = (1.1 * SAMPLE_NS / ns.max(1.0)).clamp(1.1, 100.0);
+            calls = (calls as f64 * growth).ceil() as u64;
+            ns = self.batch(candidate, calls)?;
+        }
+        let call_ns = ns / calls as f64;
+        let warm_up = call_ns < WARM_UP_BELOW_NS;
+        Ok(Pace { calls, warm_up, sample_ns: ns + if warm_up { call_ns } else { 0.0 } })
+    }
+
+    /// Times candidates that passed their check; `first_ns` are the times of those runs. One result per candidate.
+    pub fn time(
+        &mut self,
+        candidates: &[Candidate],
+        first_ns: &[f64],
+        limits: &Limits,
+    ) -> Result<Vec<Samples>, NotAvailable> {
+        let paces: Result<Vec<Pace>, _> = candidates.iter().zip(first_ns).map(|(c, ns)| self.pace(c, *ns)).collect();
+        let paces = paces?;
+        let counts = counts(&paces.iter().map(|p| p.sample_ns).collect::<Vec<_>>(), limits);
+        let rounds = counts.iter().copied().max().unwrap_or(0);
+        let places = spread(rounds);
+        let mut rng = ChaCha8Rng::seed_from_u64(limits.seed);
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        let mut samples = vec![Samples::default(); candidates.len()];
+        let start_ns = self.clock.now_ns();
+        for round in 0..rounds {
+            if round % 2 == 0 {
+                shuffle(&mut order, &mut rng)
+            } else {
+                order.reverse()
+            }
+            for &c in order.iter().filter(|&&c| places[round] < counts[c]) {
+                let ns = self.sample(&candidates[c], &paces[c])?;
+                samples[c].rounds.push(round);
+                samples[c].ns.push(ns);
+            }
+            let late = self.clock.now_ns() - start_ns > OVERTIME * limits.budget_ns;
+            if late && samples.iter().all(|s| s.ns.len() >= FEWEST) {
+                break;
+            }
+        }
+        Ok(samples)
+    }
+}
+
+/// How a candidate is sampled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pace {
+    calls: u64,
+    warm_up: bool,
+    /// Cost of a sample, warm-up included, ns.
+    sample_ns: f64,
+}
+
+/// Samples of each candidate: an equal share of the budget, and what the cheap ones leave goes to the others.
+fn counts(sample_ns: &[f64], limits: &Limits) -> Vec<usize> {
+    let most = limits.max_rounds.max(FEWEST);
+    let fewest = |ns: f64| {
+        let slow = ns > SLOW_SHARE * limits.budget_ns;
+        if slow { FEWEST } else { limits.min_rounds.clamp(FEWEST, most) }
+    };
+    let mut cheap_first: Vec<usize> = (0..sample_ns.len()).collect();
+    cheap_first.sort_by(|a, b| sample_ns[*a].total_cmp(&sample_ns[*b]));
+    let mut counts = vec![0; sample_ns.len()];
+    let mut left_ns = limits.budget_ns;
+    for (served, &c) in cheap_first.iter().enumerate() {
+        let share_ns = left_ns / (sample_ns.len() - served) as f64;
+        let affordable = (share_ns.max(0.0) / sample_ns[c].max(1.0)) as usize;
+        counts[c] = affordable.clamp(fewest(sample_ns[c]), most);
+        left_ns -= counts[c] as f64 * sample_ns[c];
+    }
+    counts
+}
+
+/// The rank of each round: a candidate with `n` samples takes the rounds of rank below `n`. The ranks follow the van der
+/// Corput sequence, so that few samples are spread over all rounds, and those of a slower candidate are rounds of every
+/// faster one too: each of them is a pair.
+fn spread(rounds: usize) -> Vec<usize> {
+    let mut rank = vec![usize::MAX; rounds];
+    let mut next = 0;
+    for i in 0..rounds.next_power_of_two() as u32 {
+        let fraction = f64::from(i.reverse_bits()) / 2f64.powi(32);
+        if let Some(place) = rank.get_mut((fraction * rounds as f64) as usize).filter(|place| **place == usize::MAX) {
+            *place = next;
+            next += 1;
+        }
+    }
+    rank
+}
+
+fn shuffle(order: &mut [usize], rng: &mut ChaCha8Rng) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, rng.next_u32() as usize % (i + 1));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! Probes: micro-kernels whose time is a figure of the machine (a latency, a rate), not a result anyone wants. Written
+//! once for every machine like the rungs, so that the harness measures a host with them and its timing model can be asked
+//! the same question. The time over [`Probe::operations`] is the figure.
+
+mod arithmetic;
+mod memory;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::input::Buffer;
+use crate::machine::traced::{Trace, on_traced};
+use crate::machine::{Isa, Machine, OnMachine, on_native};
+
+/// How the operations of a probe depend on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Chain {
+    /// Each waits for the one before: the time of one is its latency.
+    Dependent,
+    /// [`wide`] independent chains: the time of one is its share of the units, as they cover latency × units.
+    Independent,
+}
+
+/// An f32 operation on a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FloatOp {
+    /// Addition.
+    Add,
+    /// Multiplication.
+    Mul,
+    /// Multiply-add: fused where the machine fuses it.
+    MulAdd,
+    /// Maximum.
+    Max,
+    /// Division.
+    Div,
+    /// A multiplication, then a square root of the product.
+    MulSqrt,
+    /// A multiplication, then the C library's `expf` of the product.
+    MulExp,
+}
+
+/// A micro-kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Probe {
+    /// An f32 operation.
+    Float(FloatOp, Chain),
+    /// i32 addition; natively on the scalar machine only. A dependent one takes one cycle everywhere: it is the clock.
+    IntAdd(Chain),
+    /// i32 multiplication; natively on the scalar machine only.
+    IntMul(Chain),
+    /// `madd_i8` as a register tile does it: one vector of weights against eight of activations that stay in registers.
+    Madd,
+    /// Four-product byte dot on registers alone. Native machines without the instruction answer false.
+    Dot4(Chain),
+    /// The widest byte dot of this processor on registers alone, in its own intrinsics; native only.
+    WidestDot4,
+    /// Loads whose address is the value of the load before, through [`ProbeData::table`].
+    Chase,
+    /// Sixteen such chains at once: how many misses one core keeps in flight.
+    ChaseMany,
+    /// Sums [`ProbeData::stream`], read as eight sequential streams.
+    ReadStream,
+}
+
+/// Independent chains of [`Chain::Independent`] on registers of so many lanes. Eight cover 4 cycles × 2 units, all that
+/// AVX2 cores have, and `wide` on SSE2 needs two of the sixteen registers for each; scalar code has sixteen registers,
+/// NEON and AVX-512 have 32 and cores with four units.
+pub const fn wide(lanes: usize) -> usize {
+    match lanes {
+        8 => 8,
+        1 => WIDE_SCALAR,
+        _ => WIDE,
+    }
+}
+
+const WIDE: usize = 16;
+const WIDE_SCALAR: usize = 12;
+/// Chains of [`Probe::ChaseMany`].
+pub const CHASES: usize = 16;
+/// Times a chain's operation is repeated in one iteration, so that the loop around it costs nothing.
+const UNROLL: usize = 8;
+/// Vectors of activations in [`Probe::Madd`].
+const TILE: usize = 8;
+
+/// Operands and results of a probe.
+pub struct ProbeData {
+    /// Iterations of the arithmetic probes, hops of the chases, passes of the stream.
+    pub steps: usize,
+    /// `table[i]` is the next index; a [`Probe::Chase`] starts at `at[0]`.
+    pub table: Vec<i32>,
+    /// Where each chase is.
+    pub at: [i32; CHASES],
+    /// What [`Probe::ReadStream`] reads, on a 64-byte boundary: a load that straddles lines costs two.
+    pub stream: Buffer<f32>,
+    floats: Vec<f32>,
+    bytes: Vec<i8>,
+    out: Vec<f32>,
+}
+
+impl ProbeData {
+    /// For the arithmetic probes.
+    pub fn new(steps: usize) -> Self {
+        Self {
+            steps,
+            table: Vec::new(),
+            at: [0; CHASES],
+            stream: Buffer::zeroed(0),
+            // Values near 1 that differ in each lane and chain: no chain equals another, nothing goes denormal.
+            floats: (0..16 * (WIDE + 3)).map(|i| 1.0 + i as f32 / 512.0).collect(),
+            // Odd: no product of them is ever zero, and none is -128.
+            bytes: (0..2048 + 64 * TILE).map(|i| (i % 127 * 2 + 1) as i8).collect(),
+            out: vec![0.0; 16],
+        }
+    }
+
+    /// For the chases: hops through a table.
+    pub fn chase(steps: usize, table: Vec<i32>) -> Self {
+        let n = table.len() / CHASES;
+        let mut data = Self { table, ..Self::new(steps) };
+        // Starts spread over the table, moved to a place that is on the cycle.
+        data.at = std::array::from_fn(|c| data.table.get(c * n / LINE_WORDS * LINE_WORDS).copied().unwrap_or(0));
+        data
+    }
+
+    /// For the stream: `steps` passes over `stream`.
+    pub fn stream(steps: usize, stream: Buffer<f32>) -> Self {
+        Self { stream, ..Self::new(steps) }
+    }
+
+    /// Something that depends on every operation of the last run.
+    pub fn result(&self) -> f32 {
+        self.out.iter().sum()
+    }
+
+    #[inline(always)]
+    fn keep<M: Machine>(&mut self, m: M, v: &M::F) {
+        m.store(v, &mut self.out, 0);
+    }
+}
+
+/// i32 words of a 64-byte line: the stride of a chase.
+pub const LINE_WORDS: usize = 16;
+
+/// A table for the chases over `bytes`: one random cycle through every line. `pick(n)` gives a number below `n`.
+pub fn chase_table(bytes: usize, mut pick: impl FnMut(usize) -> usize) -> Vec<i32> {
+    let lines = (bytes / 64).max(1);
+    let mut order: Vec<usize> = (0..lines).collect();
+    // Sattolo's shuffle: a single cycle, so that no chase is caught in a short one.
+    for i in (1..lines).rev() {
+        order.swap(i, pick(i));
+    }
+    let mut table = vec![0; lines * LINE_WORDS];
+    for (line, next) in order.iter().enumerate() {
+        table[line * LINE_WORDS] = (next * LINE_WORDS) as i32;
+    }
+    table
+}
+
+impl Probe {
+    /// Operations that one run on registers of `lanes` lanes does: register operations of the arithmetic probes (one for a pair such as a multiply
+    /// and a square root), loads of the chases, bytes of the stream.
+    pub fn operations(self, lanes: usize, data: &ProbeData) -> f64 {
+        let per_step = match self {
+            Probe::Float(_, chain) | Probe::IntAdd(chain) | Probe::IntMul(chain) | Probe::Dot4(chain) => match chain {
+                Chain::Dependent => UNROLL,
+                Chain::Independent => UNROLL * wide(lanes),
+            },
+            Probe::WidestDot4 => UNROLL * WIDE,
+            Probe::Madd => TILE,
+            Probe::Chase => 1,
+            Probe::ChaseMany => CHASES,
+            Probe::ReadStream => memory::bytes_of_a_pass(data),
+        };
+        per_step as f64 * data.steps as f64
+    }
+}
+
+struct Run<'d> {
+    probe: Probe,
+    data: &'d mut ProbeData,
+}
+
+impl OnMachine for Run<'_> {
+    #[inline(always)]
+    fn on<M: Machine>(self, m: M) {
+        match M::LANES {
+            8 => self.chains::<M, 8>(m),
+            1 => self.chains::<M, WIDE_SCALAR>(m),
+            _ => self.chains::<M, WIDE>(m),
+        }
+    }
+}
+
+impl Run<'_> {
+    #[inline(always)]
+    fn chains<M: Machine, const N: usize>(self, m: M) {
+        let Run { probe, data } = self;
+        match probe {
+            Probe::Float(op, Chain::Dependent) => arithmetic::float::<M, 1>(m, op, data),
+            Probe::Float(op, Chain::Independent) => arithmetic::float::<M, N>(m, op, data),
+            Probe::IntAdd(Chain::Dependent) => arithmetic::int_add::<M, 1>(m, data),
+            Probe::IntAdd(Chain::Independent) => arithmetic::int_add::<M, N>(m, data),
+            Probe::IntMul(Chain::Dependent) => arithmetic::int_mul::<M, 1>(m, data),
+            Probe::IntMul(Chain::Independent) => arithmetic::int_mul::<M, N>(m, data),
+            Probe::Dot4(Chain::Dependent) => arithmetic::dot4::<M, 1>(m, data),
+            Probe::Dot4(Chain::Independent) | Probe::WidestDot4 => arithmetic::dot4::<M, N>(m, data),
+            Probe::Madd => arithmetic::madd(m, data),
+            Probe::Chase => memory::chase::<M::One, 1>(m.one(), data),
+            Probe::ChaseMany => memory::chase::<M::One, CHASES>(m.one(), data),
+            Probe::ReadStream => memory::read_stream(m, data),
+        }
+    }
+}
+
+/// Runs a probe on a native machine. Returns false, and runs nothing, where this processor lacks the machine or the
+/// machine lacks the instruction.
+pub fn native(isa: Isa, probe: Probe, data: &mut ProbeData) -> bool {
+    match probe {
+        // Done with two multiply-adds, the compiler would see that their products never change.
+        Probe::Dot4(_) if !isa.has_dot4() => false,
+        // It would add or multiply eight times at once too; only the scalar machine hides integers from it.
+        Probe::IntAdd(_) | Probe::IntMul(_) if isa != Isa::Scalar => false,
+        #[cfg(target_arch = "x86_64")]
+        Probe::WidestDot4 => x86::dot4_512(data),
+        #[cfg(not(target_arch = "x86_64"))]
+        Probe::WidestDot4 => false,
+        _ => on_native(isa, Run { probe, data }),
+    }
+}
+
+/// Runs a probe on the traced machine. Returns false where no machine has so many lanes.
+pub fn traced(trace: &dyn Trace, lanes: usize, probe: Probe, data: &mut ProbeData) -> bool {
+    on_traced(trace, lanes, Run { probe, data })
+}
+
+#[cfg(test)]
+mod tests;
