@@ -33,10 +33,10 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
             "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} int8, memory {} from one core, {} from all\n",
             p.name,
             loaded.hash,
-            units::rate(p.peak_f32_ops_per_s(), "OP/s"),
-            units::rate(p.peak_i8_ops_per_s(), "OP/s"),
-            units::rate(p.sustained_bytes_per_s(1), "B/s"),
-            units::rate(p.sustained_bytes_per_s(p.machine.cores.value), "B/s"),
+            units::op_rate(p.peak_f32_ops_per_s()),
+            units::op_rate(p.peak_i8_ops_per_s()),
+            units::byte_rate(p.sustained_bytes_per_s(1)),
+            units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),
         );
         print(&format!("{summary}\n{}\n", p.to_toml()))?;
     }

@@ -1,7 +1,8 @@
 //! `measure`: the cells a filter selects, natively, modelled or both.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
@@ -12,10 +13,10 @@ use rayon::prelude::*;
 
 use super::output::{self, OutputArgs};
 use super::{Common, Failure, command_line};
-use crate::environment;
+use crate::environment::Host;
 use crate::gate::Gate;
 use crate::journal::Journal;
-use crate::native;
+use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
 use crate::profile::{self, Loaded};
 use crate::record::{Environment, Record};
@@ -42,13 +43,16 @@ pub struct MeasureArgs {
     /// Seconds of measuring for each kernel and shape.
     #[arg(long, default_value_t = 5.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
     seconds: f64,
+    /// Profile of this host, from `calibrate`: gives native records their floor and the physics guard.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_HOST_PROFILE")]
+    host_profile: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     output: OutputArgs,
     /// Appends each record to this file as soon as it is measured.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
-    journal: Option<std::path::PathBuf>,
+    journal: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,14 +92,16 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let bar = output::progress(cells, args.common.quiet);
     if native {
         let options = native::Options {
-            time_budget: std::time::Duration::from_secs_f64(args.seconds),
+            time_budget: Duration::from_secs_f64(args.seconds),
             isa: args.isa,
             ..options(&args.common)
         };
-        let environment = environment::here(&command, args.common.seed);
-        natively(&plan, &options, &sources, &environment, &bar, &mut sink)?;
+        let environment = Environment::here(&command, args.common.seed);
+        let calibrated = args.host_profile.as_deref().map(Loaded::load).transpose().map_err(Failure::input)?;
+        let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
+        natively(&plan, &bay, &sources, &bar, &mut sink)?;
     }
-    on_machines(&plan, &machines, &environment::modelled(&command, args.common.seed), &bar, &mut sink)?;
+    on_machines(&plan, &machines, &Environment::build(&command, args.common.seed), &bar, &mut sink)?;
     bar.finish_and_clear();
     args.output.write(&sink.records, &command)?;
     output::verdict(&sink.records)
@@ -105,7 +111,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
 pub fn options(common: &Common) -> native::Options {
     let mut options = native::Options { seed: common.seed, ..native::Options::default() };
     if let Some(threads) = common.threads {
-        options.threads = threads.max(1);
+        options.threads = threads;
     }
     options
 }
@@ -139,17 +145,15 @@ impl Sink {
 /// The native cells of a plan, one kernel and shape after the other.
 pub fn natively(
     plan: &Plan,
-    options: &native::Options,
+    bay: &Bay,
     sources: &[Source],
-    environment: &Environment,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
     for group in &plan.groups {
         bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
         let source = sources.iter().find(|s| s.name() == group.shape.name);
-        let records = native::measure(group.kernel, &group.shape, &group.variants, source, options, environment)
-            .map_err(Failure::input)?;
+        let records = bay.measure(group.kernel, &group.shape, &group.variants, source).map_err(Failure::input)?;
         sink.take(records)?;
         bar.inc(group.variants.len() as u64);
     }

@@ -6,10 +6,15 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::measure::{Sink, natively, on_machines, options};
-use super::output::{self, print};
+use super::output::{self, print, write_file};
+use super::calibrate::YEAR;
 use super::{Common, Failure, command_line, report};
+use crate::environment::Host;
+use crate::native::{self, Bay};
 use crate::plan::Plan;
-use crate::{environment, native, profile};
+use crate::profile::{self, Loaded, Profile};
+use crate::record::Environment;
+use crate::calibrate;
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
@@ -54,17 +59,19 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let native = !args.modelled_only;
     let bar = output::progress(plan.cells() * (machines.len() + usize::from(native)), args.common.quiet);
     if native {
-        let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
         bar.set_message("ceilings of this host");
-        let options = native::Options {
-            time_budget: share,
-            ceilings: Some(native::Ceilings::measure()),
-            ..options(&args.common)
-        };
-        let environment = environment::here(&command, args.common.seed);
-        natively(&plan, &options, &[], &environment, &bar, &mut sink)?;
+        let host = Host::read();
+        let (_, profile) = calibrate::calibrate("this-host", &host, YEAR).map_err(Failure::input)?;
+        let text = profile.to_toml();
+        write_file(&args.out.join("this-host.toml"), text.as_bytes())?;
+        let calibrated = Loaded { hash: Profile::hash(&text), profile };
+        let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
+        let options = native::Options { time_budget: share, ..options(&args.common) };
+        let environment = Environment::here(&command, args.common.seed);
+        let bay = Bay::new(host, options, environment, Some(calibrated)).map_err(Failure::input)?;
+        natively(&plan, &bay, &[], &bar, &mut sink)?;
     }
-    on_machines(&plan, &machines, &environment::modelled(&command, args.common.seed), &bar, &mut sink)?;
+    on_machines(&plan, &machines, &Environment::build(&command, args.common.seed), &bar, &mut sink)?;
     bar.finish_and_clear();
     print(&crate::report::summary_table(&sink.records))?;
     report::write(&args.out, report::TITLE, &command, &sink.records, &[])?;
