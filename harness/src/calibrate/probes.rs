@@ -96,8 +96,15 @@ pub(super) struct Job {
 
 enum Work {
     /// A probe, on as many threads as there are data; `per_run` operations on each.
-    Probe { isa: Isa, probe: Probe, data: Vec<Mutex<ProbeData>>, per_run: f64 },
-    ForkJoin { data: Vec<Mutex<ProbeData>> },
+    Probe {
+        isa: Isa,
+        probe: Probe,
+        data: Vec<Mutex<ProbeData>>,
+        per_run: f64,
+    },
+    ForkJoin {
+        data: Vec<Mutex<ProbeData>>,
+    },
 }
 
 /// A run at least this long drowns the clock and the first steps of a loop.
