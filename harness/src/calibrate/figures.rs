@@ -48,7 +48,7 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
             window_ops: figure(family.window_ops, FAMILY),
             fp_units: figure(units.fp, MEASURED),
             int_units: figure(units.int, MEASURED),
-            load_units: figure(units.load(c, &caches), MEASURED),
+            load_units: figure(Units::load(c)?, MEASURED),
             store_units: figure(family.store_units, FAMILY),
             loop_ops: figure(2, GENERAL),
             mispredict_cycles: figure(family.mispredict_cycles, FAMILY),
@@ -108,20 +108,10 @@ impl Units {
         Ok(Self { fp: whole(fp), int: whole(int) })
     }
 
-    /// Loads per cycle, from the first level's bandwidth.
-    fn load(&self, c: &Calibration, caches: &[CacheFigures]) -> u32 {
-        let register_bytes = 4.0 * widest().lanes().min(if widest() == Isa::Portable { 4 } else { 16 }) as f64;
-        let simd_clock = self.simd_clock(c);
-        let loads = caches.first().map_or(1.0, |l1| l1.bytes_per_cycle.value / register_bytes / simd_clock);
-        (loads.round() as u32).clamp(1, 4)
-    }
-
-    /// Wide registers may slow the clock; their multiply-adds then miss the units' rate by that much.
-    fn simd_clock(&self, c: &Calibration) -> f64 {
-        let fma = Quantity::Op(widest(), Probe::Float(FloatOp::MulAdd, Chain::Independent));
-        let rate = c.cycles(fma).map_or(1.0, |cycles| 1.0 / cycles);
-        let whole = rate.round().max(1.0);
-        if widest() == Isa::Portable { 1.0 } else { (rate / whole).clamp(0.5, 1.0) }
+    /// Loads started per cycle: scalar ones, as the first level may be too narrow for two of the widest.
+    fn load(c: &Calibration) -> Result<u32, CalibrateError> {
+        let loads = 1.0 / (4.0 * c.cycles(Quantity::SCALAR_BYTE)?);
+        Ok((loads.round() as u32).clamp(1, 4))
     }
 }
 

@@ -49,6 +49,7 @@ fn calibration(host: &Host) -> Calibration {
         (Probe::IntAdd(Chain::Independent), 0.26),
         (Probe::IntMul(Chain::Dependent), 3.0),
         (Probe::IntMul(Chain::Independent), 1.0),
+        (Probe::ReadStream, 0.14),
     ] {
         add(Quantity::Op(Isa::Scalar, probe), 1, cycles);
     }
@@ -74,6 +75,7 @@ fn measurements_become_a_profile_that_parses() {
     let read = Profile::parse("test-host.toml", &profile.to_toml()).unwrap();
     assert_eq!((read.class, read.machine.clock_mhz.value), (Class::Host, 4000.0));
     assert_eq!((read.core.int_units.value, read.core.issue_width.value), (4, 5));
+    assert_eq!(read.core.load_units.value, 2);
     assert_eq!(read.scalar.sqrt_cycles.value[0], 12.0);
     assert_eq!(read.integer.mul_cycles.value, [3.0, 4.0]);
     assert_eq!(read.caches.iter().map(|c| c.latency_cycles.value).collect::<Vec<_>>(), [5.0, 14.0, 60.0]);
