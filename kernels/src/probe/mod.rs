@@ -204,7 +204,9 @@ impl Run<'_> {
             Probe::Madd => arithmetic::madd(m, data),
             Probe::Chase => memory::chase::<M::One, 1>(m.one(), data),
             Probe::ChaseMany => memory::chase::<M::One, CHASES>(m.one(), data),
-            Probe::ReadStream => memory::read_stream(m, data),
+            // As many sums as the registers hold beside what a compiler keeps there.
+            Probe::ReadStream if M::LANES == 16 => memory::read_stream::<M, 16>(m, data),
+            Probe::ReadStream => memory::read_stream::<M, 8>(m, data),
         }
     }
 }
