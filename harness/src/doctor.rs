@@ -72,7 +72,7 @@ fn noise(time_budget: Duration) -> Option<Noise> {
         cell: format!("{}/{}/{} on {}", kernel.name(), shape.name, about.name, candidate.isa.name()),
         ratio: ratio_interval(&first, &second).ok()?,
         spread_pct: 100.0 * mad(&all).ok()? / median(&all).ok()?,
-        pairs: first.len().min(second.len()),
+        pairs: first.len(),
     })
 }
 
@@ -89,11 +89,8 @@ fn twice(
     let (verdict, ns) = bench.check(&candidate).ok()?;
     let budget_ns = time_budget.as_nanos() as f64;
     let limits = Limits { budget_ns, min_rounds: 5, max_rounds: 2000, seed: 1 };
-    let mut samples = bench.time(&[candidate; 2], &[ns; 2], &limits).ok().filter(|_| verdict.passed())?;
-    let second = samples.pop()?.ns;
-    let mut first = samples.pop()?.ns;
-    first.truncate(second.len());
-    Some((first, second))
+    let samples = bench.time(&[candidate; 2], &[ns; 2], &limits).ok().filter(|_| verdict.passed())?;
+    Some(samples.first()?.paired(samples.get(1)?))
 }
 
 impl Report {

@@ -65,6 +65,17 @@ pub(crate) struct Samples {
     pub ns: Vec<f64>,
 }
 
+impl Samples {
+    /// The samples of both in the rounds that have one of each.
+    pub fn paired(&self, other: &Self) -> (Vec<f64>, Vec<f64>) {
+        let pair = |(round, ns): (&usize, &f64)| {
+            let at = other.rounds.binary_search(round).ok()?;
+            Some((*ns, other.ns[at]))
+        };
+        self.rounds.iter().zip(&self.ns).filter_map(pair).unzip()
+    }
+}
+
 /// A sample shorter than this says more of the clock than of the kernel.
 const SAMPLE_NS: f64 = 200e3;
 /// Calls shorter than this are preceded by one that is not timed: it wakes threads and wide units.
