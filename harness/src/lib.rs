@@ -1,5 +1,7 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
+pub mod calibrate;
+pub mod doctor;
 pub mod environment;
 pub mod gate;
 pub mod guard;

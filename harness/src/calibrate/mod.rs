@@ -107,15 +107,13 @@ fn measure(host: &Host, pool: &ThreadPool) -> Result<Calibration, CalibrateError
 
 fn summary(job: &probes::Job, times: &[f64]) -> Option<Measured> {
     let median_ns = stats::median(times).ok()?;
-    let least = times.iter().copied().fold(f64::MAX, f64::min);
-    // A parallel loop that no second thread woke up for in time is no parallel loop: there the median is the figure.
-    let best_ns = if job.quantity == Quantity::ForkJoin { median_ns } else { least };
+    let best_ns = times.iter().copied().fold(f64::MAX, f64::min);
     Some(Measured {
         name: job.quantity.name(),
         threads: job.threads,
         best_ns,
         median_ns,
-        spread_pct: 100.0 * (median_ns / least - 1.0),
+        spread_pct: 100.0 * (median_ns / best_ns - 1.0),
         runs: times.len() as u32,
         quantity: job.quantity,
     })

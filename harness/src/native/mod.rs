@@ -283,11 +283,7 @@ impl Rung {
 
 /// The ratio over the rounds in which both were sampled.
 fn speedup(naive: &Samples, samples: &Samples) -> Option<Speedup> {
-    let pairs = samples.rounds.iter().zip(&samples.ns).filter_map(|(round, ns)| {
-        let at = naive.rounds.binary_search(round).ok()?;
-        Some((naive.ns[at], *ns))
-    });
-    let (above, below): (Vec<f64>, Vec<f64>) = pairs.unzip();
+    let (above, below) = naive.paired(samples);
     let ratio = ratio_interval(&above, &below).ok()?;
     Some(Speedup { ratio: ratio.value, low: ratio.low, high: ratio.high })
 }

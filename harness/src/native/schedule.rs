@@ -65,6 +65,17 @@ pub(crate) struct Samples {
     pub ns: Vec<f64>,
 }
 
+impl Samples {
+    /// The samples of both in the rounds that have one of each.
+    pub fn paired(&self, other: &Self) -> (Vec<f64>, Vec<f64>) {
+        let pair = |(round, ns): (&usize, &f64)| {
+            let at = other.rounds.binary_search(round).ok()?;
+            Some((*ns, other.ns[at]))
+        };
+        self.rounds.iter().zip(&self.ns).filter_map(pair).unzip()
+    }
+}
+
 /// A sample shorter than this says more of the clock than of the kernel.
 const SAMPLE_NS: f64 = 200e3;
 /// Calls shorter than this are preceded by one that is not timed: it wakes threads and wide units.
@@ -151,18 +162,18 @@ impl Bench<'_> {
         let paces = paces?;
         let counts = counts(&paces.iter().map(|p| p.sample_ns).collect::<Vec<_>>(), limits);
         let rounds = counts.iter().copied().max().unwrap_or(0);
-        let places = spread(rounds);
+        let ranks = spread(rounds);
         let mut rng = ChaCha8Rng::seed_from_u64(limits.seed);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         let mut samples = vec![Samples::default(); candidates.len()];
         let start_ns = self.clock.now_ns();
-        for round in 0..rounds {
+        for (round, rank) in ranks.into_iter().enumerate() {
             if round % 2 == 0 {
                 shuffle(&mut order, &mut rng)
             } else {
                 order.reverse()
             }
-            for &c in order.iter().filter(|&&c| places[round] < counts[c]) {
+            for &c in order.iter().filter(|&&c| rank < counts[c]) {
                 let ns = self.sample(&candidates[c], &paces[c])?;
                 samples[c].rounds.push(round);
                 samples[c].ns.push(ns);

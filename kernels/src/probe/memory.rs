@@ -36,18 +36,19 @@ pub(super) fn bytes_of_a_pass(data: &ProbeData) -> usize {
     data.stream.as_slice().len() / (STREAMS * BLOCK) * (STREAMS * BLOCK) * size_of::<f32>()
 }
 
-/// Sums the stream, each register's worth with one load and one add. Eight streams and eight sums: one stream would be
-/// bound by the latency of the adds in cache, and by one prefetcher out of it.
+/// Sums the stream, each register's worth with one load and one add. Eight streams and `SUMS` sums, eight or
+/// sixteen: fewer would be bound by the latency of the adds in cache, and by one prefetcher out of it.
 #[inline(always)]
-pub(super) fn read_stream<M: Machine>(m: M, data: &mut ProbeData) {
+pub(super) fn read_stream<M: Machine, const SUMS: usize>(m: M, data: &mut ProbeData) {
     let stream = data.stream.as_slice();
     let each = stream.len() / (STREAMS * BLOCK) * BLOCK;
-    let mut sums = m.zeros::<STREAMS>();
+    let mut sums = m.zeros::<SUMS>();
     for _ in 0..data.steps {
         for i in m.steps(0, each, BLOCK) {
             let blocks: [&[f32]; STREAMS] = std::array::from_fn(|s| &stream[s * each + i..s * each + i + BLOCK]);
             for at in 0..BLOCK / M::LANES {
-                for (block, sum) in blocks.iter().zip(&mut sums) {
+                let turn = at * STREAMS % SUMS;
+                for (block, sum) in blocks.iter().zip(&mut sums[turn..turn + STREAMS]) {
                     *sum = m.add(sum, &m.load(block, at * M::LANES));
                 }
             }

@@ -62,19 +62,17 @@ pub enum Probe {
     ReadStream,
 }
 
-/// Independent chains of [`Chain::Independent`] on registers of so many lanes. Eight cover 4 cycles × 2 units, all that
-/// AVX2 cores have, and `wide` on SSE2 needs two of the sixteen registers for each; scalar code has sixteen registers,
-/// NEON and AVX-512 have 32 and cores with four units.
+/// Independent chains of [`Chain::Independent`] on registers of so many lanes: latency × units and some to spare, as far
+/// as the registers go. Scalar code and AVX2 have sixteen of them; NEON and AVX-512 have 32, and cores with four units.
 pub const fn wide(lanes: usize) -> usize {
     match lanes {
-        8 => 8,
-        1 => WIDE_SCALAR,
-        _ => WIDE,
+        1 | 8 => WIDE_OF_16,
+        _ => WIDE_OF_32,
     }
 }
 
-const WIDE: usize = 16;
-const WIDE_SCALAR: usize = 12;
+const WIDE_OF_16: usize = 12;
+const WIDE_OF_32: usize = 16;
 /// Chains of [`Probe::ChaseMany`].
 pub const CHASES: usize = 16;
 /// Times a chain's operation is repeated in one iteration, so that the loop around it costs nothing.
@@ -106,7 +104,7 @@ impl ProbeData {
             at: [0; CHASES],
             stream: Buffer::zeroed(0),
             // Values near 1 that differ in each lane and chain: no chain equals another, nothing goes denormal.
-            floats: (0..16 * (WIDE + 3)).map(|i| 1.0 + i as f32 / 512.0).collect(),
+            floats: (0..16 * (WIDE_OF_32 + 3)).map(|i| 1.0 + i as f32 / 512.0).collect(),
             // Odd: no product of them is ever zero, and none is -128.
             bytes: (0..2048 + 64 * TILE).map(|i| (i % 127 * 2 + 1) as i8).collect(),
             out: vec![0.0; 16],
@@ -165,7 +163,7 @@ impl Probe {
                 Chain::Dependent => UNROLL,
                 Chain::Independent => UNROLL * wide(lanes),
             },
-            Probe::WidestDot4 => UNROLL * WIDE,
+            Probe::WidestDot4 => UNROLL * WIDE_OF_32,
             Probe::Madd => TILE,
             Probe::Chase => 1,
             Probe::ChaseMany => CHASES,
@@ -184,9 +182,8 @@ impl OnMachine for Run<'_> {
     #[inline(always)]
     fn on<M: Machine>(self, m: M) {
         match M::LANES {
-            8 => self.chains::<M, 8>(m),
-            1 => self.chains::<M, WIDE_SCALAR>(m),
-            _ => self.chains::<M, WIDE>(m),
+            1 | 8 => self.chains::<M, WIDE_OF_16>(m),
+            _ => self.chains::<M, WIDE_OF_32>(m),
         }
     }
 }
@@ -207,7 +204,9 @@ impl Run<'_> {
             Probe::Madd => arithmetic::madd(m, data),
             Probe::Chase => memory::chase::<M::One, 1>(m.one(), data),
             Probe::ChaseMany => memory::chase::<M::One, CHASES>(m.one(), data),
-            Probe::ReadStream => memory::read_stream(m, data),
+            // As many sums as the registers hold beside what a compiler keeps there.
+            Probe::ReadStream if M::LANES == 16 => memory::read_stream::<M, 16>(m, data),
+            Probe::ReadStream => memory::read_stream::<M, 8>(m, data),
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use core::arch::x86_64::*;
 
-use super::{ProbeData, UNROLL, WIDE};
+use super::{ProbeData, UNROLL, WIDE_OF_32};
 
-/// `WIDE` chains of vpdpbusd on 512-bit registers. Returns false where this processor has none.
+/// `WIDE_OF_32` chains of vpdpbusd on 512-bit registers. Returns false where this processor has none.
 pub(super) fn dot4_512(data: &mut ProbeData) -> bool {
     if !(is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")) {
         return false;
@@ -19,7 +19,7 @@ pub(super) fn dot4_512(data: &mut ProbeData) -> bool {
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn chains(steps: usize, bytes: &[i8; 64]) -> [i32; 16] {
     let operand: __m512i = bytemuck::cast(*bytes);
-    let mut v: [__m512i; WIDE] = std::array::from_fn(|c| _mm512_set1_epi32(c as i32));
+    let mut v: [__m512i; WIDE_OF_32] = std::array::from_fn(|c| _mm512_set1_epi32(c as i32));
     for _ in 0..steps {
         for _ in 0..UNROLL {
             for v in &mut v {

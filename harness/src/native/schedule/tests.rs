@@ -172,3 +172,10 @@ fn ranks_are_a_permutation_whose_beginnings_are_spread() {
     first_four.sort_unstable();
     assert_eq!(first_four, [0, 10, 20, 30]);
 }
+
+#[test]
+fn samples_pair_up_by_round() {
+    let of = |rounds: &[usize]| Samples { rounds: rounds.to_vec(), ns: rounds.iter().map(|r| *r as f64).collect() };
+    let (a, b) = of(&[0, 3, 4, 7]).paired(&of(&[0, 1, 2, 3, 7]));
+    assert_eq!((a, b), (vec![0.0, 3.0, 7.0], vec![0.0, 3.0, 7.0]));
+}
