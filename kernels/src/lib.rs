@@ -6,9 +6,12 @@ pub mod gemv_f32;
 pub mod input;
 pub mod kernel;
 pub mod machine;
+pub mod rmsnorm;
+pub mod softmax;
 pub mod weights;
 
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
-pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new()];
+pub static KERNELS: &[&dyn Kernel] =
+    &[&Entry::<gemv_f32::GemvF32>::new(), &Entry::<softmax::Softmax>::new(), &Entry::<rmsnorm::RmsNorm>::new()];

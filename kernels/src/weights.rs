@@ -1,4 +1,5 @@
-//! Weights of a case: seeded copies to rotate through, or a tensor of a mapped model file.
+//! Weights of a case: seeded copies to rotate through, or a tensor of a mapped model file; and which activations are so
+//! large that they are as cold as weights.
 
 use crate::input::{Buffer, Input};
 use crate::kernel::{Shape, ShapeError};
@@ -43,4 +44,11 @@ impl<T: crate::input::Canary> Weights<T> {
     pub fn rotation_bytes(&self) -> usize {
         self.copies.iter().map(|c| std::mem::size_of_val(c.as_slice())).sum()
     }
+}
+
+/// Activations that begin to leave the caches before the kernel that made them ends, so that the next kernel finds them
+/// as cold as weights. Smaller ones are warm where a cache holds them.
+pub(crate) fn larger_than_caches(activations: &[f32]) -> bool {
+    const BYTES: usize = 32 << 20;
+    size_of_val(activations) >= BYTES
 }

@@ -68,7 +68,12 @@ fn ladders_are_well_formed() {
         assert_eq!(variants[0].after, None, "{}: rung 0 has no predecessor", kernel.name());
         for (i, v) in variants.iter().enumerate().skip(1) {
             let after = v.after.unwrap_or_else(|| panic!("{} {}: no predecessor", kernel.name(), v.name));
-            assert!(variants[..i].iter().any(|p| p.name == after), "{} {}: {after} is not below it", kernel.name(), v.name);
+            assert!(
+                variants[..i].iter().any(|p| p.name == after),
+                "{} {}: {after} is not below it",
+                kernel.name(),
+                v.name
+            );
         }
     }
 }
