@@ -138,6 +138,12 @@ impl<C: Contract> Variant<C> {
         (self.native)(isa, args)
     }
 
+    /// Runs it on the traced machine with `lanes` lanes; false where it is written in intrinsics or no machine has so
+    /// many lanes.
+    pub fn run_traced(&self, trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+        self.traced.is_some_and(|traced| traced(trace, lanes, args))
+    }
+
     /// Names the predecessor.
     pub const fn after(mut self, name: &'static str) -> Self {
         self.about.after = Some(name);
@@ -346,7 +352,7 @@ impl<C: Contract> Case for TypedCase<C> {
         if v.run_native(isa, C::args(&mut self.data)) {
             Ok(())
         } else {
-            Err(NotAvailable(format!("this processor has no {}", isa.name())))
+            Err(NotAvailable(format!("this processor lacks {} or an extension that {} uses", isa.name(), v.about.name)))
         }
     }
 

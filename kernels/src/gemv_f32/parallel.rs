@@ -16,10 +16,11 @@ impl Rung<GemvF32> for Parallel {
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let (w, x, k) = (a.w, a.x, a.k);
         m.par_chunks(a.y, ROWS_PER_TASK, |m, t, y| {
-            for (g, rows) in y.chunks_mut(ROWS).enumerate() {
-                let first = t * ROWS_PER_TASK + g * ROWS;
-                four_rows(m, &w[first * k..(first + rows.len()) * k], k, x, rows);
-            }
+            m.tasks(y.len().div_ceil(ROWS), 1, |g| {
+                let end = y.len().min((g + 1) * ROWS);
+                let rows = &mut y[g * ROWS..end];
+                four_rows(m, &w[(t * ROWS_PER_TASK + g * ROWS) * k..], k, x, rows);
+            });
         });
     }
 }

@@ -16,6 +16,16 @@ pub struct Ticket {
     pub ready: u64,
     /// Which operation made it, counted from the start.
     pub born: u64,
+    /// Why it was not ready earlier, in the observer's code.
+    pub cause: u8,
+}
+
+impl Ticket {
+    /// Of two tickets, the one that is ready later.
+    #[inline]
+    pub fn later(self, other: Ticket) -> Ticket {
+        if other.ready > self.ready { other } else { self }
+    }
 }
 
 /// Operations on registers. Loads and stores are reported apart.
@@ -285,8 +295,7 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
         let mut ticket = x.ticket;
         for _ in 0..N {
             let call = self.trace.op(Op::Exp, 1, &[x.ticket], live);
-            ticket.ready = ticket.ready.max(call.ready);
-            ticket.born = call.born;
+            ticket = ticket.later(call);
         }
         self.value(x.lanes.map(f32::exp), ticket, self.float_file())
     }
@@ -327,7 +336,7 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
             let address = &raw const table[i as usize] as usize;
             let access = Access { address, bytes: 4, lanes: 1, splat: false, address_from: index.ticket };
             let loaded = self.trace.load(access, file.get());
-            ticket = Ticket { ready: ticket.ready.max(loaded.ready), born: loaded.born };
+            ticket = ticket.later(loaded);
         }
         self.value(index.lanes.map(|i| table[i as usize]), ticket, file)
     }

@@ -1,13 +1,24 @@
 //! Hardware profiles: one machine as data. This is the wire format of `profiles/**/*.toml`, described for authors in
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
+//!
+//! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
+//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best.
+
+mod catalog;
+mod check;
+mod parse;
+mod peaks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use catalog::{Loaded, embedded, find, select};
+
 /// One figure of a profile with the key of the source it was taken from.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Figure<T> {
     /// The figure; its unit is in its key.
@@ -21,7 +32,7 @@ pub struct Figure<T> {
 pub type OpCycles = Figure<[f64; 2]>;
 
 /// Where a figure comes from.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The citation: title, author or address, table.
@@ -61,7 +72,7 @@ pub enum Class {
 }
 
 /// A machine. See `profiles/FORMAT.md` for what each key means.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Version of the format: 1.
@@ -94,7 +105,7 @@ pub struct Profile {
 }
 
 /// Whole-machine figures.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct MachineFigures {
     /// Core clock that the kernels see, MHz.
@@ -110,7 +121,7 @@ pub struct MachineFigures {
 }
 
 /// Front end, window and units of one core.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct CoreFigures {
     /// Operations issued per cycle.
@@ -134,7 +145,7 @@ pub struct CoreFigures {
 }
 
 /// Integer unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct IntegerFigures {
     /// Architectural registers a loop can use.
@@ -146,7 +157,7 @@ pub struct IntegerFigures {
 }
 
 /// Scalar f32 unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ScalarFigures {
     /// Architectural f32 registers.
@@ -165,12 +176,12 @@ pub struct ScalarFigures {
     pub max_cycles: OpCycles,
     /// Integer to float or back.
     pub convert_cycles: OpCycles,
-    /// One call of the C library's `expf`.
+    /// One call of the C library's `expf`. It occupies the whole core, so the interval is not divided by the units.
     pub exp_cycles: OpCycles,
 }
 
 /// SIMD unit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct SimdFigures {
     /// Name of the instruction set, for people: `sse`, `altivec`, `neon`, ...
@@ -203,12 +214,16 @@ pub struct SimdFigures {
     pub madd_i16_cycles: Option<OpCycles>,
     /// Four i8 products added into each i32 lane (vpdpbusd, sdot); absent where there is none.
     pub dot4_i8_cycles: Option<OpCycles>,
+    /// Extra integer operations before each byte dot product (moving signs on unsigned × signed machines).
+    pub dot4_prepare_ops: Option<Figure<u32>>,
+    /// Extra shuffle after loading one value into every lane; absent where the load does it.
+    pub splat_load_cycles: Option<OpCycles>,
     /// f16 to f32 of a register; absent where it is done with integer operations.
     pub f16_convert_cycles: Option<OpCycles>,
 }
 
 /// One cache level.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct CacheFigures {
     /// Name for people: `L1`, `L2`, `L3`, `SLC`.
@@ -230,13 +245,16 @@ pub struct CacheFigures {
 }
 
 /// Memory, and what a core may have in flight to it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryFigures {
     /// Load-to-use latency of a miss in every cache, ns.
     pub latency_ns: Figure<f64>,
     /// Peak of the bus that all cores share, GB/s (1e9 bytes).
     pub bandwidth_gb_s: Figure<f64>,
+    /// What all cores together were seen to read, GB/s, where a measurement says that the bus does not reach its peak
+    /// (a narrow on-chip path, refresh, a shared front-side bus). One core is limited by its outstanding lines instead.
+    pub sustained_gb_s: Option<Figure<f64>>,
     /// Demand misses one core may have outstanding.
     pub misses_outstanding: Figure<u32>,
     /// Sequential streams the prefetcher follows; 0 = no prefetcher.
@@ -285,12 +303,9 @@ pub enum ProfileError {
 }
 
 impl Profile {
-    /// Reads and checks a profile file.
-    pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ProfileError::Unreadable { path: shown.clone(), reason: e.to_string() })?;
-        Self::parse(&shown, &text)
+    /// What all cores together can draw from memory, GB/s: the measured limit where there is one, else the bus's peak.
+    pub fn shared_bandwidth_gb_s(&self) -> f64 {
+        self.memory.sustained_gb_s.as_ref().unwrap_or(&self.memory.bandwidth_gb_s).value
     }
 
     /// Clock period, ns.

@@ -1,0 +1,110 @@
+//! What to run, in order: which kernels, shapes and variants a filter selects.
+
+use kernels::KERNELS;
+use kernels::kernel::{Kernel, Shape};
+use regex::Regex;
+
+/// One kernel at one shape with the variants that were asked for.
+#[derive(Clone)]
+pub struct Group {
+    /// The kernel.
+    pub kernel: &'static dyn Kernel,
+    /// The shape.
+    pub shape: Shape,
+    /// Places on the ladder, ascending.
+    pub variants: Vec<usize>,
+}
+
+/// Which cells a filter selects.
+pub struct Plan {
+    /// In the order of [`KERNELS`], then of the kernel's shapes.
+    pub groups: Vec<Group>,
+}
+
+/// A filter that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Not a regular expression.
+    #[error("filter '{filter}': {reason}; it is a regular expression on kernel/shape/variant")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// Last line of the parser's message.
+        reason: String,
+    },
+    /// Nothing matches.
+    #[error("filter '{filter}' selects nothing; `retrobench list shapes` shows what there is")]
+    Empty {
+        /// As given.
+        filter: String,
+    },
+}
+
+impl Plan {
+    /// Cells whose `kernel/shape/variant` matches the filter. Without one: the shapes of the tour, every variant.
+    pub fn select(filter: Option<&str>) -> Result<Self, PlanError> {
+        Self::over(filter, |kernel| kernel.shapes().into_iter().filter(|s| filter.is_some() || s.tour).collect())
+    }
+
+    /// The same over other shapes than the kernels' own.
+    pub fn over(filter: Option<&str>, shapes: impl Fn(&dyn Kernel) -> Vec<Shape>) -> Result<Self, PlanError> {
+        let pattern = filter.map(compile).transpose()?;
+        let mut groups = Vec::new();
+        for kernel in KERNELS {
+            for shape in shapes(*kernel) {
+                let selected = |name: &str| {
+                    let cell = format!("{}/{}/{name}", kernel.name(), shape.name);
+                    pattern.as_ref().is_none_or(|p| p.is_match(&cell))
+                };
+                let abouts = kernel.variants();
+                let variants: Vec<usize> = (0..abouts.len()).filter(|v| selected(abouts[*v].name)).collect();
+                if !variants.is_empty() {
+                    groups.push(Group { kernel: *kernel, shape, variants });
+                }
+            }
+        }
+        if groups.is_empty() {
+            return Err(PlanError::Empty { filter: filter.unwrap_or_default().into() });
+        }
+        Ok(Self { groups })
+    }
+
+    /// Number of cells on one machine.
+    pub fn cells(&self) -> usize {
+        self.groups.iter().map(|g| g.variants.len()).sum()
+    }
+}
+
+fn compile(filter: &str) -> Result<Regex, PlanError> {
+    Regex::new(filter).map_err(|e| PlanError::Filter {
+        filter: filter.into(),
+        reason: e.to_string().lines().last().unwrap_or_default().trim().into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_filter_every_variant_of_every_tour_shape() {
+        let plan = Plan::select(None).expect("there are kernels");
+        assert!(plan.groups.iter().all(|g| g.shape.tour && g.variants.len() == g.kernel.variants().len()));
+        assert!(KERNELS.iter().all(|k| plan.groups.iter().any(|g| g.kernel.name() == k.name())));
+    }
+
+    #[test]
+    fn a_filter_reaches_shapes_outside_the_tour() {
+        let plan = Plan::select(Some("gemv_f32/r1-distill-llama-8b/.*/simd$")).expect("matches");
+        assert_eq!(plan.cells(), 1);
+        assert!(!plan.groups[0].shape.tour);
+    }
+
+    #[test]
+    fn bad_filters_say_so_in_one_line() {
+        for (filter, word) in [("gemv(", "regular expression"), ("no-such-kernel", "selects nothing")] {
+            let error = Plan::select(Some(filter)).err().expect("refused").to_string();
+            assert!(error.contains(word) && !error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Modelled cells: one kernel × shape on one machine, every variant, as records.
+
+use kernels::input::{Flavor, Input};
+use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError, Width, Work};
+
+use super::{Estimate, Mode, Params, lanes, model};
+use crate::gate::Gate;
+use crate::profile::{Loaded, Profile};
+use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+
+/// What all modelled cells of a run share.
+pub struct Context<'a> {
+    /// Verdicts of the correctness gate.
+    pub gate: &'a Gate,
+    /// Goes into every record; names no host.
+    pub environment: &'a Environment,
+}
+
+/// Models every variant of `kernel` whose index is in `variants` at `shape` on the machine.
+pub fn cells(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    variants: &[usize],
+    machine: &Loaded,
+) -> Result<Vec<Record>, ShapeError> {
+    let profile = &machine.profile;
+    let params = Params::new(profile);
+    let input = Input { flavor: Flavor::Blank, seed: context.environment.seed, rotation_bytes: 0 };
+    let abouts = kernel.variants();
+    let cost = kernel.cost(shape);
+    let mut case = kernel.prepare(shape, &input)?;
+    let warm = stays_cached(case.as_ref(), profile);
+    let mut naive_ns = None;
+    let mut records = Vec::new();
+    for (v, about) in abouts.iter().enumerate() {
+        let wanted = variants.contains(&v);
+        // Rung 0 is what every speedup is taken from, wanted or not.
+        if !wanted && v != 0 {
+            continue;
+        }
+        let (outcome, isa, threads) = outcome(context, kernel, case.as_mut(), v, about, profile, &params, warm, &cost);
+        if let (0, Outcome::Timed(t)) = (v, &outcome) {
+            naive_ns = Some(t.time_ns);
+        }
+        if wanted {
+            records.push(Record {
+                schema: SCHEMA,
+                tier: Tier::Modelled,
+                kernel: kernel.name().into(),
+                shape: shape.name.to_string(),
+                dims: kernel.dims(shape),
+                variant: about.name.into(),
+                rung: v as u32,
+                idea: about.idea.into(),
+                machine: machine_ref(machine, &cost, isa, threads),
+                outcome: with_speedup(outcome, naive_ns),
+                cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+                environment: context.environment.clone(),
+            });
+        }
+    }
+    Ok(records)
+}
+
+/// True where the weights survive in the machine's second cache level (or its last, if nearer) between runs: such cells
+/// start warm, all others cold.
+pub fn stays_cached(case: &dyn Case, profile: &Profile) -> bool {
+    let level = profile.caches.get(1).or(profile.caches.first());
+    level.is_some_and(|l| streamed_bytes(case) as f64 <= l.kib.value * 1024.0)
+}
+
+/// Bytes of the operands that a run streams through once.
+pub fn streamed_bytes(case: &dyn Case) -> usize {
+    case.regions().iter().filter(|r| r.streamed).map(|r| r.bytes).sum()
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+fn outcome(
+    context: &Context,
+    kernel: &dyn Kernel,
+    case: &mut dyn Case,
+    variant: usize,
+    about: &About,
+    profile: &Profile,
+    params: &Params,
+    warm: bool,
+    cost: &Cost,
+) -> (Outcome, String, u32) {
+    let threads = if about.threads { profile.machine.cores.value } else { 1 };
+    let lanes = match lanes(about, profile) {
+        Ok(lanes) => lanes,
+        Err(NotAvailable(reason)) => return (Outcome::NotAvailable { reason }, isa_name(about, 1, profile), threads),
+    };
+    let isa = isa_name(about, lanes, profile);
+    let needed = case.regions().iter().map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64;
+    if needed > profile.machine.memory_mib.value {
+        let reason = format!("needs {needed:.0} MiB, the machine has {:.0} MiB", profile.machine.memory_mib.value);
+        return (Outcome::DoesNotFit { reason }, isa, threads);
+    }
+    let errors = match context.gate.check(kernel, variant, lanes, context.environment.seed) {
+        Ok(errors) => errors,
+        Err(reason) => return (Outcome::Wrong { reason }, isa, threads),
+    };
+    let outcome = match model(case, variant, lanes, params, Mode::Sampled, warm) {
+        Ok(estimate) => {
+            let mut timing = timing(&estimate, profile, warm, cost);
+            timing.nmse = errors.nmse;
+            timing.backward_error = errors.backward;
+            Outcome::Timed(timing)
+        }
+        Err(NotAvailable(reason)) => Outcome::NotAvailable { reason },
+    };
+    (outcome, isa, threads)
+}
+
+fn timing(estimate: &Estimate, profile: &Profile, warm: bool, cost: &Cost) -> Timing {
+    let band = 1.0 + profile.machine.model_error_pct.value / 100.0;
+    let compute_ns = cost.operations as f64 / peak_ops(profile, cost) * 1e9;
+    let memory_ns = cost.bytes as f64 / profile.memory.bandwidth_gb_s.value;
+    Timing {
+        time_ns: estimate.time_ns,
+        low_ns: estimate.time_ns / band,
+        high_ns: estimate.time_ns * band,
+        speedup: None,
+        samples_ns: Vec::new(),
+        warm,
+        floor_ns: Some(if warm { compute_ns } else { compute_ns.max(memory_ns) }),
+        bound: estimate.shares.first().map(|s| s.0),
+        shares: estimate.shares.clone(),
+        nmse: 0.0,
+        backward_error: 0.0,
+    }
+}
+
+fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
+    match (outcome, naive_ns) {
+        (Outcome::Timed(mut t), Some(naive)) => {
+            let ratio = naive / t.time_ns;
+            t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
+            Outcome::Timed(t)
+        }
+        (other, _) => other,
+    }
+}
+
+fn peak_ops(profile: &Profile, cost: &Cost) -> f64 {
+    match cost.work {
+        Work::F32 => profile.peak_f32_ops_per_s(),
+        Work::I8 => profile.peak_i8_ops_per_s(),
+    }
+}
+
+fn isa_name(about: &About, lanes: usize, profile: &Profile) -> String {
+    match (&profile.simd, about.width) {
+        (_, Width::Arch(isa)) => isa.name().into(),
+        (Some(simd), _) if lanes > 1 => simd.isa.clone(),
+        _ => "scalar".into(),
+    }
+}
+
+fn machine_ref(machine: &Loaded, cost: &Cost, isa: String, threads: u32) -> MachineRef {
+    let p = &machine.profile;
+    MachineRef {
+        id: p.id.clone(),
+        name: p.name.clone(),
+        class: p.class.as_str().into(),
+        year: Some(p.year),
+        profile_hash: Some(machine.hash.clone()),
+        isa,
+        threads,
+        peak_ops_per_s: Some(peak_ops(p, cost)),
+        peak_bytes_per_s: Some(p.memory.bandwidth_gb_s.value * 1e9),
+    }
+}

@@ -1,0 +1,296 @@
+//! GEMM, f32: `C[m, n] = A[m, k] B[k, n]`, all row-major, B being weights stored transposed. The prefill step of a dense
+//! layer: every weight is used once per token of the prompt, so it is a race for arithmetic, once the data is arranged.
+//! One file per rung; `packed` also holds the panel code that `wide_tile` and `parallel` share.
+
+mod cache_tiles;
+mod loop_order;
+mod naive;
+mod packed;
+mod parallel;
+mod reference;
+mod register_tile;
+mod simd;
+mod wide_tile;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512;
+
+use crate::compare::dot_error_bound;
+use crate::input::{Buffer, Input};
+use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::machine::{Isa, Machine};
+use crate::weights::Weights;
+
+/// The contract.
+pub struct GemmF32;
+
+/// Operands of one run.
+pub struct Args<'a> {
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Columns of A, rows of B.
+    pub k: usize,
+    /// Activations, `m × k`.
+    pub a: &'a [f32],
+    /// Weights, `k × n`.
+    pub b: &'a [f32],
+    /// Output, `m × n`.
+    pub c: &'a mut [f32],
+    /// Room for a packed block of A of any variant, then [`EDGE`] values.
+    pub packed_a: &'a mut [f32],
+    /// Room for a packed block of B of any variant.
+    pub packed_b: &'a mut [f32],
+}
+
+/// Owned operands.
+pub struct Data {
+    size: (usize, usize, usize),
+    a: Buffer<f32>,
+    b: Weights<f32>,
+    c: Buffer<f32>,
+    packed_a: Buffer<f32>,
+    packed_b: Buffer<f32>,
+}
+
+/// Values of the scratch through which a ragged row of a tile goes to C: the widest register.
+pub(crate) const EDGE: usize = 16;
+/// Columns of the widest panel of B: two of the widest registers.
+const WIDEST_PANEL: usize = 32;
+
+/// Values of `packed_a` and `packed_b` that the hungriest variant needs at this size.
+fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
+    let tasks = m.div_ceil(parallel::ROWS_PER_TASK);
+    let block = packed::MC * packed::KC.min(k) + EDGE;
+    let generic = (block.max(tasks * parallel::SCRATCH_PER_TASK), packed::KC.min(k) * packed::NC.min(n));
+    #[cfg(target_arch = "x86_64")]
+    let arch = x86_avx512::scratch(m, n, k);
+    #[cfg(not(target_arch = "x86_64"))]
+    let arch = (0, 0);
+    (generic.0.max(arch.0), generic.1.max(arch.1) + packed::KC * WIDEST_PANEL)
+}
+
+impl Contract for GemmF32 {
+    const NAME: &'static str = "gemm_f32";
+    const ABOUT: &'static str = "C[m, n] = A[m, k] B[k, n], f32: a prompt through a dense layer";
+    const LADDER: &'static [Variant<Self>] = &[
+        Variant::new::<naive::Naive>(
+            "naive",
+            Width::Scalar,
+            "one running sum per output, as the textbook writes it; walking down a column of B uses four bytes of each line",
+        ),
+        Variant::new::<loop_order::LoopOrder>(
+            "loop_order",
+            Width::Scalar,
+            "the loop over columns goes innermost, so B and C are walked along their rows and every byte of a line is used",
+        )
+        .after("naive"),
+        Variant::new::<simd::Simd>(
+            "simd",
+            Width::SimdF32,
+            "the same loop a register at a time, so one instruction does a register's worth of columns",
+        )
+        .after("loop_order"),
+        Variant::new::<cache_tiles::CacheTiles>(
+            "cache_tiles",
+            Width::SimdF32,
+            "tiles of k and n keep a block of B in the first cache while all rows of A pass over it",
+        )
+        .after("simd"),
+        Variant::new::<register_tile::RegisterTile>(
+            "register_tile",
+            Width::Any,
+            "a tile of C stays in registers while a block of k passes, so each load feeds several multiply-adds",
+        )
+        .after("cache_tiles"),
+        Variant::new::<packed::Packed>(
+            "packed",
+            Width::Any,
+            "blocks of A and B are first copied into padded panels in the order the tile reads them, so pages and lines are used whole",
+        )
+        .after("register_tile"),
+        Variant::new::<wide_tile::WideTile>(
+            "wide_tile",
+            Width::Any,
+            "twice the rows in a tile halve the loads of B; 24 accumulators need 32 registers, and spill where there are 16",
+        )
+        .after("packed"),
+        Variant::new::<parallel::Parallel>(
+            "parallel",
+            Width::Any,
+            "blocks of rows go to every core, each packing its own A; the packed block of B is shared",
+        )
+        .after("packed")
+        .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_avx512", Isa::Avx512, x86_avx512::IDEA, x86_avx512::run).after("wide_tile"),
+    ];
+    type Data = Data;
+    type Args<'a> = Args<'a>;
+
+    fn shapes() -> Vec<Shape> {
+        vec![
+            Shape::tour("stories260k/ffn-up-prefill", 64, 172, 64),
+            Shape::tour("r1-distill-qwen-1.5b/attn-k-prefill", 128, 256, 1536),
+            // A quarter of the layer's 8960 columns: 13.8 MB of weights, and naive still ends in about a second.
+            Shape::tour("r1-distill-qwen-1.5b/ffn-up-slice", 64, 2240, 1536),
+            Shape::new("square-1024", 1024, 1024, 1024),
+            Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
+        ]
+    }
+
+    fn test_shapes() -> Vec<Shape> {
+        let ragged = [(0, 5, 3), (5, 0, 3), (4, 5, 0), (1, 1, 1), (1, 17, 5), (7, 33, 65), (6, 32, 64), (13, 31, 129)];
+        let larger = [(64, 172, 64), (50, 70, 300)];
+        // Past one block of k twice, past blocks of m, past a block of n.
+        let blocks = [(5, 35, 520), (300, 9, 20), (3, 1100, 12)];
+        let all = ragged.into_iter().chain(larger).chain(blocks);
+        all.map(|(m, n, k)| Shape::new("test", m, n, k)).collect()
+    }
+
+    fn dims(s: &Shape) -> String {
+        format!("{}×{}×{}", s.m, s.n, s.k)
+    }
+
+    fn cost(s: &Shape) -> Cost {
+        let (m, n, k) = (s.m as u64, s.n as u64, s.k as u64);
+        Cost { operations: 2 * m * n * k, bytes: 4 * (m * k + k * n + m * n), work: Work::F32 }
+    }
+
+    fn tolerance(s: &Shape, _partial_sums: usize) -> Tolerance {
+        Tolerance { nmse: 1e-10, backward: dot_error_bound(s.k, 1) }
+    }
+
+    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
+        let (packed_a, packed_b) = scratch(s.m, s.n, s.k);
+        Ok(Data {
+            size: (s.m, s.n, s.k),
+            a: input.values(1, s.m * s.k, 1.0),
+            b: Weights::f32(Self::NAME, s, (s.k, s.n), input)?,
+            c: Buffer::zeroed(s.m * s.n),
+            packed_a: Buffer::zeroed(packed_a),
+            packed_b: Buffer::zeroed(packed_b),
+        })
+    }
+
+    fn args(d: &mut Data) -> Args<'_> {
+        let (m, n, k) = d.size;
+        Args {
+            m,
+            n,
+            k,
+            a: d.a.as_slice(),
+            b: d.b.as_slice(),
+            c: d.c.as_mut_slice(),
+            packed_a: d.packed_a.as_mut_slice(),
+            packed_b: d.packed_b.as_mut_slice(),
+        }
+    }
+
+    fn rotate(d: &mut Data) {
+        d.b.rotate();
+    }
+
+    fn rotation_bytes(d: &Data) -> usize {
+        d.b.rotation_bytes()
+    }
+
+    fn regions(d: &Data) -> Vec<Region> {
+        vec![
+            Region::of(d.a.as_slice(), false),
+            Region::of(d.b.as_slice(), true),
+            Region::of(d.c.as_slice(), false),
+            Region::of(d.packed_a.as_slice(), false),
+            Region::of(d.packed_b.as_slice(), false),
+        ]
+    }
+
+    fn poison(d: &mut Data) {
+        d.c.as_mut_slice().fill(f32::NAN);
+    }
+
+    fn rows(s: &Shape) -> usize {
+        s.m
+    }
+
+    fn reference(d: &Data, row: usize) -> RowReference {
+        let (_, n, k) = d.size;
+        reference::row(&d.a.as_slice()[row * k..(row + 1) * k], d.b.as_slice(), n)
+    }
+
+    fn output(d: &Data, row: usize) -> Vec<f32> {
+        let n = d.size.1;
+        d.c.as_slice()[row * n..(row + 1) * n].to_vec()
+    }
+
+    fn canaries_intact(d: &Data) -> bool {
+        [&d.a, &d.c, &d.packed_a, &d.packed_b].into_iter().all(Buffer::canaries_intact)
+    }
+}
+
+/// Zeros a row of C.
+#[inline(always)]
+fn clear<M: Machine>(m: M, c: &mut [f32]) {
+    let [zero] = m.zeros();
+    let main = m.steps(0, c.len(), M::LANES);
+    let tail = main.tail();
+    for j in main {
+        m.store(&zero, c, j);
+    }
+    let one = m.one();
+    let [zero] = one.zeros();
+    for j in one.steps(tail, c.len(), 1) {
+        one.store(&zero, c, j);
+    }
+}
+
+/// `c[:] += a[p] b[:]`, b and c equally long.
+#[inline(always)]
+fn add_scaled_row<M: Machine>(m: M, a: &[f32], p: usize, b: &[f32], c: &mut [f32]) {
+    let n = c.len();
+    let b = &b[..n];
+    let scale = m.load_splat(a, p);
+    let main = m.steps(0, n, M::LANES);
+    let tail = main.tail();
+    for j in main {
+        m.store(&m.mul_add(&scale, &m.load(b, j), &m.load(c, j)), c, j);
+    }
+    if tail < n {
+        let one = m.one();
+        let scale = one.load(a, p);
+        for j in one.steps(tail, n, 1) {
+            one.store(&one.mul_add(&scale, &one.load(b, j), &one.load(c, j)), c, j);
+        }
+    }
+}
+
+/// Writes a row of a tile to as many columns of C, or adds it to them.
+#[inline(always)]
+fn put_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f32], add: bool) {
+    for (v, acc) in acc.iter().enumerate() {
+        let at = v * M::LANES;
+        if add {
+            m.store(&m.add(acc, &m.load(c, at)), c, at);
+        } else {
+            m.store(acc, c, at);
+        }
+    }
+}
+
+/// [`put_row`] for fewer columns than the tile has: the cut register goes through `edge`.
+#[inline(always)]
+fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f32], add: bool, edge: &mut [f32]) {
+    let one = m.one();
+    for (acc, c) in acc.iter().zip(c.chunks_mut(M::LANES)) {
+        if c.len() == M::LANES {
+            put_row(m, std::array::from_ref(acc), c, add);
+            continue;
+        }
+        m.store(acc, edge, 0);
+        for j in one.steps(0, c.len(), 1) {
+            let x = one.load(edge, j);
+            let x = if add { one.add(&x, &one.load(c, j)) } else { x };
+            one.store(&x, c, j);
+        }
+    }
+}

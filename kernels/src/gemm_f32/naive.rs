@@ -1,0 +1,28 @@
+//! idea: one running sum per output, as the textbook writes it; walking down a column of B uses four bytes of each line
+
+use super::{Args, GemmF32};
+use crate::kernel::Rung;
+use crate::machine::Machine;
+
+/// See the file's first line.
+pub struct Naive;
+
+/// Columns after which the costs of neighbours repeat: they share the lines of B.
+const COLUMNS_PER_PERIOD: usize = 32;
+
+impl Rung<GemmF32> for Naive {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, g: Args<'_>) {
+        let m = m.one();
+        m.tasks(g.m, 1, |i| {
+            let a = &g.a[i * g.k..(i + 1) * g.k];
+            m.tasks(g.n, COLUMNS_PER_PERIOD, |j| {
+                let [mut sum] = m.zeros();
+                for p in m.steps(0, g.k, 1) {
+                    sum = m.mul_add(&m.load(a, p), &m.load(g.b, p * g.n + j), &sum);
+                }
+                m.store(&sum, g.c, i * g.n + j);
+            });
+        });
+    }
+}

@@ -1,0 +1,66 @@
+//! idea: a tile of C stays in registers while a block of k passes, so each load feeds several multiply-adds
+
+use super::{Args, GemmF32};
+use crate::kernel::Rung;
+use crate::machine::Machine;
+
+/// See the file's first line.
+pub struct RegisterTile;
+
+/// Rows of a tile.
+const MR: usize = 6;
+/// Registers of a row of a tile: 12 accumulators, two of B and one of A fit the sixteen registers of SSE and AVX.
+const NV: usize = 2;
+/// Inner size of a block: its panel of B, two registers wide, stays in the first cache while all rows of A pass.
+const KC: usize = 256;
+/// Column panels after which the costs of neighbours repeat: they share the lines of B.
+const PANELS_PER_PERIOD: usize = 32;
+
+impl Rung<GemmF32> for RegisterTile {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, mut g: Args<'_>) {
+        let one = m.one();
+        let wide = g.n / (NV * M::LANES);
+        m.tasks(g.k.div_ceil(KC).max(1), 1, |block| {
+            let p = (block * KC, g.k.min((block + 1) * KC));
+            m.tasks(wide, PANELS_PER_PERIOD, |panel| column_panel::<M, NV>(m, &mut g, p, panel * NV * M::LANES));
+            let ragged = g.n - wide * NV * M::LANES;
+            one.tasks(ragged, 1, |j| column_panel::<M::One, 1>(one, &mut g, p, wide * NV * M::LANES + j));
+        });
+    }
+}
+
+/// Every row of `C` registers' worth of columns from `j`, over the block `p` of k.
+#[inline(always)]
+fn column_panel<M: Machine, const C: usize>(m: M, g: &mut Args<'_>, p: (usize, usize), j: usize) {
+    m.tasks(g.m / MR, 1, |t| tile::<M, MR, C>(m, g, p, t * MR, j));
+    let first = g.m - g.m % MR;
+    m.tasks(g.m % MR, 1, |r| tile::<M, 1, C>(m, g, p, first + r, j));
+}
+
+/// `R` rows from `i` by `C` registers from `j`, over the block `p` of k: the first block sets C, the others add to it.
+#[inline(always)]
+fn tile<M: Machine, const R: usize, const C: usize>(
+    m: M,
+    g: &mut Args<'_>,
+    (start, end): (usize, usize),
+    i: usize,
+    j: usize,
+) {
+    let mut acc = m.tile::<R, C>();
+    let a: [&[f32]; R] = std::array::from_fn(|r| &g.a[(i + r) * g.k..(i + r + 1) * g.k]);
+    for p in m.steps(start, end, 1) {
+        let row = &g.b[p * g.n + j..p * g.n + j + C * M::LANES];
+        let b: [M::F; C] = std::array::from_fn(|v| m.load(row, v * M::LANES));
+        for r in 0..R {
+            let scale = m.load_splat(a[r], p);
+            for v in 0..C {
+                acc[r][v] = m.mul_add(&scale, &b[v], &acc[r][v]);
+            }
+        }
+    }
+    for (r, acc) in acc.iter().enumerate() {
+        let at = (i + r) * g.n + j;
+        super::put_row(m, acc, &mut g.c[at..at + C * M::LANES], start > 0);
+    }
+}

@@ -1,0 +1,302 @@
+//! idea: twelve rows by two 512-bit registers with masked edges, even blocks and prefetches leave only the multiply-adds to wait for
+
+use core::arch::x86_64::*;
+
+use super::Args;
+use crate::machine::{Avx512, Isa};
+
+/// The file's first line.
+pub const IDEA: &str = "twelve rows by two 512-bit registers with masked edges, even blocks and prefetches leave only the multiply-adds to wait for";
+
+/// Most rows of a tile: 24 accumulators, two registers of B and one of A.
+const MR: usize = 12;
+/// Columns of a panel of B.
+const NR: usize = 32;
+/// Most inner size of a block: its panel of B is 32 KiB of a 48 KiB first cache.
+const KC: usize = 256;
+/// Most rows of a block of A: with `KC` 480 KiB, under half of a 1.25 MiB second cache.
+const MC: usize = 40 * MR;
+/// Most columns of a block of B.
+const NC: usize = 64 * NR;
+/// How far ahead of its use A is prefetched, in values.
+const A_AHEAD: usize = 16 * MR;
+
+/// Values of `packed_a` and `packed_b` this variant needs.
+pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
+    (MC.min(m) * KC.min(k), KC.min(k) * NC.min(n.next_multiple_of(NR)))
+}
+
+/// Runs where AVX-512 was detected; false elsewhere.
+pub fn run(isa: Isa, g: Args<'_>) -> bool {
+    match Avx512::detect() {
+        Some(_) if isa == Isa::Avx512 => {
+            // SAFETY: AVX-512 was just detected.
+            unsafe { body(g) };
+            true
+        }
+        _ => false,
+    }
+}
+
+/// `size` in the fewest pieces of at most `most`, as even as multiples of `unit` allow.
+fn even_piece(size: usize, most: usize, unit: usize) -> usize {
+    let pieces = size.div_ceil(most).max(1);
+    size.div_ceil(pieces).next_multiple_of(unit).max(unit)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn body(g: Args<'_>) {
+    let (m, n, k) = (g.m, g.n, g.k);
+    assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
+    let mr = even_piece(m, MR, 1);
+    let (mc, nc, kc) = (even_piece(m, MC / MR * mr, mr), even_piece(n, NC, NR), even_piece(k, KC, 1));
+    for jc in (0..n).step_by(nc) {
+        let width = nc.min(n - jc);
+        let mut pc = 0;
+        loop {
+            let depth = kc.min(k - pc);
+            pack_b(&g.b[pc * n..(pc + depth) * n], n, jc, width, g.packed_b);
+            for ic in (0..m).step_by(mc) {
+                let height = mc.min(m - ic);
+                pack_a(&g.a[ic * k..(ic + height) * k], k, pc, depth, mr, g.packed_a);
+                let c = &mut g.c[ic * n..(ic + height) * n];
+                block(depth, mr, (g.packed_a, height), (g.packed_b, width), &mut c[jc..], n, pc > 0);
+            }
+            pc += depth;
+            if pc >= k {
+                break;
+            }
+        }
+    }
+}
+
+/// Every tile of a block of C: `c` starts at its first value and has rows of `n`.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn block(
+    depth: usize,
+    mr: usize,
+    (a, height): (&[f32], usize),
+    (b, width): (&[f32], usize),
+    c: &mut [f32],
+    n: usize,
+    add: bool,
+) {
+    if height == 0 || width == 0 {
+        return;
+    }
+    assert!(a.len() >= height * depth && b.len() >= width.next_multiple_of(16) * depth);
+    assert!(c.len() >= (height - 1) * n + width && width <= n);
+    for j in (0..width).step_by(NR) {
+        let columns = NR.min(width - j);
+        let b = &b[j * depth..];
+        for i in (0..height).step_by(mr) {
+            let rows = mr.min(height - i);
+            let t = Tile { depth, a: a[i * depth..].as_ptr(), b: b.as_ptr(), c: c[i * n + j..].as_mut_ptr(), n, add };
+            // SAFETY: the asserts above cover `rows` and `columns` of the three panels from these offsets.
+            unsafe {
+                if columns > 16 {
+                    t.run_rows::<2>(rows, columns - 16);
+                } else {
+                    t.run_rows::<1>(rows, columns);
+                }
+            }
+        }
+    }
+}
+
+/// One tile of C and the panels that make it.
+#[derive(Clone, Copy)]
+struct Tile {
+    depth: usize,
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
+    n: usize,
+    add: bool,
+}
+
+impl Tile {
+    /// `rows` by `V` registers, the last of which has `last` columns.
+    ///
+    /// # Safety
+    /// `a` holds `rows * depth` values, `b` holds `16 V depth`, and `c` has `rows` rows of `16 (V - 1) + last` columns,
+    /// `n` apart. `1 <= rows <= 12`, `1 <= last <= 16`.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn run_rows<const V: usize>(self, rows: usize, last: usize) {
+        let mask = (0xffff_u32 >> (16 - last)) as __mmask16;
+        // SAFETY: the caller's contract, with `R = rows`.
+        unsafe {
+            match rows {
+                1 => self.run::<1, V>(mask),
+                2 => self.run::<2, V>(mask),
+                3 => self.run::<3, V>(mask),
+                4 => self.run::<4, V>(mask),
+                5 => self.run::<5, V>(mask),
+                6 => self.run::<6, V>(mask),
+                7 => self.run::<7, V>(mask),
+                8 => self.run::<8, V>(mask),
+                9 => self.run::<9, V>(mask),
+                10 => self.run::<10, V>(mask),
+                11 => self.run::<11, V>(mask),
+                12 => self.run::<12, V>(mask),
+                _ => unreachable!("a tile has at most {MR} rows"),
+            }
+        }
+    }
+
+    /// `R` rows by `V` registers, `mask` the columns of the last one.
+    ///
+    /// # Safety
+    /// As [`Tile::run_rows`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn run<const R: usize, const V: usize>(self, mask: __mmask16) {
+        let (mut a, mut b) = (self.a, self.b);
+        let mut acc = [[_mm512_setzero_ps(); V]; R];
+        // SAFETY: `step` reads R values at `a` and 16 V at `b`, `depth` times in all; prefetches touch nothing.
+        unsafe {
+            for r in 0..R {
+                let row = self.c.wrapping_add(r * self.n);
+                _mm_prefetch::<_MM_HINT_T0>(row.cast());
+                _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(16 * V - 1).cast());
+            }
+            for _ in 0..self.depth / 4 {
+                for u in 0..R.div_ceil(4) {
+                    _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(A_AHEAD + 16 * u).cast());
+                }
+                for u in 0..4 {
+                    step(a.add(u * R), b.add(u * 16 * V), &mut acc);
+                }
+                a = a.add(4 * R);
+                b = b.add(4 * 16 * V);
+            }
+            for _ in 0..self.depth % 4 {
+                step(a, b, &mut acc);
+                a = a.add(R);
+                b = b.add(16 * V);
+            }
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, acc) in acc.iter().enumerate() {
+                let mask = if v == V - 1 { mask } else { 0xffff };
+                // SAFETY: the mask covers only columns that C has.
+                unsafe {
+                    let c = self.c.add(r * self.n + 16 * v);
+                    let sum = if self.add { _mm512_add_ps(*acc, _mm512_maskz_loadu_ps(mask, c)) } else { *acc };
+                    _mm512_mask_storeu_ps(c, mask, sum);
+                }
+            }
+        }
+    }
+}
+
+/// One column of A's panel times one row of B's.
+///
+/// # Safety
+/// `a` holds `R` values, `b` holds `16 V`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn step<const R: usize, const V: usize>(a: *const f32, b: *const f32, acc: &mut [[__m512; V]; R]) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut row = [_mm512_setzero_ps(); V];
+        for (v, row) in row.iter_mut().enumerate() {
+            *row = _mm512_loadu_ps(b.add(16 * v));
+        }
+        for (r, acc) in acc.iter_mut().enumerate() {
+            let scale = _mm512_set1_ps(*a.add(r));
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = _mm512_fmadd_ps(scale, row[v], *acc);
+            }
+        }
+    }
+}
+
+/// `width` columns of `b` from `jc` into panels of 32 columns, a last one of at most 16 being half as wide; zeros beyond.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn pack_b(b: &[f32], n: usize, jc: usize, width: usize, packed: &mut [f32]) {
+    if n == 0 {
+        return;
+    }
+    let depth = b.len() / n;
+    for j in (0..width).step_by(NR) {
+        let columns = NR.min(width - j);
+        let registers = columns.div_ceil(16);
+        let panel = &mut packed[j * depth..][..16 * registers * depth];
+        let mask = (0xffff_u32 >> (16 * registers - columns)) as __mmask16;
+        for (row, out) in b.chunks_exact(n).zip(panel.chunks_exact_mut(16 * registers)) {
+            let row = &row[jc + j..jc + j + columns];
+            // SAFETY: `out` has as many whole registers as are stored; the mask covers only columns that `row` has.
+            unsafe {
+                let (x, y) = (row.as_ptr(), out.as_mut_ptr());
+                if registers == 2 {
+                    _mm512_storeu_ps(y, _mm512_loadu_ps(x));
+                    _mm512_storeu_ps(y.add(16), _mm512_maskz_loadu_ps(mask, x.add(16)));
+                } else {
+                    _mm512_storeu_ps(y, _mm512_maskz_loadu_ps(mask, x));
+                }
+            }
+        }
+    }
+}
+
+/// Columns `pc..pc + depth` of the rows of `a` into panels of `mr` rows, the last as high as what is left.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn pack_a(a: &[f32], k: usize, pc: usize, depth: usize, mr: usize, packed: &mut [f32]) {
+    if k == 0 {
+        return;
+    }
+    for (t, rows) in a.chunks(mr * k).enumerate() {
+        let height = rows.len() / k;
+        let panel = &mut packed[t * mr * depth..][..height * depth];
+        let mut r = 0;
+        while r + 4 <= height {
+            let four: [&[f32]; 4] = std::array::from_fn(|i| &rows[(r + i) * k + pc..][..depth]);
+            interleave_four(four, &mut panel[r..], height);
+            r += 4;
+        }
+        for r in r..height {
+            let row = &rows[r * k + pc..][..depth];
+            for (x, out) in row.iter().zip(panel[r..].iter_mut().step_by(height)) {
+                *out = *x;
+            }
+        }
+    }
+}
+
+/// `out[stride p + r] = rows[r][p]` for four equally long rows, by 4 × 4 transposes.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn interleave_four(rows: [&[f32]; 4], out: &mut [f32], stride: usize) {
+    let depth = rows[0].len();
+    assert!(rows.iter().all(|r| r.len() == depth) && (depth == 0 || out.len() >= (depth - 1) * stride + 4));
+    let start = out.as_mut_ptr();
+    let mut p = 0;
+    while p + 16 <= depth {
+        // SAFETY: p + 16 <= depth, the length of all rows; each store ends at most at (depth - 1) * stride + 4.
+        unsafe {
+            let load = |r: usize| _mm512_loadu_ps(rows[r].as_ptr().add(p));
+            let (r0, r1, r2, r3) = (load(0), load(1), load(2), load(3));
+            let pair = |x, y| (_mm512_castps_pd(_mm512_unpacklo_ps(x, y)), _mm512_castps_pd(_mm512_unpackhi_ps(x, y)));
+            let ((lo01, hi01), (lo23, hi23)) = (pair(r0, r1), pair(r2, r3));
+            // Lane q of column i holds the four rows at p + 4 q + i.
+            let columns = [
+                _mm512_castpd_ps(_mm512_unpacklo_pd(lo01, lo23)),
+                _mm512_castpd_ps(_mm512_unpackhi_pd(lo01, lo23)),
+                _mm512_castpd_ps(_mm512_unpacklo_pd(hi01, hi23)),
+                _mm512_castpd_ps(_mm512_unpackhi_pd(hi01, hi23)),
+            ];
+            for (i, column) in columns.into_iter().enumerate() {
+                let at = |q: usize| start.add((p + 4 * q + i) * stride);
+                _mm_storeu_ps(at(0), _mm512_castps512_ps128(column));
+                _mm_storeu_ps(at(1), _mm512_extractf32x4_ps::<1>(column));
+                _mm_storeu_ps(at(2), _mm512_extractf32x4_ps::<2>(column));
+                _mm_storeu_ps(at(3), _mm512_extractf32x4_ps::<3>(column));
+            }
+        }
+        p += 16;
+    }
+    for p in p..depth {
+        for (r, row) in rows.iter().enumerate() {
+            out[p * stride + r] = row[p];
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Small valid model files made in memory, for the tests of this crate and of those that use it. Each knows where its
+//! integers are, so that a fuzzer can aim at them.
+
+use half::f16;
+
+use crate::dtype::q8_0::BlockQ8_0;
+
+/// A model file's bytes.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// The whole file.
+    pub bytes: Vec<u8>,
+    /// Offset and width of every integer that describes the rest: counts, lengths, sizes, types, offsets.
+    pub fields: Vec<(usize, usize)>,
+}
+
+impl File {
+    fn u32(&mut self, value: u32) {
+        self.fields.push((self.bytes.len(), 4));
+        self.bytes.extend(value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.fields.push((self.bytes.len(), 8));
+        self.bytes.extend(value.to_le_bytes());
+    }
+
+    fn string(&mut self, value: &[u8]) {
+        self.u64(value.len() as u64);
+        self.bytes.extend(value);
+    }
+
+    fn append(&mut self, other: &Self) {
+        let at = self.bytes.len();
+        self.fields.extend(other.fields.iter().map(|&(offset, width)| (at + offset, width)));
+        self.bytes.extend(&other.bytes);
+    }
+}
+
+/// A llama2.c v0 file: `header` is dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: untied) and
+/// seq_len, and the f32 after it are 0, 1, 2, ... in the order of the file, RoPE tables included.
+pub fn llama2c(header: [i32; 7]) -> File {
+    let mut file = File::default();
+    for value in header {
+        file.u32(value as u32);
+    }
+    let [dim, hidden, layers, heads, kv_heads, vocab, seq] = header.map(|v| v.unsigned_abs() as usize);
+    let kv_dim = dim / heads * kv_heads;
+    let embeddings = if header[5] < 0 { 2 } else { 1 };
+    let rope = 2 * (seq * (dim / heads) / 2);
+    let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
+    let count = embeddings * vocab * dim + layers * layer + dim + rope;
+    file.bytes.extend((0..count).flat_map(|i| (i as f32).to_le_bytes()));
+    file
+}
+
+/// Writes a GGUF file part by part, checking nothing.
+#[derive(Clone, Debug)]
+pub struct Gguf {
+    version: u32,
+    alignment: usize,
+    kv: File,
+    kv_count: u64,
+    table: File,
+    tensor_count: u64,
+    data: Vec<u8>,
+}
+
+impl Gguf {
+    /// An empty file of a version, with the default alignment of 32.
+    pub fn new(version: u32) -> Self {
+        let (kv, table) = Default::default();
+        Self { version, alignment: 32, kv, kv_count: 0, table, tensor_count: 0, data: Vec::new() }
+    }
+
+    /// Sets `general.alignment`, also in the metadata.
+    pub fn alignment(mut self, alignment: u32) -> Self {
+        self.alignment = alignment as usize;
+        self.kv("general.alignment", 4, &alignment.to_le_bytes())
+    }
+
+    /// A key and its value, of GGUF's value type `kind`.
+    pub fn kv(mut self, key: &str, kind: u32, value: &[u8]) -> Self {
+        self.kv.string(key.as_bytes());
+        self.kv.u32(kind);
+        self.kv.bytes.extend(value);
+        self.kv_count += 1;
+        self
+    }
+
+    /// A key and its text.
+    pub fn text(mut self, key: &str, value: &str) -> Self {
+        self.kv.string(key.as_bytes());
+        self.kv.u32(8);
+        self.kv.string(value.as_bytes());
+        self.kv_count += 1;
+        self
+    }
+
+    /// A key and an array of strings.
+    pub fn texts(mut self, key: &str, values: &[&str]) -> Self {
+        self.kv.string(key.as_bytes());
+        self.kv.u32(9);
+        self.kv.u32(8);
+        self.kv.u64(values.len() as u64);
+        values.iter().for_each(|value| self.kv.string(value.as_bytes()));
+        self.kv_count += 1;
+        self
+    }
+
+    /// A row of the tensor table alone, with the offset given; `dims` has the contiguous one first.
+    pub fn entry(mut self, name: &str, dims: &[u64], kind: u32, offset: u64) -> Self {
+        self.table.string(name.as_bytes());
+        self.table.u32(dims.len() as u32);
+        dims.iter().for_each(|&dim| self.table.u64(dim));
+        self.table.u32(kind);
+        self.table.u64(offset);
+        self.tensor_count += 1;
+        self
+    }
+
+    /// A tensor of ggml type `kind` with its data, placed after the others.
+    pub fn tensor(mut self, name: &str, dims: &[u64], kind: u32, data: &[u8]) -> Self {
+        self.data.resize(self.data.len().next_multiple_of(self.alignment), 0);
+        let offset = self.data.len() as u64;
+        self.data.extend(data);
+        self.entry(name, dims, kind, offset)
+    }
+
+    /// An F32 tensor.
+    pub fn f32(self, name: &str, dims: &[u64], data: &[f32]) -> Self {
+        self.tensor(name, dims, 0, bytemuck::cast_slice(data))
+    }
+
+    /// An F16 tensor.
+    pub fn f16(self, name: &str, dims: &[u64], data: &[f16]) -> Self {
+        self.tensor(name, dims, 1, bytemuck::cast_slice(data))
+    }
+
+    /// A Q8_0 tensor.
+    pub fn q8_0(self, name: &str, dims: &[u64], data: &[BlockQ8_0]) -> Self {
+        self.tensor(name, dims, 8, bytemuck::cast_slice(data))
+    }
+
+    /// The whole file.
+    pub fn finish(self) -> File {
+        let mut file = File { bytes: b"GGUF".to_vec(), fields: Vec::new() };
+        file.u32(self.version);
+        file.u64(self.tensor_count);
+        file.u64(self.kv_count);
+        file.append(&self.kv);
+        file.append(&self.table);
+        if !self.data.is_empty() {
+            file.bytes.resize(file.bytes.len().next_multiple_of(self.alignment), 0);
+        }
+        file.bytes.extend(self.data);
+        file
+    }
+}
+
+/// A GGUF file with every value type, every dimension count and all three supported tensor types.
+pub fn gguf() -> File {
+    let blocks = [1.0, 2.0, 3.0, 4.0].map(|x| BlockQ8_0::encode(&[x; 32]));
+    let mut numbers = [6_u32.to_le_bytes(), 2_u32.to_le_bytes(), [0; 4]].concat(); // array of two f32
+    numbers.extend([1.0_f32, 2.0].map(f32::to_le_bytes).concat());
+    let mut nested = [9_u32.to_le_bytes(), 1_u32.to_le_bytes(), [0; 4]].concat(); // array of one array
+    nested.extend(&numbers);
+    Gguf::new(3)
+        .text("general.architecture", "llama")
+        .texts("tokenizer.ggml.tokens", &["<unk>", "a", "b"])
+        .kv("scores", 9, &numbers)
+        .kv("nested", 9, &nested)
+        .kv("u8", 0, &[200])
+        .kv("i8", 1, &[0xff])
+        .kv("u16", 2, &40_000_u16.to_le_bytes())
+        .kv("i16", 3, &(-2_i16).to_le_bytes())
+        .kv("llama.block_count", 4, &1_u32.to_le_bytes())
+        .kv("i32", 5, &(-3_i32).to_le_bytes())
+        .kv("f32", 6, &0.5_f32.to_le_bytes())
+        .kv("bool", 7, &[1])
+        .kv("u64", 10, &u64::MAX.to_le_bytes())
+        .kv("i64", 11, &i64::MIN.to_le_bytes())
+        .kv("f64", 12, &0.1_f64.to_le_bytes())
+        .f32("output_norm.weight", &[3], &[1.0, 2.0, 3.0])
+        .f16("blk.0.attn_q.weight", &[2, 3], &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0].map(f16::from_f32))
+        .q8_0("blk.0.ffn_down.weight", &[64, 2], &blocks)
+        .f32("blk.0.ffn_up_exps.weight", &[2, 2, 3], &[7.0; 12])
+        .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 12, &[0; 144])
+        .finish()
+}

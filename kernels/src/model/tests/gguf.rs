@@ -1,0 +1,104 @@
+//! GGUF: what a valid file holds, and every rule that a damaged one breaks.
+
+use half::f16;
+
+use super::*;
+
+#[test]
+fn gguf_tensors_and_metadata() {
+    let file = open(&synthetic::gguf().bytes);
+    assert_eq!(file.format(), Format::Gguf { version: 3 });
+    let expected = [
+        ("output_norm.weight", 1, 3),
+        ("blk.0.attn_q.weight", 3, 2),
+        ("blk.0.ffn_down.weight", 2, 64),
+        ("blk.0.ffn_up_exps.weight", 6, 2),
+        ("blk.0.attn_k.weight", 1, 256),
+    ];
+    assert_eq!(shapes(file.tensors()), expected);
+    assert_eq!(file.tensor("output_norm.weight").unwrap().as_f32().unwrap(), [1.0, 2.0, 3.0]);
+    let q = file.tensor("blk.0.attn_q.weight").unwrap().as_f16().unwrap();
+    assert_eq!((q.len(), q[5]), (6, f16::from_f32(3.0)));
+    let down = file.tensor("blk.0.ffn_down.weight").unwrap().as_q8_0().unwrap();
+    assert_eq!((down.len(), down[3].qs), (4, [127; 32]));
+    let value = |key| file.metadata(key).unwrap().clone();
+    assert_eq!(value("tokenizer.ggml.tokens"), Value::Array { len: 3 });
+    assert_eq!((value("scores"), value("nested")), (Value::Array { len: 2 }, Value::Array { len: 1 }));
+    assert_eq!((value("u8"), value("i8")), (Value::U64(200), Value::I64(-1)));
+    assert_eq!((value("u16"), value("i16")), (Value::U64(40_000), Value::I64(-2)));
+    assert_eq!((value("llama.block_count").as_u64(), value("i32")), (Some(1), Value::I64(-3)));
+    assert_eq!((value("u64"), value("i64")), (Value::U64(u64::MAX), Value::I64(i64::MIN)));
+    assert_eq!((value("f32").as_f64(), value("f64").as_f64()), (Some(0.5), Some(0.1)));
+    assert_eq!((value("bool"), file.metadata("none")), (Value::Bool(true), None));
+}
+
+#[test]
+fn gguf_version_2_alignment_and_shared_data() {
+    let file = open(
+        &Gguf::new(2)
+            .alignment(64)
+            .f32("a", &[1], &[1.0])
+            .f32("b", &[1], &[2.0])
+            .entry("c", &[1], 0, 64)
+            .finish()
+            .bytes,
+    );
+    assert_eq!(file.format().to_string(), "GGUF v2");
+    assert!(file.tensors().iter().all(|t| t.offset() % 64 == 0));
+    assert_eq!(file.tensor("b").unwrap().as_f32(), file.tensor("c").unwrap().as_f32());
+    assert_eq!(open(&Gguf::new(3).finish().bytes).tensors(), []);
+}
+
+#[test]
+fn gguf_counts_beyond_the_file_are_refused() {
+    let file = synthetic::gguf();
+    for &(at, width) in &file.fields {
+        for value in [u64::MAX, u64::MAX / 2 + 1, u64::MAX / 8, 1 << 40, u64::from(u32::MAX)] {
+            let mut bytes = file.bytes.clone();
+            bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+            if let Ok(layout) = Layout::parse(&bytes) {
+                assert!((0..layout.tensors.len()).all(|i| in_bounds(&layout, &bytes, i)), "{value} at {at}");
+            }
+        }
+    }
+    let huge_array = [0_u32.to_le_bytes(), [0xff; 4], [0xff; 4]].concat();
+    refuses(
+        &Gguf::new(3).kv("k", 9, &huge_array).finish().bytes,
+        &["metadata array", "needs 18446744073709551615 bytes"],
+    );
+    let mut bytes = Gguf::new(3).finish().bytes;
+    bytes[8..16].fill(0xff);
+    refuses(&bytes, &["tensor table at byte 16", "8 are left"]);
+}
+
+#[test]
+fn gguf_rules() {
+    let entry = |dims: &[u64], kind, offset| Gguf::new(3).entry("t", dims, kind, offset).finish().bytes;
+    refuses(&entry(&[8], 0, 8), &["tensor \"t\" has offset 8, not a multiple of the alignment 32"]);
+    refuses(&entry(&[8], 0, 32), &["tensor \"t\" (32 bytes at offset 32", "ends after the file's"]);
+    refuses(&entry(&[8], 0, u64::MAX - 31), &["ends after"]);
+    refuses(&entry(&[u64::MAX, 2], 0, 0), &["more than 2^64"]);
+    refuses(&entry(&[1 << 62], 28, 0), &["ends after"]);
+    refuses(&entry(&[1 << 32, 1 << 31, 2, 0], 0, 0), &["more than 2^64"]);
+    refuses(&entry(&[8, 0], 0, 0), &["no weights"]);
+    refuses(&entry(&[], 0, 0), &["0 dimensions"]);
+    refuses(&entry(&[1; 5], 0, 0), &["5 dimensions"]);
+    refuses(&entry(&[33, 2], 8, 0), &["rows of 33 weights, not a multiple of Q8_0's 32"]);
+    refuses(&entry(&[1], 99, 0), &["(data at offset 0"]);
+    refuses(&Gguf::new(3).entry(&"n".repeat(65), &[1], 0, 0).finish().bytes, &["tensor name has 65 bytes"]);
+    refuses(&Gguf::new(3).f32("t", &[1], &[0.0]).f32("t", &[1], &[0.0]).finish().bytes, &["tensor \"t\" occurs twice"]);
+    refuses(&Gguf::new(3).kv("k", 0, &[0]).kv("k", 0, &[0]).finish().bytes, &["key \"k\" occurs twice"]);
+    refuses(&Gguf::new(3).kv("k", 13, &[0; 8]).finish().bytes, &["type 13 does not exist"]);
+    refuses(&Gguf::new(3).kv("k", 7, &[2]).finish().bytes, &["a bool is 2"]);
+    for alignment in [0, 1, 4, 24, 1 << 31] {
+        let rule = format!("alignment is {alignment}, it must be a power of two");
+        let file = Gguf::new(3).kv("general.alignment", 4, &u32::to_le_bytes(alignment)).finish();
+        refuses(&file.bytes, &[&rule]);
+    }
+    refuses(&Gguf::new(3).text("general.alignment", "32").finish().bytes, &["alignment is \"32\""]);
+    let mut nested = Vec::new();
+    for _ in 0..100 {
+        nested.extend([9_u32.to_le_bytes(), 1_u32.to_le_bytes(), [0; 4]].concat());
+    }
+    refuses(&Gguf::new(3).kv("k", 9, &nested).finish().bytes, &["nested more than 4 deep"]);
+}

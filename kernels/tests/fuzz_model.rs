@@ -1,0 +1,191 @@
+//! Mutation fuzzer of both model parsers, on stable Rust and within `cargo test`: valid files are damaged at random, with
+//! a preference for their counts, lengths and offsets, and parsed. No input may panic, and what is accepted must lie
+//! within the file.
+//!
+//! `RETROBENCH_FUZZ_SECONDS` (default 2) is split between the formats. A failure prints the seed and the number of the
+//! input; `RETROBENCH_FUZZ_SEED` and `RETROBENCH_FUZZ_INPUT` run that one again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use kernels::model::synthetic::{self, File, Gguf};
+use kernels::model::{Dtype, Layout};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Inputs between two looks at the clock.
+const BATCH: u64 = 1024;
+/// No input grows beyond this.
+const MAX_BYTES: usize = 8192;
+const BYTES: [u8; 4] = [0, 0xff, 0x7f, 0x80];
+const INTEGERS: [u64; 18] = [
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    9,
+    31,
+    32,
+    33,
+    64,
+    256,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
+    i64::MAX as u64,
+    1 << 63,
+    u64::MAX,
+];
+
+fn setting<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, it should be a number")))
+}
+
+fn llama2c_files() -> Vec<File> {
+    let mut files = vec![
+        synthetic::llama2c([1, 1, 1, 1, 1, 1, 1]),
+        synthetic::llama2c([8, 3, 2, 4, 2, 5, 3]),
+        synthetic::llama2c([4, 2, 1, 2, 1, -3, 8]),
+    ];
+    // The start of the published stories260K model, whose sizes are real, and the start of a version 1 file.
+    let starts = [[64, 172, 5, 8, 4, 512, 512], [0x616b_3432, 1, 64, 172, 5, 8, 8]];
+    for header in starts {
+        let bytes = header.into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
+        files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
+    }
+    files
+}
+
+fn gguf_files() -> Vec<File> {
+    vec![
+        synthetic::gguf(),
+        Gguf::new(3).finish(),
+        Gguf::new(2).alignment(64).f32("a", &[4, 2], &[0.0; 8]).tensor("b", &[9], 99, &[1]).finish(),
+        Gguf::new(3).texts("tokens", &["a"; 20]).finish(),
+    ]
+}
+
+/// Damages `bytes` in one way.
+fn mutate(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>, file: &File, files: &[File]) {
+    if bytes.is_empty() {
+        bytes.push(rng.random());
+    }
+    let at = rng.random_range(0..bytes.len());
+    match rng.random_range(0..10_u32) {
+        0 => bytes[at] ^= 1 << rng.random_range(0..8_u32),
+        1 => bytes[at] = BYTES[rng.random_range(0..BYTES.len())],
+        2 => bytes[at] = rng.random(),
+        3 => bytes.truncate(at),
+        4 => {
+            let more = rng.random_range(1..64).min(MAX_BYTES.saturating_sub(bytes.len()));
+            bytes.extend((0..more).map(|i| (i % 7) as u8));
+        }
+        5 => {
+            // Twice the same block, so that names and keys repeat and all after it moves.
+            let end = (at + rng.random_range(1..128)).min(bytes.len());
+            if bytes.len() + end - at <= MAX_BYTES {
+                let block = bytes[at..end].to_vec();
+                bytes.splice(end..end, block);
+            }
+        }
+        6 => {
+            let other = &files[rng.random_range(0..files.len())].bytes;
+            let from = rng.random_range(0..other.len());
+            let end = (from + rng.random_range(1..256)).min(other.len());
+            bytes.truncate(at);
+            bytes.extend(&other[from..end]);
+        }
+        n => {
+            // An integer: at one that the format has, mostly.
+            let (at, width) = match file.fields.get(rng.random_range(0..file.fields.len().max(1))) {
+                Some(&field) if n < 9 => field,
+                _ => (at, if rng.random() { 4 } else { 8 }),
+            };
+            let Some(field) = bytes.get_mut(at..at + width) else {
+                return;
+            };
+            let mut old = [0; 8];
+            old[..width].copy_from_slice(field);
+            let value = match rng.random_range(0..3_u32) {
+                0 => INTEGERS[rng.random_range(0..INTEGERS.len())],
+                1 => u64::from_le_bytes(old).wrapping_add(rng.random_range(0..5)).wrapping_sub(2),
+                _ => rng.next_u64() >> rng.random_range(0..64_u32),
+            };
+            field.copy_from_slice(&value.to_le_bytes()[..width]);
+        }
+    }
+}
+
+/// Parses, and touches what was accepted. Returns whether it was.
+fn execute(bytes: &[u8]) -> bool {
+    let Ok(layout) = Layout::parse(bytes) else {
+        return false;
+    };
+    for (index, info) in layout.tensors.iter().enumerate() {
+        let Some(tensor) = layout.view(bytes, index) else {
+            assert_eq!(info.byte_len(), None, "{} is outside the file", info.name);
+            continue;
+        };
+        let weights = info.rows.checked_mul(info.cols).expect("weights of a tensor in a file can be counted");
+        assert_eq!(Some(tensor.bytes().len()), info.byte_len());
+        let expected = match info.dtype {
+            Dtype::F32 => Some(4 * weights),
+            Dtype::F16 => Some(2 * weights),
+            Dtype::Q8_0 => Some(34 * (weights / 32)),
+            Dtype::Other(_) => None,
+        };
+        assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);
+        let ends = [tensor.bytes().first(), tensor.bytes().last()];
+        assert!(ends.iter().all(|byte| byte.is_some()), "{} is empty", info.name);
+        std::hint::black_box((ends, tensor.as_f32(), tensor.as_f16(), tensor.as_q8_0()));
+    }
+    true
+}
+
+fn fuzz(format: &str, files: &[File], seed: u64, time: Duration, only: Option<u64>) {
+    let start = Instant::now();
+    let (mut executions, mut accepted) = (0_u64, 0_u64);
+    let mut bytes = Vec::with_capacity(MAX_BYTES);
+    while start.elapsed() < time {
+        for _ in 0..BATCH {
+            let input = only.unwrap_or(executions);
+            // Every input has its own stream, so that one can be made again without those before it.
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(input);
+            let file = &files[rng.random_range(0..files.len())];
+            bytes.clear();
+            bytes.extend(&file.bytes);
+            for _ in 0..rng.random_range(1..4) {
+                mutate(&mut rng, &mut bytes, file, files);
+            }
+            match catch_unwind(AssertUnwindSafe(|| execute(&bytes))) {
+                Ok(ok) => accepted += u64::from(ok),
+                Err(_) => panic!(
+                    "{format} parser panicked; again with RETROBENCH_FUZZ_SEED={seed} RETROBENCH_FUZZ_INPUT={input}"
+                ),
+            }
+            executions += 1;
+            if only.is_some() {
+                return;
+            }
+        }
+    }
+    let per_second = executions as f64 / start.elapsed().as_secs_f64();
+    println!("{format}: {executions} executions ({per_second:.0}/s), {accepted} accepted, seed {seed}");
+    // A fuzzer that only ever sees refusals, or none, tests little.
+    assert!(accepted > 0 && accepted < executions, "{format}: {accepted} of {executions} accepted");
+}
+
+#[test]
+fn model_parsers_survive_damaged_files() {
+    let seconds: f64 = setting("RETROBENCH_FUZZ_SECONDS").unwrap_or(2.0);
+    let seed = setting("RETROBENCH_FUZZ_SEED").unwrap_or(0x6767_7566);
+    let only = setting("RETROBENCH_FUZZ_INPUT");
+    let time = Duration::from_secs_f64(seconds / 2.0);
+    fuzz("llama2.c", &llama2c_files(), seed, time, only);
+    fuzz("GGUF", &gguf_files(), seed, time, only);
+}
