@@ -3,6 +3,8 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+
 /// What the numbers are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
@@ -89,6 +91,10 @@ impl Canary for i8 {
     const VALUE: i8 = -128;
 }
 
+impl Canary for BlockQ8_0 {
+    const VALUE: BlockQ8_0 = BlockQ8_0 { d: half::f16::from_bits(0x7ead), qs: [-128; BLOCK_LEN] };
+}
+
 /// Owned values between canaries, the first value on a 64-byte boundary.
 #[derive(Clone, Debug)]
 pub struct Buffer<T: Canary> {
@@ -100,10 +106,12 @@ pub struct Buffer<T: Canary> {
 impl<T: Canary> Buffer<T> {
     /// Zeros. Large buffers come untouched from the operating system.
     pub fn zeroed(len: usize) -> Self {
-        let align = 64 / size_of::<T>().clamp(1, 64);
-        let mut storage: Vec<T> = bytemuck::allocation::zeroed_vec(len + 2 * CANARY_VALUES + align);
-        let misaligned = (storage.as_ptr() as usize / size_of::<T>()) % align;
-        let start = CANARY_VALUES + (align - misaligned) % align;
+        // So many values span a whole number of cache lines: one of any such run begins a line.
+        let period = 64 >> size_of::<T>().trailing_zeros().min(6);
+        let mut storage: Vec<T> = bytemuck::allocation::zeroed_vec(len + 2 * CANARY_VALUES + period);
+        let address = storage.as_ptr() as usize;
+        let begins_a_line = |at: &usize| (address + at * size_of::<T>()).is_multiple_of(64);
+        let start = (CANARY_VALUES..CANARY_VALUES + period).find(begins_a_line).unwrap_or(CANARY_VALUES);
         for i in (start - CANARY_VALUES..start).chain(start + len..start + len + CANARY_VALUES) {
             storage[i] = T::VALUE;
         }
@@ -127,6 +135,12 @@ impl<T: Canary> Buffer<T> {
     /// The values.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.storage[self.start..self.start + self.len]
+    }
+
+    /// The values and the canary behind them: lets tests do what a faulty rung's raw pointer would.
+    #[doc(hidden)]
+    pub fn with_canary_mut(&mut self) -> &mut [T] {
+        &mut self.storage[self.start..self.start + self.len + CANARY_VALUES]
     }
 
     /// True while both canaries are what they were.
@@ -158,16 +172,21 @@ mod tests {
         assert!(v.iter().all(|x| x.is_finite()));
     }
 
-    #[test]
-    fn buffers_are_aligned_and_guarded() {
+    fn aligned_and_guarded<T: Canary>() {
         for len in [0, 1, 63, 1000] {
-            let mut b = Buffer::<f32>::zeroed(len);
+            let mut b = Buffer::<T>::zeroed(len);
             assert_eq!(b.as_slice().as_ptr() as usize % 64, 0);
             assert_eq!(b.as_slice().len(), len);
             assert!(b.canaries_intact());
-            let at = b.start + len;
-            b.storage[at] = 0.0;
+            b.with_canary_mut()[len] = T::zeroed();
             assert!(!b.canaries_intact());
         }
+    }
+
+    #[test]
+    fn buffers_are_aligned_and_guarded() {
+        aligned_and_guarded::<f32>();
+        aligned_and_guarded::<i8>();
+        aligned_and_guarded::<BlockQ8_0>();
     }
 }

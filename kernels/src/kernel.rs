@@ -133,6 +133,17 @@ impl<C: Contract> Variant<C> {
         Self { about, native, traced: None }
     }
 
+    /// Runs it on a native machine; false where this processor lacks the machine.
+    pub fn run_native(&self, isa: Isa, args: C::Args<'_>) -> bool {
+        (self.native)(isa, args)
+    }
+
+    /// Runs it on the traced machine with `lanes` lanes; false where it is written in intrinsics or no machine has so
+    /// many lanes.
+    pub fn run_traced(&self, trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+        self.traced.is_some_and(|traced| traced(trace, lanes, args))
+    }
+
     /// Names the predecessor.
     pub const fn after(mut self, name: &'static str) -> Self {
         self.about.after = Some(name);
@@ -272,6 +283,8 @@ pub trait Case: Send {
     fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable>;
     /// Runs a variant on the traced machine with `lanes` lanes.
     fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable>;
+    /// What the last run left, row after row: two runs can be compared bit by bit.
+    fn output(&self) -> Vec<f32>;
     /// Compares what the last run left with the f64 reference.
     fn verify(&self, variant: usize, lanes: usize) -> Verdict;
     /// Fills the outputs with NaN.
@@ -336,10 +349,10 @@ struct TypedCase<C: Contract> {
 impl<C: Contract> Case for TypedCase<C> {
     fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable> {
         let v = &C::LADDER[variant];
-        if (v.native)(isa, C::args(&mut self.data)) {
+        if v.run_native(isa, C::args(&mut self.data)) {
             Ok(())
         } else {
-            Err(NotAvailable(format!("this processor has no {}", isa.name())))
+            Err(NotAvailable(format!("this processor lacks {} or an extension that {} uses", isa.name(), v.about.name)))
         }
     }
 
@@ -353,6 +366,10 @@ impl<C: Contract> Case for TypedCase<C> {
         } else {
             Err(NotAvailable(format!("no machine has {lanes} lanes: 1, 2, 4, 8 or 16")))
         }
+    }
+
+    fn output(&self) -> Vec<f32> {
+        (0..C::rows(&self.shape)).flat_map(|row| C::output(&self.data, row)).collect()
     }
 
     fn verify(&self, variant: usize, lanes: usize) -> Verdict {

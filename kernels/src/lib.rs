@@ -5,14 +5,23 @@ pub mod compare;
 pub mod dtype;
 pub mod gemm_f32;
 pub mod gemv_f32;
+pub mod gemv_q8;
 pub mod input;
 pub mod kernel;
 pub mod machine;
 pub mod model;
 pub mod probe;
+pub mod rmsnorm;
+pub mod softmax;
 pub mod weights;
 
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
-pub static KERNELS: &[&dyn Kernel] = &[&Entry::<gemv_f32::GemvF32>::new(), &Entry::<gemm_f32::GemmF32>::new()];
+pub static KERNELS: &[&dyn Kernel] = &[
+    &Entry::<gemv_f32::GemvF32>::new(),
+    &Entry::<gemv_q8::GemvQ8>::new(),
+    &Entry::<gemm_f32::GemmF32>::new(),
+    &Entry::<softmax::Softmax>::new(),
+    &Entry::<rmsnorm::RmsNorm>::new(),
+];

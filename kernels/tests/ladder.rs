@@ -25,7 +25,11 @@ fn check(kernel: &dyn Kernel, input: &Input) {
             let label = format!("{} {} {} {:?}", kernel.name(), kernel.dims(&shape), about.name, input.flavor);
             for isa in machines(about) {
                 case.poison();
-                case.run(v, isa).expect("available");
+                if let Err(reason) = case.run(v, isa) {
+                    // Intrinsics may ask for more than their machine.
+                    assert!(matches!(about.width, Width::Arch(_)), "{label}: {reason}");
+                    continue;
+                }
                 let verdict = case.verify(v, isa.lanes());
                 assert!(verdict.passed(), "{label} on {}: {:?}", isa.name(), verdict.failure);
             }

@@ -76,7 +76,7 @@ pub trait Machine: Copy {
     fn max(self, a: &Self::F, b: &Self::F) -> Self::F;
     /// Square root.
     fn sqrt(self, a: &Self::F) -> Self::F;
-    /// `2^n` for integral `n` in `-126..=127`: convert, add the bias, shift into the exponent field.
+    /// `2^n` for integral `n` in `-126..=127`, and 0 for -127: convert, add the bias, shift into the exponent field.
     fn pow2(self, n: &Self::F) -> Self::F;
     /// `e^x` by the C library, one lane at a time.
     fn exp_libm(self, x: &Self::F) -> Self::F;

@@ -1,0 +1,212 @@
+//! GEMV, q8_0: `y[n] = W[n, k] x[k]`, weights in blocks of 32 with one scale, activations quantized the same way once
+//! before. The decode step of a dense layer at 8.5 bits per weight. `blocks.rs` holds the block dots that rungs share.
+
+mod blocks;
+mod dot4;
+mod integer;
+mod multi_row;
+mod naive;
+mod parallel;
+mod reference;
+mod simd_madd;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni;
+
+use crate::compare::dot_error_bound;
+use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+use crate::input::{Buffer, Input};
+use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::machine::Isa;
+use crate::weights::Weights;
+
+/// The contract.
+pub struct GemvQ8;
+
+/// Operands of one run.
+pub struct Args<'a> {
+    /// Weights, `y.len()` rows of `xd.len()` blocks.
+    pub w: &'a [BlockQ8_0],
+    /// Activations, quantized: in -127..=127, 32 per block.
+    pub xq: &'a [i8],
+    /// Scales of the activations, one per block.
+    pub xd: &'a [f32],
+    /// The same activations as f32, `xd * xq` rounded, for rungs that compute in f32.
+    pub x: &'a [f32],
+    /// Output, one value per row.
+    pub y: &'a mut [f32],
+}
+
+/// Owned operands.
+pub struct Data {
+    w: Weights<BlockQ8_0>,
+    xq: Buffer<i8>,
+    xd: Buffer<f32>,
+    x: Buffer<f32>,
+    y: Buffer<f32>,
+}
+
+impl Contract for GemvQ8 {
+    const NAME: &'static str = "gemv_q8";
+    const ABOUT: &'static str = "y[n] = W[n, k] x[k], q8_0 weights and activations: one token through a dense layer";
+    const LADDER: &'static [Variant<Self>] = &[
+        Variant::new::<naive::Naive>(
+            "naive",
+            Width::Scalar,
+            "each weight becomes f32 by its block's scale and goes into one running sum",
+        ),
+        Variant::new::<integer::Integer>(
+            "integer",
+            Width::Scalar,
+            "the 32 products of a block are summed as integers, so scales are applied once per block",
+        )
+        .after("naive")
+        .accumulators(BLOCK_LEN),
+        Variant::new::<simd_madd::SimdMadd>(
+            "simd_madd",
+            Width::SimdMadd,
+            "one instruction multiplies a register of i16 and adds pairs; lanes are summed once per row, not per block",
+        )
+        .after("integer")
+        .accumulators(LANE_SUMS),
+        Variant::new::<multi_row::MultiRow>(
+            "multi_row",
+            Width::SimdMadd,
+            "four rows share each block of x and its scale, and keep four sums in flight",
+        )
+        .after("simd_madd")
+        .accumulators(LANE_SUMS),
+        Variant::new::<dot4::Dot4>(
+            "dot4",
+            Width::Dot4,
+            "the byte dot product of four to a lane needs no widening: a block is one instruction of 32 bytes",
+        )
+        .after("multi_row")
+        .max_lanes(8)
+        .accumulators(LANE_SUMS),
+        Variant::new::<parallel::Parallel>(
+            "parallel",
+            Width::SimdMadd,
+            "blocks of rows go to every core, until their misses together fill the memory bus",
+        )
+        .after("multi_row")
+        .accumulators(LANE_SUMS)
+        .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_vnni", Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
+            .after("dot4")
+            .accumulators(LANE_SUMS),
+    ];
+    type Data = Data;
+    type Args<'a> = Args<'a>;
+
+    fn shapes() -> Vec<Shape> {
+        vec![
+            Shape::tour("stories260k/attn-q", 1, 64, 64),
+            Shape::tour("r1-distill-qwen-1.5b/attn-k", 1, 256, 1536),
+            Shape::tour("r1-distill-qwen-1.5b/ffn-down", 1, 1536, 8960),
+            Shape::new("r1-distill-llama-8b/ffn-down", 1, 4096, 14336),
+        ]
+    }
+
+    fn test_shapes() -> Vec<Shape> {
+        let sizes = [(0, 32), (1, 0), (1, 32), (3, 96), (5, 32), (33, 96), (3, 1024), (5, 1024), (33, 1024), (8, 64)];
+        sizes.into_iter().map(|(n, k)| Shape::new("test", 1, n, k)).collect()
+    }
+
+    fn dims(s: &Shape) -> String {
+        format!("{}×{}", s.n, s.k)
+    }
+
+    fn cost(s: &Shape) -> Cost {
+        let (n, k) = (s.n as u64, s.k as u64);
+        let blocks = k / BLOCK_LEN as u64;
+        Cost {
+            operations: 2 * n * k,
+            bytes: size_of::<BlockQ8_0>() as u64 * n * blocks + k + 4 * blocks + 4 * n,
+            work: Work::I8,
+        }
+    }
+
+    // Products of a block are exact integers. What is rounded beside the additions: the product of two scales and its
+    // product with the block's sum, or, dequantizing, x and its product with the weight. Two units instead of the one
+    // that `dot_error_bound` has for products.
+    fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
+        Tolerance { nmse: 1e-9, backward: dot_error_bound(s.k, partial_sums) + 2f64.powi(-24) }
+    }
+
+    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
+        let w = Weights::q8_0(Self::NAME, s, (s.n, s.k), input)?;
+        let values = input.values(1, s.k, 1.0);
+        let (mut xq, mut xd) = (Buffer::zeroed(s.k), Buffer::zeroed(s.k / BLOCK_LEN));
+        quantize(values.as_slice(), xq.as_mut_slice(), xd.as_mut_slice());
+        let (quants, scales) = (xq.as_slice(), xd.as_slice());
+        let x = Buffer::filled(s.k, |c| scales[c / BLOCK_LEN] * f32::from(quants[c]));
+        Ok(Data { w, xq, xd, x, y: Buffer::zeroed(s.n) })
+    }
+
+    fn args(d: &mut Data) -> Args<'_> {
+        Args { w: d.w.as_slice(), xq: d.xq.as_slice(), xd: d.xd.as_slice(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
+    }
+
+    fn rotate(d: &mut Data) {
+        d.w.rotate();
+    }
+
+    fn rotation_bytes(d: &Data) -> usize {
+        d.w.rotation_bytes()
+    }
+
+    fn regions(d: &Data) -> Vec<Region> {
+        vec![
+            Region::of(d.w.as_slice(), true),
+            Region::of(d.xq.as_slice(), false),
+            Region::of(d.xd.as_slice(), false),
+            Region::of(d.x.as_slice(), false),
+            Region::of(d.y.as_slice(), false),
+        ]
+    }
+
+    fn poison(d: &mut Data) {
+        d.y.as_mut_slice().fill(f32::NAN);
+    }
+
+    fn rows(s: &Shape) -> usize {
+        s.n
+    }
+
+    fn reference(d: &Data, row: usize) -> RowReference {
+        let xd = d.xd.as_slice();
+        reference::row(&d.w.as_slice()[row * xd.len()..(row + 1) * xd.len()], d.xq.as_slice(), xd)
+    }
+
+    fn output(d: &Data, row: usize) -> Vec<f32> {
+        vec![d.y.as_slice()[row]]
+    }
+
+    fn canaries_intact(d: &Data) -> bool {
+        d.xq.canaries_intact() && [&d.xd, &d.x, &d.y].into_iter().all(Buffer::canaries_intact)
+    }
+}
+
+/// Terms that lane sums save the longest chain of additions, per lane: a lane adds once per block of 32 and there are at
+/// most sixteen, so `4 (k / (16 * 8))` of the tree bound still covers that chain of `k / 32`.
+const LANE_SUMS: usize = 8;
+
+/// Activations to blocks: `d = max|x| / 127` in f32, `q = round(x / d)`, halves away from zero.
+fn quantize(x: &[f32], xq: &mut [i8], xd: &mut [f32]) {
+    let blocks = x.chunks_exact(BLOCK_LEN).zip(xq.chunks_exact_mut(BLOCK_LEN)).zip(xd);
+    for ((x, q), d) in blocks {
+        *d = x.iter().fold(0.0, |m: f32, v| m.max(v.abs())) / 127.0;
+        for (q, v) in q.iter_mut().zip(x) {
+            // The clamp is for denormal scales, which are coarse.
+            *q = if *d == 0.0 { 0 } else { (v / *d).round().clamp(-127.0, 127.0) as i8 };
+        }
+    }
+}
+
+/// Rows after which the weights begin a cache line again: the period of what a row costs.
+fn rows_per_whole_lines(blocks: usize) -> usize {
+    64 >> (blocks * size_of::<BlockQ8_0>()).trailing_zeros().min(6)
+}

@@ -1,0 +1,45 @@
+//! idea: squares are summed while the residual is added, which saves one of three passes
+
+use super::simd::SUMS;
+use super::{Args, RmsNorm, Row};
+use crate::kernel::Rung;
+use crate::machine::Machine;
+
+/// See the file's first line.
+pub struct Fused;
+
+impl Rung<RmsNorm> for Fused {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, a: Args<'_>) {
+        super::rows(m, a, |mut row| {
+            let squares = add_and_square(m, &mut row);
+            let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
+            super::scale(m, &mut row, &inverse);
+        });
+    }
+}
+
+/// `h_out = h + delta`; returns the sum of its squares.
+#[inline(always)]
+fn add_and_square<M: Machine>(m: M, row: &mut Row<'_>) -> <M::One as Machine>::F {
+    let n = row.w.len();
+    let mut sums = m.zeros::<SUMS>();
+    let main = m.steps(0, n, SUMS * M::LANES);
+    let tail = main.tail();
+    for c in main {
+        for (s, sum) in sums.iter_mut().enumerate() {
+            let at = c + s * M::LANES;
+            let h = m.add(&m.load(row.h, at), &m.load(row.delta, at));
+            m.store(&h, row.h_out, at);
+            *sum = m.mul_add(&h, &h, sum);
+        }
+    }
+    let one = m.one();
+    let mut total = m.sum(&m.add(&m.add(&sums[0], &sums[1]), &m.add(&sums[2], &sums[3])));
+    for c in one.steps(tail, n, 1) {
+        let h = one.add(&one.load(row.h, c), &one.load(row.delta, c));
+        one.store(&h, row.h_out, c);
+        total = one.mul_add(&h, &h, &total);
+    }
+    total
+}
