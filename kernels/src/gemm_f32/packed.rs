@@ -1,4 +1,4 @@
-//! idea: blocks of A and B are first copied into padded panels in the order the tile reads them, so pages and lines are used whole
+//! idea: blocks of A and B are first copied into padded panels in the order the tile reads them
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
@@ -100,10 +100,10 @@ fn tile<M: Machine, const R: usize>(m: M, a: &[f32], b: &[f32]) -> [[M::F; NV]; 
     let columns = a.chunks_exact(R).zip(b.chunks_exact(NV * M::LANES));
     for (_, (a, b)) in m.steps(0, depth, 1).zip(columns) {
         let b: [M::F; NV] = std::array::from_fn(|v| m.load(b, v * M::LANES));
-        for r in 0..R {
+        for (r, acc) in acc.iter_mut().enumerate() {
             let scale = m.load_splat(a, r);
-            for v in 0..NV {
-                acc[r][v] = m.mul_add(&scale, &b[v], &acc[r][v]);
+            for (acc, b) in acc.iter_mut().zip(&b) {
+                *acc = m.mul_add(&scale, b, acc);
             }
         }
     }
@@ -152,9 +152,9 @@ fn pack_a_panel<M: Machine, const R: usize>(
     let [zero] = one.zeros();
     let row: [&[f32]; R] = std::array::from_fn(|r| if i.0 + r < i.1 { &a[(i.0 + r) * k..][p.0..p.1] } else { &[] });
     for (p, out) in one.steps(0, p.1 - p.0, 1).zip(panel.chunks_exact_mut(R)) {
-        for r in 0..R {
+        for (r, row) in row.iter().enumerate() {
             if i.0 + r < i.1 {
-                one.store(&one.load(row[r], p), out, r);
+                one.store(&one.load(row, p), out, r);
             } else {
                 one.store(&zero, out, r);
             }
