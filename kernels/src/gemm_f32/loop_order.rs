@@ -1,4 +1,4 @@
-//! idea: the loop over columns goes innermost, so B and C are walked along their rows and every byte of a line is used
+//! idea: columns go innermost, so B and C are walked along their rows and every byte of a line is used
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;

@@ -77,12 +77,12 @@ impl Contract for GemmF32 {
         Variant::new::<naive::Naive>(
             "naive",
             Width::Scalar,
-            "one running sum per output, as the textbook writes it; walking down a column of B uses four bytes of each line",
+            "one running sum per output, as the textbook writes it; down a column of B each line yields four bytes",
         ),
         Variant::new::<loop_order::LoopOrder>(
             "loop_order",
             Width::Scalar,
-            "the loop over columns goes innermost, so B and C are walked along their rows and every byte of a line is used",
+            "columns go innermost, so B and C are walked along their rows and every byte of a line is used",
         )
         .after("naive"),
         Variant::new::<simd::Simd>(
@@ -106,13 +106,13 @@ impl Contract for GemmF32 {
         Variant::new::<packed::Packed>(
             "packed",
             Width::Any,
-            "blocks of A and B are first copied into padded panels in the order the tile reads them, so pages and lines are used whole",
+            "blocks of A and B are first copied into padded panels in the order the tile reads them",
         )
         .after("register_tile"),
         Variant::new::<wide_tile::WideTile>(
             "wide_tile",
             Width::Any,
-            "twice the rows in a tile halve the loads of B; 24 accumulators need 32 registers, and spill where there are 16",
+            "twice the rows in a tile halve the loads of B; 24 accumulators spill where there are 16 registers",
         )
         .after("packed"),
         Variant::new::<parallel::Parallel>(
@@ -142,8 +142,8 @@ impl Contract for GemmF32 {
     fn test_shapes() -> Vec<Shape> {
         let ragged = [(0, 5, 3), (5, 0, 3), (4, 5, 0), (1, 1, 1), (1, 17, 5), (7, 33, 65), (6, 32, 64), (13, 31, 129)];
         let larger = [(64, 172, 64), (50, 70, 300)];
-        // Past one block of k twice, past blocks of m, past a block of n.
-        let blocks = [(5, 35, 520), (300, 9, 20), (3, 1100, 12)];
+        // Past the largest block of k, of m and of n of any variant.
+        let blocks = [(5, 35, 520), (500, 9, 20), (3, 2100, 12)];
         let all = ragged.into_iter().chain(larger).chain(blocks);
         all.map(|(m, n, k)| Shape::new("test", m, n, k)).collect()
     }
@@ -291,6 +291,29 @@ fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f3
             let x = one.load(edge, j);
             let x = if add { one.add(&x, &one.load(c, j)) } else { x };
             one.store(&x, c, j);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Entry, Kernel};
+
+    #[test]
+    fn several_blocks_of_every_size_at_once_match_the_reference() {
+        let gemm = Entry::<GemmF32>::new();
+        for (m, n, k) in [(490, 70, 530), (30, 2100, 270)] {
+            let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();
+            for (v, about) in gemm.variants().iter().enumerate() {
+                for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+                    case.poison();
+                    if case.run(v, isa).is_ok() {
+                        let verdict = case.verify(v, isa.lanes());
+                        assert!(verdict.passed(), "{m}×{n}×{k} {} on {}: {verdict:?}", about.name, isa.name());
+                    }
+                }
+            }
         }
     }
 }

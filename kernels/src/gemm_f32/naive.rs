@@ -1,4 +1,4 @@
-//! idea: one running sum per output, as the textbook writes it; walking down a column of B uses four bytes of each line
+//! idea: one running sum per output, as the textbook writes it; down a column of B each line yields four bytes
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;

@@ -1,4 +1,4 @@
-//! idea: blocks of A and B are first copied into padded panels in the order the tile reads them, so pages and lines are used whole
+//! idea: blocks of A and B are first copied into padded panels in the order the tile reads them
 
 use super::{Args, GemmF32};
 use crate::kernel::Rung;
@@ -37,7 +37,7 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
         let columns = (jb * NC, n.min((jb + 1) * NC));
         tasks!(m, k.div_ceil(KC).max(1), 1, |pb| {
             let inner = (pb * KC, k.min((pb + 1) * KC));
-            let panel = (inner.1 - inner.0) * nr;
+            let panel = panel_stride(k, nr);
             tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |t| {
                 let j = columns.0 + t * nr;
                 pack_b_panel(m, g.b, n, inner, (j, n.min(j + nr)), &mut g.packed_b[t * panel..][..panel]);
@@ -49,6 +49,12 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
             });
         });
     });
+}
+
+/// Distance between packed panels of B: a last block of k leaves its panels partly filled.
+#[inline(always)]
+pub(super) fn panel_stride(k: usize, nr: usize) -> usize {
+    KC.min(k) * nr
 }
 
 /// A block of rows: packs its block of A into `scratch`, then runs the tiles over the packed block of B.
@@ -72,7 +78,7 @@ pub(super) fn row_block<M: Machine, const R: usize>(
         pack_a_panel::<M, R>(m, (a, k), (i, rows.1.min(i + R)), inner, &mut packed_a[t * R * depth..][..R * depth]);
     });
     tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |tj| {
-        let b = &packed_b[tj * depth * nr..][..depth * nr];
+        let b = &packed_b[tj * panel_stride(k, nr)..][..depth * nr];
         let j = columns.0 + tj * nr;
         let width = nr.min(columns.1 - j);
         tasks!(m, panels, 1, |ti| {
@@ -100,10 +106,10 @@ fn tile<M: Machine, const R: usize>(m: M, a: &[f32], b: &[f32]) -> [[M::F; NV]; 
     let columns = a.chunks_exact(R).zip(b.chunks_exact(NV * M::LANES));
     for (_, (a, b)) in m.steps(0, depth, 1).zip(columns) {
         let b: [M::F; NV] = std::array::from_fn(|v| m.load(b, v * M::LANES));
-        for r in 0..R {
+        for (r, acc) in acc.iter_mut().enumerate() {
             let scale = m.load_splat(a, r);
-            for v in 0..NV {
-                acc[r][v] = m.mul_add(&scale, &b[v], &acc[r][v]);
+            for (acc, b) in acc.iter_mut().zip(&b) {
+                *acc = m.mul_add(&scale, b, acc);
             }
         }
     }
@@ -152,9 +158,9 @@ fn pack_a_panel<M: Machine, const R: usize>(
     let [zero] = one.zeros();
     let row: [&[f32]; R] = std::array::from_fn(|r| if i.0 + r < i.1 { &a[(i.0 + r) * k..][p.0..p.1] } else { &[] });
     for (p, out) in one.steps(0, p.1 - p.0, 1).zip(panel.chunks_exact_mut(R)) {
-        for r in 0..R {
+        for (r, row) in row.iter().enumerate() {
             if i.0 + r < i.1 {
-                one.store(&one.load(row[r], p), out, r);
+                one.store(&one.load(row, p), out, r);
             } else {
                 one.store(&zero, out, r);
             }

@@ -52,10 +52,10 @@ fn tile<M: Machine, const R: usize, const C: usize>(
     for p in m.steps(start, end, 1) {
         let row = &g.b[p * g.n + j..p * g.n + j + C * M::LANES];
         let b: [M::F; C] = std::array::from_fn(|v| m.load(row, v * M::LANES));
-        for r in 0..R {
-            let scale = m.load_splat(a[r], p);
-            for v in 0..C {
-                acc[r][v] = m.mul_add(&scale, &b[v], &acc[r][v]);
+        for (acc, a) in acc.iter_mut().zip(a) {
+            let scale = m.load_splat(a, p);
+            for (acc, b) in acc.iter_mut().zip(&b) {
+                *acc = m.mul_add(&scale, b, acc);
             }
         }
     }

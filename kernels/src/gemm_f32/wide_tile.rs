@@ -1,4 +1,4 @@
-//! idea: twice the rows in a tile halve the loads of B; 24 accumulators need 32 registers, and spill where there are 16
+//! idea: twice the rows in a tile halve the loads of B; 24 accumulators spill where there are 16 registers
 
 use super::packed::packed_gemm;
 use super::{Args, GemmF32};

@@ -1,4 +1,4 @@
-//! idea: twelve rows by two 512-bit registers with masked edges, even blocks and prefetches leave only the multiply-adds to wait for
+//! idea: a 12 by 2 tile of 512-bit registers with masked edges; B is packed and prefetched one panel ahead
 
 use core::arch::x86_64::*;
 
@@ -6,7 +6,8 @@ use super::Args;
 use crate::machine::{Avx512, Isa};
 
 /// The file's first line.
-pub const IDEA: &str = "twelve rows by two 512-bit registers with masked edges, even blocks and prefetches leave only the multiply-adds to wait for";
+pub const IDEA: &str =
+    "a 12 by 2 tile of 512-bit registers with masked edges; B is packed and prefetched one panel ahead";
 
 /// Most rows of a tile: 24 accumulators, two registers of B and one of A.
 const MR: usize = 12;
@@ -48,57 +49,68 @@ fn even_piece(size: usize, most: usize, unit: usize) -> usize {
 fn body(g: Args<'_>) {
     let (m, n, k) = (g.m, g.n, g.k);
     assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
-    let mr = even_piece(m, MR, 1);
+    if k == 0 {
+        return g.c.fill(0.0);
+    }
+    let mr = even_piece(m, MR, 4);
     let (mc, nc, kc) = (even_piece(m, MC / MR * mr, mr), even_piece(n, NC, NR), even_piece(k, KC, 1));
     for jc in (0..n).step_by(nc) {
         let width = nc.min(n - jc);
-        let mut pc = 0;
-        loop {
+        for pc in (0..k).step_by(kc) {
             let depth = kc.min(k - pc);
-            pack_b(&g.b[pc * n..(pc + depth) * n], n, jc, width, g.packed_b);
             for ic in (0..m).step_by(mc) {
                 let height = mc.min(m - ic);
                 pack_a(&g.a[ic * k..(ic + height) * k], k, pc, depth, mr, g.packed_a);
-                let c = &mut g.c[ic * n..(ic + height) * n];
-                block(depth, mr, (g.packed_a, height), (g.packed_b, width), &mut c[jc..], n, pc > 0);
-            }
-            pc += depth;
-            if pc >= k {
-                break;
+                let c = &mut g.c[ic * n + jc..(ic + height) * n];
+                let block = Block { depth, mr, a: g.packed_a, height, width, c, n, add: pc > 0 };
+                block.run(g.packed_b, (ic == 0).then_some(&g.b[pc * n + jc..(pc + depth) * n]));
             }
         }
     }
 }
 
-/// Every tile of a block of C: `c` starts at its first value and has rows of `n`.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn block(
+/// A block of C, its packed block of A, and the sizes of both.
+struct Block<'a> {
     depth: usize,
     mr: usize,
-    (a, height): (&[f32], usize),
-    (b, width): (&[f32], usize),
-    c: &mut [f32],
+    a: &'a [f32],
+    height: usize,
+    width: usize,
+    /// From the block's first value; rows are `n` apart.
+    c: &'a mut [f32],
     n: usize,
     add: bool,
-) {
-    if height == 0 || width == 0 {
-        return;
-    }
-    assert!(a.len() >= height * depth && b.len() >= width.next_multiple_of(16) * depth);
-    assert!(c.len() >= (height - 1) * n + width && width <= n);
-    for j in (0..width).step_by(NR) {
-        let columns = NR.min(width - j);
-        let b = &b[j * depth..];
-        for i in (0..height).step_by(mr) {
-            let rows = mr.min(height - i);
-            let t = Tile { depth, a: a[i * depth..].as_ptr(), b: b.as_ptr(), c: c[i * n + j..].as_mut_ptr(), n, add };
-            // SAFETY: the asserts above cover `rows` and `columns` of the three panels from these offsets.
-            unsafe {
-                if columns > 16 {
-                    t.run_rows::<2>(rows, columns - 16);
-                } else {
-                    t.run_rows::<1>(rows, columns);
-                }
+}
+
+impl Block<'_> {
+    /// Every tile. With a `source`, the rows of B `n` apart, each panel of `packed_b` is filled just before its first
+    /// use; while the tiles of one panel run, they prefetch the next from wherever it will be read.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn run(self, packed_b: &mut [f32], source: Option<&[f32]>) {
+        let Self { depth, mr, a, height, width, c, n, add } = self;
+        assert!(a.len() >= height * depth && packed_b.len() >= width.next_multiple_of(16) * depth);
+        assert!(c.len() >= (height - 1) * n + width && width <= n);
+        for j in (0..width).step_by(NR) {
+            let columns = NR.min(width - j);
+            let registers = columns.div_ceil(16);
+            let (b, next) = packed_b[j * depth..].split_at_mut(16 * registers * depth);
+            if let Some(source) = source {
+                pack_b_panel(&source[j..], n, columns, b);
+            }
+            let (mut ahead, step) = match source {
+                Some(source) if j + NR < width => (source[j + NR..].as_ptr(), n),
+                _ => (next.as_ptr(), NR),
+            };
+            for (t, i) in (0..height).step_by(mr).enumerate() {
+                let rows = mr.min(height - i);
+                // A tile prefetches a row of the panel for every four of its own: it is whole after four tiles.
+                let step = if t < 4 { step } else { 0 };
+                let (a, c) = (a[i * depth..].as_ptr(), c[i * n + j..].as_mut_ptr());
+                let tile = Tile { depth, a, b: b.as_ptr(), c, n, add, ahead, step };
+                let last = columns - 16 * (registers - 1);
+                // SAFETY: the asserts above cover `rows` and `columns` of the three panels from these offsets.
+                unsafe { if registers == 2 { tile.run_rows::<2>(rows, last) } else { tile.run_rows::<1>(rows, last) } }
+                ahead = ahead.wrapping_add(step * (depth / 4));
             }
         }
     }
@@ -113,6 +125,9 @@ struct Tile {
     c: *mut f32,
     n: usize,
     add: bool,
+    /// What to prefetch: two lines every fourth step, then `step` values on.
+    ahead: *const f32,
+    step: usize,
 }
 
 impl Tile {
@@ -150,19 +165,22 @@ impl Tile {
     /// As [`Tile::run_rows`].
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn run<const R: usize, const V: usize>(self, mask: __mmask16) {
-        let (mut a, mut b) = (self.a, self.b);
+        let (mut a, mut b, mut ahead) = (self.a, self.b, self.ahead);
         let mut acc = [[_mm512_setzero_ps(); V]; R];
         // SAFETY: `step` reads R values at `a` and 16 V at `b`, `depth` times in all; prefetches touch nothing.
         unsafe {
             for r in 0..R {
                 let row = self.c.wrapping_add(r * self.n);
-                _mm_prefetch::<_MM_HINT_T0>(row.cast());
-                _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(16 * V - 1).cast());
+                _mm_prefetch::<_MM_HINT_T1>(row.cast());
+                _mm_prefetch::<_MM_HINT_T1>(row.wrapping_add(16 * V - 1).cast());
             }
             for _ in 0..self.depth / 4 {
                 for u in 0..R.div_ceil(4) {
                     _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(A_AHEAD + 16 * u).cast());
                 }
+                _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(16).cast());
+                ahead = ahead.wrapping_add(self.step);
                 for u in 0..4 {
                     step(a.add(u * R), b.add(u * 16 * V), &mut acc);
                 }
@@ -211,29 +229,21 @@ unsafe fn step<const R: usize, const V: usize>(a: *const f32, b: *const f32, acc
     }
 }
 
-/// `width` columns of `b` from `jc` into panels of 32 columns, a last one of at most 16 being half as wide; zeros beyond.
+/// `columns` first values of the rows of `b`, which are `n` apart, into one or two registers a row; zeros beyond.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn pack_b(b: &[f32], n: usize, jc: usize, width: usize, packed: &mut [f32]) {
-    if n == 0 {
-        return;
-    }
-    let depth = b.len() / n;
-    for j in (0..width).step_by(NR) {
-        let columns = NR.min(width - j);
-        let registers = columns.div_ceil(16);
-        let panel = &mut packed[j * depth..][..16 * registers * depth];
-        let mask = (0xffff_u32 >> (16 * registers - columns)) as __mmask16;
-        for (row, out) in b.chunks_exact(n).zip(panel.chunks_exact_mut(16 * registers)) {
-            let row = &row[jc + j..jc + j + columns];
-            // SAFETY: `out` has as many whole registers as are stored; the mask covers only columns that `row` has.
-            unsafe {
-                let (x, y) = (row.as_ptr(), out.as_mut_ptr());
-                if registers == 2 {
-                    _mm512_storeu_ps(y, _mm512_loadu_ps(x));
-                    _mm512_storeu_ps(y.add(16), _mm512_maskz_loadu_ps(mask, x.add(16)));
-                } else {
-                    _mm512_storeu_ps(y, _mm512_maskz_loadu_ps(mask, x));
-                }
+fn pack_b_panel(b: &[f32], n: usize, columns: usize, panel: &mut [f32]) {
+    let registers = columns.div_ceil(16);
+    let mask = (0xffff_u32 >> (16 * registers - columns)) as __mmask16;
+    for (row, out) in b.chunks(n).zip(panel.chunks_exact_mut(16 * registers)) {
+        let row = &row[..columns];
+        // SAFETY: `out` has as many whole registers as are stored; the mask covers only columns that `row` has.
+        unsafe {
+            let (x, y) = (row.as_ptr(), out.as_mut_ptr());
+            if registers == 2 {
+                _mm512_storeu_ps(y, _mm512_loadu_ps(x));
+                _mm512_storeu_ps(y.add(16), _mm512_maskz_loadu_ps(mask, x.add(16)));
+            } else {
+                _mm512_storeu_ps(y, _mm512_maskz_loadu_ps(mask, x));
             }
         }
     }
@@ -242,9 +252,6 @@ fn pack_b(b: &[f32], n: usize, jc: usize, width: usize, packed: &mut [f32]) {
 /// Columns `pc..pc + depth` of the rows of `a` into panels of `mr` rows, the last as high as what is left.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn pack_a(a: &[f32], k: usize, pc: usize, depth: usize, mr: usize, packed: &mut [f32]) {
-    if k == 0 {
-        return;
-    }
     for (t, rows) in a.chunks(mr * k).enumerate() {
         let height = rows.len() / k;
         let panel = &mut packed[t * mr * depth..][..height * depth];
