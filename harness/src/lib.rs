@@ -1,12 +1,16 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
 pub mod calibrate;
+pub mod cmd;
 pub mod doctor;
 pub mod environment;
 pub mod gate;
 pub mod guard;
+pub mod journal;
 pub mod native;
+pub mod plan;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod timed;

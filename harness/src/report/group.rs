@@ -1,0 +1,278 @@
+//! Records indexed by kernel, shape and site, with the few questions every view asks of them: which rung is naive,
+//! which is best, what is the floor. Text is cleaned here once, so that no view has to think of it again.
+
+use std::collections::BTreeMap;
+
+use super::text;
+use crate::record::{Outcome, Record, Speedup, Tier, Timing};
+
+/// Where a number came from: a machine in a tier. One machine in two tiers is two sites; they are never mixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// How the numbers came to be.
+    pub tier: Tier,
+    /// Profile id, or `this-host`.
+    pub id: String,
+    /// Full name.
+    pub name: String,
+    /// Year of introduction.
+    pub year: Option<u16>,
+}
+
+impl Site {
+    /// The name for sentences and headings: without a trailing parenthesis.
+    pub fn short(&self) -> &str {
+        if self.id == "this-host" {
+            return "this host";
+        }
+        match self.name.split_once(" (") {
+            Some((short, _)) if !short.trim().is_empty() => short,
+            _ if self.name.trim().is_empty() => &self.id,
+            _ => &self.name,
+        }
+    }
+
+    /// The short name with the year where there is one.
+    pub fn dated(&self) -> String {
+        match self.year {
+            Some(year) => format!("{} ({year})", self.short()),
+            None => self.short().to_string(),
+        }
+    }
+}
+
+/// One ladder on one site: the rungs of a kernel and shape, in order.
+#[derive(Clone, Debug)]
+pub struct Ladder<'a> {
+    /// Where.
+    pub site: &'a Site,
+    /// One record per variant, by rung.
+    pub rungs: Vec<&'a Record>,
+}
+
+impl<'a> Ladder<'a> {
+    /// Rung 0, timed or not.
+    pub fn naive(&self) -> Option<&'a Record> {
+        self.rungs.iter().copied().find(|r| r.rung == 0)
+    }
+
+    /// The timed rung that takes least time.
+    pub fn best(&self) -> Option<&'a Record> {
+        self.timed().min_by(|a, b| a.1.time_ns.total_cmp(&b.1.time_ns)).map(|(record, _)| record)
+    }
+
+    /// The rungs with a usable time.
+    pub fn timed(&self) -> impl Iterator<Item = (&'a Record, &'a Timing)> + '_ {
+        self.rungs.iter().copied().filter_map(|r| timing(r).map(|t| (r, t)))
+    }
+
+    /// Speedup of the best rung.
+    pub fn gain(&self) -> Option<Speedup> {
+        self.best().and_then(speedup)
+    }
+}
+
+/// All records, indexed.
+#[derive(Debug)]
+pub struct Book {
+    /// Cleaned copies, in the order given, without raw samples.
+    pub records: Vec<Record>,
+    /// Kernels in order of first appearance, each with its shapes in order of first appearance.
+    pub kernels: Vec<(String, Vec<String>)>,
+    /// Sites: by tier's place on an axis, then year, then name. This host, free, comes last.
+    pub sites: Vec<Site>,
+    /// How many records were overruled by a later record of the same cell.
+    pub repeated: usize,
+    ladders: BTreeMap<(usize, usize, usize), Vec<usize>>,
+}
+
+impl Book {
+    /// Indexes `records`; where a cell occurs twice the later record counts.
+    pub fn new(records: &[Record]) -> Self {
+        let records: Vec<Record> = records.iter().map(cleaned).collect();
+        let mut kernels: Vec<(String, Vec<String>)> = Vec::new();
+        let mut kernel_at: BTreeMap<String, usize> = BTreeMap::new();
+        let mut shape_at: BTreeMap<(usize, String), usize> = BTreeMap::new();
+        let mut sites: Vec<Site> = Vec::new();
+        let mut known: BTreeMap<(Tier, String), ()> = BTreeMap::new();
+        for r in &records {
+            let k = *kernel_at.entry(r.kernel.clone()).or_insert_with(|| {
+                kernels.push((r.kernel.clone(), Vec::new()));
+                kernels.len() - 1
+            });
+            shape_at.entry((k, r.shape.clone())).or_insert_with(|| {
+                kernels[k].1.push(r.shape.clone());
+                kernels[k].1.len() - 1
+            });
+            known.entry((r.tier, r.machine.id.clone())).or_insert_with(|| {
+                let m = &r.machine;
+                sites.push(Site { tier: r.tier, id: m.id.clone(), name: m.name.clone(), year: m.year });
+            });
+        }
+        sites.sort_by(|a, b| site_key(a).cmp(&site_key(b)));
+        let site_at: BTreeMap<(Tier, &str), usize> =
+            sites.iter().enumerate().map(|(i, s)| ((s.tier, s.id.as_str()), i)).collect();
+        let mut repeated = 0;
+        let mut ladders: BTreeMap<(usize, usize, usize), Vec<usize>> = BTreeMap::new();
+        for (i, r) in records.iter().enumerate() {
+            let k = kernel_at[&r.kernel];
+            let s = shape_at[&(k, r.shape.clone())];
+            let rungs = ladders.entry((k, s, site_at[&(r.tier, r.machine.id.as_str())])).or_default();
+            match rungs.iter_mut().find(|at| records[**at].variant == r.variant) {
+                Some(at) => {
+                    *at = i;
+                    repeated += 1;
+                }
+                None => rungs.push(i),
+            }
+        }
+        for rungs in ladders.values_mut() {
+            rungs.sort_by_key(|i| records[*i].rung);
+        }
+        Book { records, kernels, sites, repeated, ladders }
+    }
+
+    /// The ladder of kernel `k` and its shape `s` on each site that has one, in site order.
+    pub fn ladders(&self, k: usize, s: usize) -> Vec<Ladder<'_>> {
+        let range = self.ladders.range((k, s, 0)..=(k, s, usize::MAX));
+        range.map(|((_, _, site), rungs)| self.ladder(*site, rungs)).collect()
+    }
+
+    /// The ladder of kernel `k` and shape `s` on site number `site`.
+    pub fn ladder_at(&self, k: usize, s: usize, site: usize) -> Option<Ladder<'_>> {
+        self.ladders.get(&(k, s, site)).map(|rungs| self.ladder(site, rungs))
+    }
+
+    fn ladder(&self, site: usize, rungs: &[usize]) -> Ladder<'_> {
+        Ladder { site: &self.sites[site], rungs: rungs.iter().map(|i| &self.records[*i]).collect() }
+    }
+
+    /// The shape that stands for kernel `k`: the one that moves most bytes, so the one furthest out of cache.
+    pub fn main_shape(&self, k: usize) -> usize {
+        let bytes = |s: usize| {
+            let all = self.ladders(k, s);
+            all.iter().flat_map(|l| &l.rungs).map(|r| r.cost.bytes).max().unwrap_or(0)
+        };
+        (0..self.kernels[k].1.len()).rev().max_by_key(|s| bytes(*s)).unwrap_or(0)
+    }
+
+    /// The sizes of a shape for people, else its name.
+    pub fn dims(&self, k: usize, s: usize) -> String {
+        let named = |r: &Record| (!r.dims.trim().is_empty()).then(|| r.dims.clone());
+        let all = self.ladders(k, s);
+        all.iter().flat_map(|l| &l.rungs).find_map(|r| named(r)).unwrap_or_else(|| self.kernels[k].1[s].clone())
+    }
+
+    /// The variants of kernel `k` over all shapes and sites, in rung order, each with its rung.
+    pub fn variants(&self, k: usize) -> Vec<(u32, String)> {
+        let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+        for rungs in self.ladders.range((k, 0, 0)..=(k, usize::MAX, usize::MAX)).map(|(_, rungs)| rungs) {
+            for r in rungs.iter().map(|i| &self.records[*i]) {
+                seen.entry(&r.variant).and_modify(|rung| *rung = r.rung.min(*rung)).or_insert(r.rung);
+            }
+        }
+        let mut all: Vec<(u32, String)> = seen.into_iter().map(|(v, rung)| (rung, v.to_string())).collect();
+        all.sort();
+        all
+    }
+
+    /// Tiers that occur, in the order in which they are shown: this host first.
+    pub fn tiers(&self) -> Vec<Tier> {
+        let mut tiers: Vec<Tier> = self.sites.iter().map(|s| s.tier).collect();
+        tiers.sort();
+        tiers.dedup();
+        tiers
+    }
+}
+
+/// The timing of a record if it is one that can be shown: finite and positive.
+pub fn timing(r: &Record) -> Option<&Timing> {
+    match &r.outcome {
+        Outcome::Timed(t) if usable(t.time_ns) => Some(t),
+        _ => None,
+    }
+}
+
+/// The band round a time, ns, where it is one: finite, and round the time.
+pub fn band(t: &Timing) -> Option<(f64, f64)> {
+    (usable(t.low_ns) && usable(t.high_ns) && t.low_ns <= t.time_ns && t.time_ns <= t.high_ns)
+        .then_some((t.low_ns, t.high_ns))
+}
+
+/// The floor of a record, ns, where it is known.
+pub fn floor(r: &Record) -> Option<f64> {
+    timing(r)?.floor_ns.filter(|f| usable(*f))
+}
+
+/// Speedup over naive where it is known and usable; an interval that is not one collapses to the ratio.
+pub fn speedup(r: &Record) -> Option<Speedup> {
+    let s = timing(r)?.speedup.filter(|s| usable(s.ratio))?;
+    let sound = usable(s.low) && usable(s.high) && s.low <= s.ratio && s.ratio <= s.high;
+    Some(if sound { s } else { Speedup { ratio: s.ratio, low: s.ratio, high: s.ratio } })
+}
+
+/// A short word and the reason for a cell without a usable time; none for a timed cell.
+pub fn withheld(r: &Record) -> Option<(&'static str, &str)> {
+    match &r.outcome {
+        Outcome::Timed(t) if usable(t.time_ns) => None,
+        Outcome::Timed(_) => Some(("no time", "the recorded time is not a positive number")),
+        Outcome::Wrong { reason } => Some(("wrong", reason)),
+        Outcome::NotAvailable { reason } => Some(("n/a", reason)),
+        Outcome::DoesNotFit { reason } => Some(("no fit", reason)),
+        Outcome::Refused { reason } => Some(("refused", reason)),
+        Outcome::Void { reason } => Some(("void", reason)),
+    }
+}
+
+/// The status of a record in full words.
+pub fn status(r: &Record) -> &'static str {
+    match &r.outcome {
+        Outcome::Timed(t) if usable(t.time_ns) => "timed",
+        Outcome::Timed(_) => "no usable time",
+        Outcome::Wrong { .. } => "wrong result",
+        Outcome::NotAvailable { .. } => "not available",
+        Outcome::DoesNotFit { .. } => "does not fit",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Void { .. } => "void",
+    }
+}
+
+fn usable(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+/// Published and emulated machines come first, then modelled, then this host capped, then this host free.
+fn site_key(s: &Site) -> (u8, u16, &str, &str) {
+    let place = match s.tier {
+        Tier::Published => 0,
+        Tier::Emulated => 1,
+        Tier::Modelled => 2,
+        Tier::Capped => 3,
+        Tier::Native => 4,
+    };
+    (place, s.year.unwrap_or(u16::MAX), &s.name, &s.id)
+}
+
+fn cleaned(r: &Record) -> Record {
+    let c = text::clean;
+    let mut r = r.clone();
+    for s in [&mut r.kernel, &mut r.shape, &mut r.dims, &mut r.variant, &mut r.idea] {
+        *s = c(s);
+    }
+    let (m, e) = (&mut r.machine, &mut r.environment);
+    for s in [&mut m.id, &mut m.name, &mut m.class, &mut m.isa] {
+        *s = c(s);
+    }
+    for s in [&mut e.commit, &mut e.rustc, &mut e.build_features, &mut e.cpu, &mut e.host, &mut e.command] {
+        *s = c(s);
+    }
+    match &mut r.outcome {
+        Outcome::Timed(t) => t.samples_ns = Vec::new(),
+        Outcome::Wrong { reason }
+        | Outcome::NotAvailable { reason }
+        | Outcome::DoesNotFit { reason }
+        | Outcome::Refused { reason }
+        | Outcome::Void { reason } => *reason = c(reason),
+    }
+    r
+}
