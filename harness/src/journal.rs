@@ -86,7 +86,9 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, Vec<String>), JournalError> {
         }
         match serde_json::from_slice::<Record>(&bytes) {
             Ok(record) if record.schema == SCHEMA => records.push(record),
-            Ok(record) => skipped.push(format!("{shown}:{number}: schema {}, this build reads {SCHEMA}", record.schema)),
+            Ok(record) => {
+                skipped.push(format!("{shown}:{number}: schema {}, this build reads {SCHEMA}", record.schema))
+            }
             Err(e) => skipped.push(format!("{shown}:{number}: not a record ({e})")),
         }
     }

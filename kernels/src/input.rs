@@ -4,6 +4,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+use crate::weights::Source;
 
 /// What the numbers are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +27,14 @@ pub struct Input {
     /// Weights are kept in so many copies that together they reach this many bytes, so that each run finds them cold.
     /// 0 = one copy.
     pub rotation_bytes: usize,
+    /// A tensor of a model file, instead of seeded weights.
+    pub weights: Option<Source>,
 }
 
 impl Input {
     /// Typical numbers, one copy of the weights.
     pub fn typical(seed: u64) -> Self {
-        Self { seed, flavor: Flavor::Typical, rotation_bytes: 0 }
+        Self { seed, flavor: Flavor::Typical, rotation_bytes: 0, weights: None }
     }
 
     /// The generator of one operand; operands of a case have different `stream`s.

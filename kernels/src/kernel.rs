@@ -8,6 +8,7 @@ use crate::compare::{self, Verdict};
 use crate::input::Input;
 use crate::machine::traced::{Trace, run_traced};
 use crate::machine::{Isa, Machine, run_native};
+use crate::weights::Source;
 
 /// Named sizes taken from a real model. GEMM letters: `C[m,n] = A[m,k] B[k,n]`; a GEMV has `m = 1`; row-wise kernels
 /// have `m` rows of `n` values and `k = 1`.
@@ -222,6 +223,10 @@ pub trait Contract: Sized + Send + Sync + 'static {
 
     /// Real shapes, in-cache and out-of-cache.
     fn shapes() -> Vec<Shape>;
+    /// The shape that a model's tensor makes as this kernel's weights; none where it cannot be.
+    fn shape_of(_source: &Source) -> Option<Shape> {
+        None
+    }
     /// Small and ragged shapes for the correctness gate.
     fn test_shapes() -> Vec<Shape>;
     /// Sizes for people.
@@ -267,6 +272,8 @@ pub trait Kernel: Send + Sync {
     fn variants(&self) -> Vec<About>;
     /// Real shapes.
     fn shapes(&self) -> Vec<Shape>;
+    /// The shape that a model's tensor makes as this kernel's weights; none where it cannot be.
+    fn shape_of(&self, source: &Source) -> Option<Shape>;
     /// Ragged shapes of the gate.
     fn test_shapes(&self) -> Vec<Shape>;
     /// Sizes for people.
@@ -325,6 +332,9 @@ impl<C: Contract> Kernel for Entry<C> {
     }
     fn shapes(&self) -> Vec<Shape> {
         C::shapes()
+    }
+    fn shape_of(&self, source: &Source) -> Option<Shape> {
+        C::shape_of(source)
     }
     fn test_shapes(&self) -> Vec<Shape> {
         C::test_shapes()

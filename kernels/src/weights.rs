@@ -4,10 +4,62 @@
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Canary, Flavor, Input};
 use crate::kernel::{Shape, ShapeError};
+use crate::model::{Dtype, MappedTensor};
+
+/// A tensor of a mapped model file, to be a kernel's weights instead of seeded ones.
+#[derive(Clone, Debug)]
+pub struct Source {
+    tensor: MappedTensor,
+    name: String,
+}
+
+impl Source {
+    /// Names the shape after the file and the tensor: `stories260K/blk.0.attn_q.weight`.
+    pub fn new(tensor: MappedTensor) -> Self {
+        let stem = tensor.file().path().file_stem().map_or("model".into(), |s| s.to_string_lossy().into_owned());
+        let name = format!("{stem}/{}", tensor.info().name);
+        Self { tensor, name }
+    }
+
+    /// Name of the shape that the tensor makes.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype`.
+    pub fn shape(&self, dtype: Dtype, m: usize) -> Option<Shape> {
+        let info = self.tensor.info();
+        let fits = info.dtype == dtype && info.rows > 1;
+        fits.then(|| Shape { name: self.name.clone().into(), m, n: info.rows, k: info.cols, tour: false })
+    }
+}
+
+/// An element that a model file may hold.
+pub trait Stored: Canary {
+    /// The tensor's values, where it holds this element.
+    fn view(tensor: &MappedTensor) -> Option<&[Self]>;
+}
+
+impl Stored for f32 {
+    fn view(tensor: &MappedTensor) -> Option<&[f32]> {
+        tensor.as_f32()
+    }
+}
+
+impl Stored for BlockQ8_0 {
+    fn view(tensor: &MappedTensor) -> Option<&[BlockQ8_0]> {
+        tensor.as_q8_0()
+    }
+}
+
+enum Storage<T: Canary> {
+    Owned(Buffer<T>),
+    Mapped(MappedTensor),
+}
 
 /// A `rows × cols` operand that decode streams once per token.
-pub struct Weights<T: Canary> {
-    copies: Vec<Buffer<T>>,
+pub struct Weights<T: Stored> {
+    copies: Vec<Storage<T>>,
     current: usize,
 }
 
@@ -19,7 +71,19 @@ impl Weights<f32> {
         (rows, cols): (usize, usize),
         input: &Input,
     ) -> Result<Self, ShapeError> {
+        if let Some(mapped) = Self::mapped(input, rows * cols) {
+            return Ok(mapped);
+        }
         Ok(Self::copied(input.values(0, rows * cols, 1.0), input))
+    }
+
+    /// f32 weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded ones.
+    pub fn f32_transposed((k, n): (usize, usize), input: &Input) -> Self {
+        let Some(mapped) = Self::mapped(input, k * n) else {
+            return Self::copied(input.values(0, k * n, 1.0), input);
+        };
+        let w = mapped.as_slice();
+        Self::copied(Buffer::filled(k * n, |i| w[(i % n) * k + i / n]), input)
     }
 }
 
@@ -42,6 +106,9 @@ impl Weights<BlockQ8_0> {
             });
         }
         let blocks = rows * cols / BLOCK_LEN;
+        if let Some(mapped) = Self::mapped(input, blocks) {
+            return Ok(mapped);
+        }
         if input.flavor == Flavor::Blank {
             return Ok(Self::copied(Buffer::zeroed(blocks), input));
         }
@@ -59,7 +126,14 @@ fn within_f16_scales(x: f32) -> f32 {
     x.clamp(-8e6, 8e6)
 }
 
-impl<T: Canary> Weights<T> {
+impl<T: Stored> Weights<T> {
+    /// The input's tensor where it names one of this element and length. Nothing is copied.
+    fn mapped(input: &Input, len: usize) -> Option<Self> {
+        let tensor = &input.weights.as_ref()?.tensor;
+        let fits = T::view(tensor).is_some_and(|values| values.len() == len);
+        fits.then(|| Self { copies: vec![Storage::Mapped(tensor.clone())], current: 0 })
+    }
+
     /// As many copies as the input asks for.
     fn copied(first: Buffer<T>, input: &Input) -> Self {
         let copies = input.rotation_bytes.div_ceil(size_of_val(first.as_slice()).max(1)).max(1);
@@ -68,12 +142,19 @@ impl<T: Canary> Weights<T> {
             let again = Buffer::filled(all[0].as_slice().len(), |i| all[0].as_slice()[i]);
             all.push(again);
         }
-        Self { copies: all, current: 0 }
+        Self { copies: all.into_iter().map(Storage::Owned).collect(), current: 0 }
     }
 
     /// The copy in use.
     pub fn as_slice(&self) -> &[T] {
-        self.copies[self.current].as_slice()
+        self.slice_of(self.current)
+    }
+
+    fn slice_of(&self, copy: usize) -> &[T] {
+        match &self.copies[copy] {
+            Storage::Owned(buffer) => buffer.as_slice(),
+            Storage::Mapped(tensor) => T::view(tensor).unwrap_or_default(),
+        }
     }
 
     /// Moves to the next copy.
@@ -83,7 +164,7 @@ impl<T: Canary> Weights<T> {
 
     /// Bytes of all copies together.
     pub fn rotation_bytes(&self) -> usize {
-        self.copies.iter().map(|c| std::mem::size_of_val(c.as_slice())).sum()
+        (0..self.copies.len()).map(|c| size_of_val(self.slice_of(c))).sum()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::output::print;
 use super::Failure;
+use super::output::print;
 use crate::profile;
 use crate::report::units;
 

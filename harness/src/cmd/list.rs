@@ -5,8 +5,8 @@ use comfy_table::Table;
 use kernels::KERNELS;
 use kernels::kernel::Width;
 
-use super::output::{plain_table, print};
 use super::Failure;
+use super::output::{plain_table, print};
 use crate::profile;
 
 /// Flags of `list`.

@@ -143,13 +143,7 @@ impl Sink {
 }
 
 /// The native cells of a plan, one kernel and shape after the other.
-pub fn natively(
-    plan: &Plan,
-    bay: &Bay,
-    sources: &[Source],
-    bar: &ProgressBar,
-    sink: &mut Sink,
-) -> Result<(), Failure> {
+pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, sink: &mut Sink) -> Result<(), Failure> {
     for group in &plan.groups {
         bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
         let source = sources.iter().find(|s| s.name() == group.shape.name);
@@ -192,13 +186,16 @@ fn open_weights(selector: &WeightsSelector) -> Result<Vec<Source>, Failure> {
         Some(name) => vec![name.clone()],
         None => {
             let first_or_none = |n: &str| !n.starts_with("blk.") || n.starts_with("blk.0.");
-            let chosen = file.tensors().iter().filter(|t| t.dtype.is_supported() && t.rows > 1 && first_or_none(&t.name));
+            let chosen =
+                file.tensors().iter().filter(|t| t.dtype.is_supported() && t.rows > 1 && first_or_none(&t.name));
             chosen.map(|t| t.name.clone()).collect()
         }
     };
     if names.is_empty() {
         let shown = selector.file.display();
-        return Err(Failure::input(format!("{shown}: no F32, F16 or Q8_0 matrix in it; name a tensor as {shown}:TENSOR")));
+        return Err(Failure::input(format!(
+            "{shown}: no F32, F16 or Q8_0 matrix in it; name a tensor as {shown}:TENSOR"
+        )));
     }
     names.iter().map(|n| file.mapped(n).map(Source::new).map_err(Failure::input)).collect()
 }

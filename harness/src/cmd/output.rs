@@ -48,11 +48,8 @@ impl OutputArgs {
     /// Prints and exports the records.
     pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
         print(&rendered(self.output, records, command)?)?;
-        let exports = [
-            (&self.export_markdown, Format::Md),
-            (&self.export_json, Format::Json),
-            (&self.export_csv, Format::Csv),
-        ];
+        let exports =
+            [(&self.export_markdown, Format::Md), (&self.export_json, Format::Json), (&self.export_csv, Format::Csv)];
         for (path, format) in exports {
             if let Some(path) = path {
                 let text = rendered(format, records, command)?;
@@ -103,7 +100,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// A borderless table that fits the terminal.
 pub fn plain_table(header: &[&str]) -> Table {
     let mut t = Table::new();
-    t.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    t.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     t
 }
 
@@ -128,7 +125,9 @@ pub fn verdict(records: &[Record]) -> Result<(), Failure> {
         .collect();
     match wrong.first() {
         None => Ok(()),
-        Some(first) => Err(Failure::wrong(format!("{} wrong result(s), their times are withheld; {first}", wrong.len()))),
+        Some(first) => {
+            Err(Failure::wrong(format!("{} wrong result(s), their times are withheld; {first}", wrong.len())))
+        }
     }
 }
 

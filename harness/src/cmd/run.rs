@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, FromArgMatches};
 
+use super::calibrate::YEAR;
 use super::measure::{Sink, natively, on_machines, options};
 use super::output::{self, print, write_file};
-use super::calibrate::YEAR;
 use super::{Common, Failure, command_line, report};
+use crate::calibrate;
 use crate::environment::Host;
 use crate::native::{self, Bay};
 use crate::plan::Plan;
 use crate::profile::{self, Loaded, Profile};
 use crate::record::Environment;
-use crate::calibrate;
 
 /// Flags of `run`.
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use kernels::input::Input;
 use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError};
 use kernels::machine::Isa;
+use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use self::choose::machine_for;
@@ -100,7 +101,13 @@ impl Bay {
 
     /// Times the variants at `wanted` places of the ladder against each other; rung 0 always takes part, as every speedup
     /// is taken from it. One record per wanted variant, in the order of the ladder.
-    pub fn measure(&self, kernel: &dyn Kernel, shape: &Shape, wanted: &[usize]) -> Result<Vec<Record>, NativeError> {
+    pub fn measure(
+        &self,
+        kernel: &dyn Kernel,
+        shape: &Shape,
+        wanted: &[usize],
+        weights: Option<&Source>,
+    ) -> Result<Vec<Record>, NativeError> {
         let abouts = kernel.variants();
         let cost = kernel.cost(shape);
         let mut rungs: Vec<Rung> = abouts
@@ -114,7 +121,7 @@ impl Bay {
             rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() }));
         } else {
             let rotation_bytes = room.rotation_bytes(cost.bytes, self.options.warm);
-            let input = Input { rotation_bytes, ..Input::typical(self.options.seed) };
+            let input = Input { rotation_bytes, weights: weights.cloned(), ..Input::typical(self.options.seed) };
             let mut case = kernel.prepare(shape, &input)?;
             let cold = rotation_bytes > 0 && room.is_cold(case.rotation_bytes());
             self.run(case.as_mut(), &mut rungs);

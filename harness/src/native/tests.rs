@@ -18,7 +18,7 @@ fn every_variant_of_a_small_shape_gets_a_record() {
     let bay = bay(Options::default(), None);
     for kernel in KERNELS {
         let all: Vec<usize> = (0..kernel.variants().len()).collect();
-        let records = bay.measure(*kernel, &small(*kernel), &all).unwrap();
+        let records = bay.measure(*kernel, &small(*kernel), &all, None).unwrap();
         assert_eq!(records.iter().map(|r| r.rung as usize).collect::<Vec<_>>(), all);
         for record in &records {
             match &record.outcome {
@@ -40,7 +40,7 @@ fn only_wanted_variants_are_recorded_but_rung_0_is_timed_for_their_speedup() {
     let bay = bay(Options { isa: Some(Isa::Portable), ..Options::default() }, None);
     let kernel = KERNELS[0];
     let last = kernel.variants().iter().position(|v| v.name == "multi_row").unwrap();
-    let records = bay.measure(kernel, &small(kernel), &[last]).unwrap();
+    let records = bay.measure(kernel, &small(kernel), &[last], None).unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].machine.isa, "portable");
     assert!(matches!(&records[0].outcome, Outcome::Timed(t) if t.speedup.is_some() && t.warm));
@@ -51,7 +51,7 @@ fn a_time_below_the_floor_is_refused() {
     // No host is as slow as this one, so every time here is "impossible" there.
     let slow = find("i486dx2-66").unwrap();
     let bay = bay(Options::default(), Some(slow));
-    let records = bay.measure(KERNELS[0], &small(KERNELS[0]), &[1]).unwrap();
+    let records = bay.measure(KERNELS[0], &small(KERNELS[0]), &[1], None).unwrap();
     assert!(matches!(&records[0].outcome, Outcome::Refused { reason } if reason.contains("ceiling")), "{records:?}");
 }
 
@@ -60,7 +60,7 @@ fn what_cannot_fit_is_a_result() {
     let bay = bay(Options::default(), None);
     let kernel = KERNELS[0];
     let shape = Shape::new("test/too-big", 1, 1 << 20, 1 << 26);
-    let records = bay.measure(kernel, &shape, &[0, 1]).unwrap();
+    let records = bay.measure(kernel, &shape, &[0, 1], None).unwrap();
     if available_bytes().is_some() {
         assert!(records.iter().all(|r| matches!(&r.outcome, Outcome::DoesNotFit { .. })));
     }

@@ -95,7 +95,9 @@ pub fn heatmap(book: &Book, k: usize, s: usize) -> String {
                 tier.name()
             )
         }
-        _ => format!("No rung pays clearly more on one of the {} machines than on another ({})", all.len(), tier.name()),
+        _ => {
+            format!("No rung pays clearly more on one of the {} machines than on another ({})", all.len(), tier.name())
+        }
     }
 }
 
@@ -123,9 +125,11 @@ pub fn roofline(site: &Site, ladders: &[(&str, Ladder)]) -> String {
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let parts: Vec<String> = ranked
         .iter()
-        .map(|(b, n)| match best.iter().filter(|(_, r)| timing(r).and_then(|t| t.bound) == Some(*b)).collect::<Vec<_>>()[..] {
-            [(k, _)] => format!("{k} by {}", b.name()),
-            _ => format!("{n} of {} kernels by {}", best.len(), b.name()),
+        .map(|(b, n)| {
+            match best.iter().filter(|(_, r)| timing(r).and_then(|t| t.bound) == Some(*b)).collect::<Vec<_>>()[..] {
+                [(k, _)] => format!("{k} by {}", b.name()),
+                _ => format!("{n} of {} kernels by {}", best.len(), b.name()),
+            }
         })
         .collect();
     format!("On {place} the best rungs are bound as follows: {}", parts.join(", "))

@@ -69,7 +69,10 @@ pub(super) fn charts(book: &Book) -> Result<Vec<(String, String)>, ReportError> 
         }
     }
     for (i, site) in book.sites.iter().enumerate() {
-        out.push((format!("roofline {} {}", site.tier.name(), site.id), chart::roofline::svg(site, &on_site(book, i))?));
+        out.push((
+            format!("roofline {} {}", site.tier.name(), site.id),
+            chart::roofline::svg(site, &on_site(book, i))?,
+        ));
     }
     Ok(out)
 }

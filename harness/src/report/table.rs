@@ -61,7 +61,7 @@ fn machines(book: &Book, tier: Tier) -> String {
 
 fn plain(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS).set_header(heads);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 1 }, 1));
@@ -72,9 +72,37 @@ fn plain(heads: &[&str]) -> Table {
 
 /// Columns of [`csv`].
 const FIELDS: [&str; 31] = [
-    "kernel", "shape", "dims", "variant", "rung", "machine", "machine_name", "year", "tier", "isa", "threads", "status",
-    "reason", "time_ns", "low_ns", "high_ns", "speedup", "speedup_low", "speedup_high", "warm", "floor_ns", "bound",
-    "operations", "bytes", "ops_per_s", "nmse", "backward_error", "commit", "cpu", "seed", "command",
+    "kernel",
+    "shape",
+    "dims",
+    "variant",
+    "rung",
+    "machine",
+    "machine_name",
+    "year",
+    "tier",
+    "isa",
+    "threads",
+    "status",
+    "reason",
+    "time_ns",
+    "low_ns",
+    "high_ns",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "warm",
+    "floor_ns",
+    "bound",
+    "operations",
+    "bytes",
+    "ops_per_s",
+    "nmse",
+    "backward_error",
+    "commit",
+    "cpu",
+    "seed",
+    "command",
 ];
 
 /// Every record as one row of comma-separated values (RFC 4180), numbers unrounded, units in the column names.
@@ -169,8 +197,18 @@ pub(super) fn full_row(r: &Record) -> [String; 12] {
 
 /// Heads of [`full_row`].
 pub(super) const HEADS: [&str; 12] = [
-    "kernel", "shape", "rung", "machine", "tier", "isa × threads", "status", "time (band)", "speedup (interval)",
-    "of the limit", "bound", "NMSE",
+    "kernel",
+    "shape",
+    "rung",
+    "machine",
+    "tier",
+    "isa × threads",
+    "status",
+    "time (band)",
+    "speedup (interval)",
+    "of the limit",
+    "bound",
+    "NMSE",
 ];
 
 /// One Markdown table.

@@ -3,7 +3,8 @@
 /// Replaces what must not reach a page or a terminal (control and bidirectional override characters) by a space.
 pub fn clean(text: &str) -> String {
     let bad = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
     };
     text.chars().map(|c| if bad(c) { ' ' } else { c }).collect()
 }
@@ -43,18 +44,15 @@ pub fn wrap(text: &str, size: f64, room: i32, lines: usize) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     let mut words = text.split_whitespace().peekable();
     while let Some(word) = words.next() {
-        match out.last_mut() {
-            Some(line) if width(&format!("{line} {word}"), size) <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ if out.len() < lines => out.push(word.to_string()),
-            _ => {
-                if let Some(line) = out.last_mut() {
-                    line.push_str(" …");
-                }
+        let longer = out.last().map(|line| format!("{line} {word}")).filter(|l| width(l, size) <= room);
+        let full = out.len() >= lines;
+        match (longer, out.last_mut()) {
+            (Some(longer), Some(line)) => *line = longer,
+            (None, Some(line)) if full => {
+                line.push_str(" …");
                 break;
             }
+            _ => out.push(word.to_string()),
         }
         if out.len() == lines && words.peek().is_none() {
             break;

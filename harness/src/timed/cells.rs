@@ -26,7 +26,7 @@ pub fn cells(
 ) -> Result<Vec<Record>, ShapeError> {
     let profile = &machine.profile;
     let params = Params::new(profile);
-    let input = Input { flavor: Flavor::Blank, seed: context.environment.seed, rotation_bytes: 0 };
+    let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
     let abouts = kernel.variants();
     let cost = kernel.cost(shape);
     let mut case = kernel.prepare(shape, &input)?;

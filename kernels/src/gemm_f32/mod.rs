@@ -18,7 +18,8 @@ use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Isa, Machine};
-use crate::weights::Weights;
+use crate::model::Dtype;
+use crate::weights::{Source, Weights};
 
 /// The contract.
 pub struct GemmF32;
@@ -139,6 +140,10 @@ impl Contract for GemmF32 {
         ]
     }
 
+    fn shape_of(source: &Source) -> Option<Shape> {
+        source.shape(Dtype::F32, 64)
+    }
+
     fn test_shapes() -> Vec<Shape> {
         let ragged = [(0, 5, 3), (5, 0, 3), (4, 5, 0), (1, 1, 1), (1, 17, 5), (7, 33, 65), (6, 32, 64), (13, 31, 129)];
         let larger = [(64, 172, 64), (50, 70, 300)];
@@ -166,7 +171,7 @@ impl Contract for GemmF32 {
         Ok(Data {
             size: (s.m, s.n, s.k),
             a: input.values(1, s.m * s.k, 1.0),
-            b: Weights::f32(Self::NAME, s, (s.k, s.n), input)?,
+            b: Weights::f32_transposed((s.k, s.n), input),
             c: Buffer::zeroed(s.m * s.n),
             packed_a: Buffer::zeroed(packed_a),
             packed_b: Buffer::zeroed(packed_b),

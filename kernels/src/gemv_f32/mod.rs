@@ -14,7 +14,8 @@ use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Isa, Machine};
-use crate::weights::Weights;
+use crate::model::Dtype;
+use crate::weights::{Source, Weights};
 
 /// The contract.
 pub struct GemvF32;
@@ -92,6 +93,10 @@ impl Contract for GemvF32 {
             Shape::tour("r1-distill-qwen-1.5b/ffn-down", 1, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down", 1, 4096, 14336),
         ]
+    }
+
+    fn shape_of(source: &Source) -> Option<Shape> {
+        source.shape(Dtype::F32, 1)
     }
 
     fn test_shapes() -> Vec<Shape> {

@@ -19,7 +19,8 @@ use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::Isa;
-use crate::weights::Weights;
+use crate::model::Dtype;
+use crate::weights::{Source, Weights};
 
 /// The contract.
 pub struct GemvQ8;
@@ -108,6 +109,10 @@ impl Contract for GemvQ8 {
             Shape::tour("r1-distill-qwen-1.5b/ffn-down", 1, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down", 1, 4096, 14336),
         ]
+    }
+
+    fn shape_of(source: &Source) -> Option<Shape> {
+        source.shape(Dtype::Q8_0, 1)
     }
 
     fn test_shapes() -> Vec<Shape> {

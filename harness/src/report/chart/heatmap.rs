@@ -127,7 +127,11 @@ fn cell(
     let back = color(gain.ratio, top);
     c.fill(x, y, w, h, back)?;
     if best {
-        c.line(&[(x + 1, y + 1), (x + w - 1, y + 1), (x + w - 1, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 1)], INK, 2)?;
+        c.line(
+            &[(x + 1, y + 1), (x + w - 1, y + 1), (x + w - 1, y + h - 1), (x + 1, y + h - 1), (x + 1, y + 1)],
+            INK,
+            2,
+        )?;
     }
     let doubt = gain.low < gain.high && gain.low <= 1.0 && gain.high >= 1.0;
     let words = format!("{}{}", if doubt { "~" } else { "" }, units::ratio(gain.ratio));

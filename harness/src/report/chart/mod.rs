@@ -4,14 +4,15 @@
 use std::cell::RefCell;
 
 use plotters::coord::Shift;
+use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{ReportError, text};
 
 pub mod heatmap;
-pub mod ladder;
 mod label;
+pub mod ladder;
 pub mod roofline;
 mod scale;
 

@@ -160,7 +160,13 @@ fn grid(c: &Canvas, axes: &Axes) -> Result<(), ReportError> {
         c.text(PLOT.0 - 6, y, At::Right, style, &units::tick_op_rate(tick))?;
     }
     c.line(&[(PLOT.0, PLOT.1), (PLOT.0, PLOT.3), (PLOT.2, PLOT.3)], MUTED, 1)?;
-    c.text((PLOT.0 + PLOT.2) / 2, PLOT.3 + 29, At::Middle, Style::new(11.0).color(MUTED), "intensity, operations per byte")
+    c.text(
+        (PLOT.0 + PLOT.2) / 2,
+        PLOT.3 + 29,
+        At::Middle,
+        Style::new(11.0).color(MUTED),
+        "intensity, operations per byte",
+    )
 }
 
 fn draw_roof(c: &Canvas, axes: &Axes, roof: &Roof, many: bool, placer: &mut Placer) -> Result<(), ReportError> {
@@ -172,10 +178,8 @@ fn draw_roof(c: &Canvas, axes: &Axes, roof: &Roof, many: bool, placer: &mut Plac
     };
     let steps = 120;
     let xs = (0..=steps).map(|i| axes.from * (axes.to / axes.from).powf(f64::from(i) / f64::from(steps)));
-    let line: Vec<(i32, i32)> = xs
-        .map(|x| (axes.x.px(x), axes.y.px(at(x))))
-        .filter(|(_, y)| *y < PLOT.3 && *y > PLOT.1)
-        .collect();
+    let line: Vec<(i32, i32)> =
+        xs.map(|x| (axes.x.px(x), axes.y.px(at(x)))).filter(|(_, y)| *y < PLOT.3 && *y > PLOT.1).collect();
     c.line(&line, INK, 2)?;
     for (x, y) in &line {
         placer.take((*x - 3, *y - 3, *x + 3, *y + 3));
