@@ -17,10 +17,13 @@ pub struct Errors {
     pub backward: f64,
 }
 
+/// Kernel, variant, lanes.
+type Key = (&'static str, usize, usize);
+
 /// Verdicts so far; each (kernel, variant, lanes) is run once.
 #[derive(Debug, Default)]
 pub struct Gate {
-    seen: Mutex<HashMap<(&'static str, usize, usize), Result<Errors, String>>>,
+    seen: Mutex<HashMap<Key, Result<Errors, String>>>,
 }
 
 impl Gate {

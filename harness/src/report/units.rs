@@ -123,7 +123,7 @@ fn round3(x: f64) -> f64 {
 fn significant(x: f64) -> String {
     let r = round3(x);
     match r.abs() {
-        a if a == 0.0 => "0".to_string(),
+        0.0 => "0".to_string(),
         a if a >= 1e6 => format!("{r:.2e}"),
         a if a >= 100.0 => format!("{r:.0}"),
         a if a >= 10.0 => format!("{r:.1}"),

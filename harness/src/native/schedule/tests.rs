@@ -42,6 +42,9 @@ impl Case for FakeCase {
             _ => Verdict { nmse: 0.0, backward: 0.0, failure: None },
         }
     }
+    fn output(&self) -> Vec<f32> {
+        Vec::new()
+    }
     fn poison(&mut self) {}
     fn rotate(&mut self) {
         self.rotations += 1;
