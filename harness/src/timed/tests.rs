@@ -65,6 +65,9 @@ fn mapped(params: &Params, bytes: usize, warm: bool) -> Engine<'_> {
     engine
 }
 
+/// Takes a ticket nobody waits for.
+fn ignore(_: Ticket) {}
+
 const BASE: u64 = 1 << 20;
 
 #[test]
@@ -91,7 +94,7 @@ fn independent_adds_take_their_share_of_the_units() {
     // With eight units the four-wide front end is the limit.
     close(cycles(&params(|p| p.core.fp_units.value = 8), 10_000, run), 0.25);
     // A divider that is not pipelined: ten cycles on each of two units.
-    let divide = |e: &Engine| (0..1000).for_each(|_| drop(e.op(Op::Div, 1, &[], 1)));
+    let divide = |e: &Engine| (0..1000).for_each(|_| ignore(e.op(Op::Div, 1, &[], 1)));
     close(cycles(&p, 1000, divide), 5.0);
 }
 
@@ -106,14 +109,14 @@ fn a_machine_without_fma_multiplies_and_adds() {
     close(cycles(&params(|_| {}), 1000, chain), 4.0);
     // The multiply does not depend on the sum: only the add is on the chain.
     close(cycles(&params(|p| p.scalar.fma_cycles = None), 1000, chain), 4.0);
-    let independent = |e: &Engine| (0..1000).for_each(|_| drop(e.op(Op::MulAdd, 1, &[], 1)));
+    let independent = |e: &Engine| (0..1000).for_each(|_| ignore(e.op(Op::MulAdd, 1, &[], 1)));
     close(cycles(&params(|p| p.scalar.fma_cycles = None), 1000, independent), 1.0);
 }
 
 #[test]
 fn wider_values_than_registers_take_several_instructions() {
     // Eight lanes on a four-lane machine with two units: one cycle a value.
-    let run = |e: &Engine| (0..1000).for_each(|_| drop(e.op(Op::Add, 8, &[], 1)));
+    let run = |e: &Engine| (0..1000).for_each(|_| ignore(e.op(Op::Add, 8, &[], 1)));
     close(cycles(&params(|_| {}), 1000, run), 1.0);
     // Without SIMD: eight scalar adds on two units.
     close(cycles(&params(|p| p.simd = None), 1000, run), 4.0);
@@ -129,7 +132,7 @@ fn the_window_limits_how_far_a_core_looks_past_a_stall() {
             for _ in 0..4 {
                 t = e.op(Op::Div, 1, &[t], 1);
             }
-            (0..63).for_each(|_| drop(e.op(Op::Add, 1, &[], 1)));
+            (0..63).for_each(|_| ignore(e.op(Op::Add, 1, &[], 1)));
         }
     };
     let wide = cycles(&params(|p| p.core.window_ops.value = 1024), 200, run);
@@ -254,7 +257,7 @@ fn parallel_tasks_share_the_bus_and_divide_the_work() {
         }
         engine.estimate().time_ns
     };
-    let compute = |e: &Engine, _: usize| (0..10_000).for_each(|_| drop(e.op(Op::Add, 1, &[], 1)));
+    let compute = |e: &Engine, _: usize| (0..10_000).for_each(|_| ignore(e.op(Op::Add, 1, &[], 1)));
     // Four cores: a quarter of the time, plus 1 µs of fork and join.
     close(work(true, &compute), work(false, &compute) / 4.0 + 1000.0);
     let stream = |e: &Engine, i: usize| {
@@ -299,7 +302,7 @@ fn the_shares_name_what_was_waited_for() {
     }
     assert_eq!(engine.estimate().shares[0].0, Bound::Latency);
     let engine = mapped(&p, 1 << 20, false);
-    (0..1000u64).for_each(|i| drop(engine.load(at(BASE + i * 64, 1), 1)));
+    (0..1000u64).for_each(|i| ignore(engine.load(at(BASE + i * 64, 1), 1)));
     let estimate = engine.estimate();
     assert_eq!(estimate.shares[0].0, Bound::MemoryLatency);
     let total: f64 = estimate.shares.iter().map(|s| s.1).sum();

@@ -37,7 +37,7 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
         let columns = (jb * NC, n.min((jb + 1) * NC));
         tasks!(m, k.div_ceil(KC).max(1), 1, |pb| {
             let inner = (pb * KC, k.min((pb + 1) * KC));
-            let panel = panel_stride(k, nr);
+            let panel = (inner.1 - inner.0) * nr;
             tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |t| {
                 let j = columns.0 + t * nr;
                 pack_b_panel(m, g.b, n, inner, (j, n.min(j + nr)), &mut g.packed_b[t * panel..][..panel]);
@@ -49,12 +49,6 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
             });
         });
     });
-}
-
-/// Distance between packed panels of B: a last block of k leaves its panels partly filled.
-#[inline(always)]
-pub(super) fn panel_stride(k: usize, nr: usize) -> usize {
-    KC.min(k) * nr
 }
 
 /// A block of rows: packs its block of A into `scratch`, then runs the tiles over the packed block of B.
@@ -78,7 +72,7 @@ pub(super) fn row_block<M: Machine, const R: usize>(
         pack_a_panel::<M, R>(m, (a, k), (i, rows.1.min(i + R)), inner, &mut packed_a[t * R * depth..][..R * depth]);
     });
     tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |tj| {
-        let b = &packed_b[tj * panel_stride(k, nr)..][..depth * nr];
+        let b = &packed_b[tj * depth * nr..][..depth * nr];
         let j = columns.0 + tj * nr;
         let width = nr.min(columns.1 - j);
         tasks!(m, panels, 1, |ti| {
