@@ -47,7 +47,7 @@ fn files_and_lines_are_short() {
         if lines > 450 {
             broken.push(format!("{path}: {lines} lines, about 400 allowed: split it by idea"));
         }
-        for (i, line) in text.lines().enumerate().filter(|(_, l)| l.chars().count() > 120) {
+        for (i, line) in text.lines().enumerate().filter(|(_, l)| l.chars().count() > 120 && !l.starts_with("//!")) {
             broken.push(format!("{path}:{}: {} columns, 120 allowed", i + 1, line.chars().count()));
         }
     }
@@ -119,7 +119,7 @@ fn references_are_small_and_plain() {
 #[test]
 fn kernels_know_no_clock_no_environment_and_no_profile() {
     let mut broken = Vec::new();
-    for (path, text) in files("kernels/src", "rs") {
+    for (path, text) in files("kernels/src", "rs").into_iter().filter(|(p, _)| !p.contains("/tests")) {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         for word in ["std::time", "Instant", "SystemTime", "rdtsc", "env::var", "harness::", "Profile", "plotters"] {
             for (line, _) in code(text).filter(|(_, l)| l.contains(word)) {

@@ -195,7 +195,8 @@ impl Contract for GemvQ8 {
     }
 }
 
-/// Terms that lane sums save the longest chain of additions, per lane: a lane adds once per block of 32 and there are at
+/// Terms that lane sums save the longest chain of additions, per lane: a lane adds once per block of 32 and there are
+/// at
 /// most sixteen, so `4 (k / (16 * 8))` of the tree bound still covers that chain of `k / 32`.
 const LANE_SUMS: usize = 8;
 

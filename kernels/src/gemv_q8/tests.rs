@@ -1,3 +1,5 @@
+//! What the q8_0 ladder promises beyond its tolerance.
+
 use super::*;
 use crate::machine::traced::Counter;
 use rand::{Rng, SeedableRng};

@@ -1,3 +1,5 @@
+//! The probes compute what they say.
+
 use super::*;
 use crate::machine::traced::Counter;
 

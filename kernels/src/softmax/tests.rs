@@ -1,3 +1,5 @@
+//! What the softmax ladder promises beyond its tolerance.
+
 use super::exp::Exp;
 use super::*;
 use crate::machine::{Isa, Portable, Scalar};
