@@ -1,3 +1,5 @@
+//! The calibration makes a valid profile.
+
 use kernels::machine::Isa;
 use kernels::probe::{Chain, FloatOp, Probe};
 

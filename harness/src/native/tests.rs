@@ -1,3 +1,5 @@
+//! The native tier on the real kernels, at small shapes.
+
 use kernels::KERNELS;
 
 use super::*;

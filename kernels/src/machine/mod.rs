@@ -2,6 +2,7 @@
 //! zero-sized and inline to plain instructions, [`traced::Traced`] computes the same values and reports every operation
 //! to an observer (the harness's timing model, or a test's counter). Nothing here knows a clock or a profile.
 
+mod counter;
 mod isa;
 mod portable;
 mod scalar;

@@ -1,3 +1,5 @@
+//! Order and budget of the samples, on a clock that the test moves.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
