@@ -61,13 +61,14 @@ const WIDEST_PANEL: usize = 32;
 /// Values of `packed_a` and `packed_b` that the hungriest variant needs at this size.
 fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let tasks = m.div_ceil(parallel::ROWS_PER_TASK);
-    let block = packed::MC * packed::KC.min(k) + EDGE;
-    let generic = (block.max(tasks * parallel::SCRATCH_PER_TASK), packed::KC.min(k) * packed::NC.min(n));
+    let depth = packed::KC.min(k);
+    let a = (packed::MC * depth + EDGE).max(tasks * parallel::SCRATCH_PER_TASK);
+    let b = depth * packed::NC.min(k.div_ceil(packed::KC) * n.next_multiple_of(WIDEST_PANEL));
     #[cfg(target_arch = "x86_64")]
     let arch = x86_avx512::scratch(m, n, k);
     #[cfg(not(target_arch = "x86_64"))]
     let arch = (0, 0);
-    (generic.0.max(arch.0), generic.1.max(arch.1) + packed::KC * WIDEST_PANEL)
+    (a.max(arch.0), b.max(arch.1))
 }
 
 impl Contract for GemmF32 {
