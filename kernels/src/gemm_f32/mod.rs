@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn several_blocks_of_every_size_at_once_match_the_reference() {
         let gemm = Entry::<GemmF32>::new();
-        for (m, n, k) in [(490, 70, 530), (30, 2100, 270)] {
+        for (m, n, k) in [(490, 70, 530), (520, 40, 1030), (30, 2100, 270)] {
             let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();
             for (v, about) in gemm.variants().iter().enumerate() {
                 for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
