@@ -3,7 +3,7 @@
 //! A package outside the workspace, so that nothing else ever builds the peers. From this folder:
 //!
 //! ```text
-//! cargo run --release [-- ROUNDS]      # default 15
+//! cargo run --release [-- ROUNDS [SHAPE]]      # default 15 rounds, every shape; SHAPE is part of a name
 //! ```
 //!
 //! Every round runs each contestant once, starting with another one each time; a ratio is the median over rounds of

@@ -304,10 +304,11 @@ mod tests {
     #[test]
     fn several_blocks_of_every_size_at_once_match_the_reference() {
         let gemm = Entry::<GemmF32>::new();
-        for (m, n, k) in [(490, 70, 530), (520, 40, 1030), (30, 2100, 270)] {
+        for (m, n, k) in [(490, 40, 530), (520, 20, 1030), (20, 2100, 270)] {
             let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();
             for (v, about) in gemm.variants().iter().enumerate() {
-                for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+                let fits = |isa: &Isa| isa.available() && (about.width != Width::Scalar || *isa == Isa::Scalar);
+                for isa in Isa::ALL.into_iter().filter(fits) {
                     case.poison();
                     if case.run(v, isa).is_ok() {
                         let verdict = case.verify(v, isa.lanes());
