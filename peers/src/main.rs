@@ -3,7 +3,7 @@
 //! A package outside the workspace, so that nothing else ever builds the peers. From this folder:
 //!
 //! ```text
-//! cargo run --release [-- ROUNDS]      # default 15
+//! cargo run --release [-- ROUNDS [SHAPE]]      # default 15 rounds, every shape; SHAPE is part of a name
 //! ```
 //!
 //! Every round runs each contestant once, starting with another one each time; a ratio is the median over rounds of
@@ -167,7 +167,10 @@ fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
     let operations = gemm.cost(shape).operations as f64;
     let peak = median(peaks.into_iter());
     println!("{} ({}), {rounds} rounds, peak {peak:.0} GFLOP/s", shape.name, gemm.dims(shape));
-    println!("  {:<24} {:>6} {:>7} {:>7} {:>9} {:>18}", "", "best", "median", "of peak", "vs faer", "vs matrixmultiply");
+    println!(
+        "  {:<24} {:>6} {:>7} {:>7} {:>9} {:>18}",
+        "", "best", "median", "of peak", "vs faer", "vs matrixmultiply"
+    );
     for c in &contestants {
         let gflops = |seconds: f64| operations / seconds * 1e-9;
         let best = gflops(c.seconds.iter().copied().fold(f64::INFINITY, f64::min));

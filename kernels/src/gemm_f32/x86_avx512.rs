@@ -13,18 +13,22 @@ pub const IDEA: &str =
 const MR: usize = 12;
 /// Columns of a panel of B.
 const NR: usize = 32;
-/// Most inner size of a block: its panel of B is 32 KiB of a 48 KiB first cache.
-const KC: usize = 256;
-/// Most rows of a block of A: with `KC` 480 KiB, under half of a 1.25 MiB second cache.
-const MC: usize = 40 * MR;
 /// Most columns of a block of B.
 const NC: usize = 64 * NR;
 /// How far ahead of its use A is prefetched, in values.
 const A_AHEAD: usize = 16 * MR;
 
+/// Most rows and most inner size of a block of A: under half of a 1.25 MiB second cache. Few rows use a panel of B too
+/// seldom to fetch it from further than the first cache, where a depth of 256 keeps it; many rows gain more from passing
+/// over C, and walking the pages of A, half as often.
+fn blocking(m: usize) -> (usize, usize) {
+    if m < 512 { (40 * MR, 256) } else { (10 * MR, 512) }
+}
+
 /// Values of `packed_a` and `packed_b` this variant needs.
 pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
-    (MC.min(m) * KC.min(k), KC.min(k) * NC.min(n.next_multiple_of(NR)))
+    let (mc, kc) = blocking(m);
+    (mc.min(m) * kc.min(k), kc.min(k) * NC.min(n.next_multiple_of(NR)))
 }
 
 /// Runs where AVX-512 was detected; false elsewhere.
@@ -53,7 +57,8 @@ fn body(g: Args<'_>) {
         return g.c.fill(0.0);
     }
     let mr = even_piece(m, MR, 4);
-    let (mc, nc, kc) = (even_piece(m, MC / MR * mr, mr), even_piece(n, NC, NR), even_piece(k, KC, 1));
+    let (mc, kc) = blocking(m);
+    let (mc, nc, kc) = (even_piece(m, mc / MR * mr, mr), even_piece(n, NC, NR), even_piece(k, kc, 1));
     for jc in (0..n).step_by(nc) {
         let width = nc.min(n - jc);
         for pc in (0..k).step_by(kc) {
@@ -252,58 +257,52 @@ fn pack_b_panel(b: &[f32], n: usize, columns: usize, panel: &mut [f32]) {
 /// Columns `pc..pc + depth` of the rows of `a` into panels of `mr` rows, the last as high as what is left.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn pack_a(a: &[f32], k: usize, pc: usize, depth: usize, mr: usize, packed: &mut [f32]) {
+    assert!(pc + depth <= k);
     for (t, rows) in a.chunks(mr * k).enumerate() {
         let height = rows.len() / k;
         let panel = &mut packed[t * mr * depth..][..height * depth];
-        let mut r = 0;
-        while r + 4 <= height {
-            let four: [&[f32]; 4] = std::array::from_fn(|i| &rows[(r + i) * k + pc..][..depth]);
-            interleave_four(four, &mut panel[r..], height);
-            r += 4;
+        let (fours, sixteens) = (height / 4 * 4, depth / 16 * 16);
+        for p in (0..sixteens).step_by(16) {
+            for r in (0..fours).step_by(4) {
+                // SAFETY: rows r..r + 4 and columns p..p + 16 lie inside the block and the panel.
+                unsafe {
+                    interleave(rows.as_ptr().add(r * k + pc + p), k, panel.as_mut_ptr().add(p * height + r), height)
+                }
+            }
         }
-        for r in r..height {
-            let row = &rows[r * k + pc..][..depth];
-            for (x, out) in row.iter().zip(panel[r..].iter_mut().step_by(height)) {
-                *out = *x;
+        for r in 0..height {
+            for p in if r < fours { sixteens } else { 0 }..depth {
+                panel[p * height + r] = rows[r * k + pc + p];
             }
         }
     }
 }
 
-/// `out[stride p + r] = rows[r][p]` for four equally long rows, by 4 × 4 transposes.
+/// `out[stride p + r] = rows[k r + p]` for four rows and sixteen columns, by 4 × 4 transposes.
+///
+/// # Safety
+/// `rows` holds `3 k + 16` values, `out` has room for `15 stride + 4`.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn interleave_four(rows: [&[f32]; 4], out: &mut [f32], stride: usize) {
-    let depth = rows[0].len();
-    assert!(rows.iter().all(|r| r.len() == depth) && (depth == 0 || out.len() >= (depth - 1) * stride + 4));
-    let start = out.as_mut_ptr();
-    let mut p = 0;
-    while p + 16 <= depth {
-        // SAFETY: p + 16 <= depth, the length of all rows; each store ends at most at (depth - 1) * stride + 4.
-        unsafe {
-            let load = |r: usize| _mm512_loadu_ps(rows[r].as_ptr().add(p));
-            let (r0, r1, r2, r3) = (load(0), load(1), load(2), load(3));
-            let pair = |x, y| (_mm512_castps_pd(_mm512_unpacklo_ps(x, y)), _mm512_castps_pd(_mm512_unpackhi_ps(x, y)));
-            let ((lo01, hi01), (lo23, hi23)) = (pair(r0, r1), pair(r2, r3));
-            // Lane q of column i holds the four rows at p + 4 q + i.
-            let columns = [
-                _mm512_castpd_ps(_mm512_unpacklo_pd(lo01, lo23)),
-                _mm512_castpd_ps(_mm512_unpackhi_pd(lo01, lo23)),
-                _mm512_castpd_ps(_mm512_unpacklo_pd(hi01, hi23)),
-                _mm512_castpd_ps(_mm512_unpackhi_pd(hi01, hi23)),
-            ];
-            for (i, column) in columns.into_iter().enumerate() {
-                let at = |q: usize| start.add((p + 4 * q + i) * stride);
-                _mm_storeu_ps(at(0), _mm512_castps512_ps128(column));
-                _mm_storeu_ps(at(1), _mm512_extractf32x4_ps::<1>(column));
-                _mm_storeu_ps(at(2), _mm512_extractf32x4_ps::<2>(column));
-                _mm_storeu_ps(at(3), _mm512_extractf32x4_ps::<3>(column));
-            }
-        }
-        p += 16;
-    }
-    for p in p..depth {
-        for (r, row) in rows.iter().enumerate() {
-            out[p * stride + r] = row[p];
+unsafe fn interleave(rows: *const f32, k: usize, out: *mut f32, stride: usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let load = |r: usize| _mm512_loadu_ps(rows.add(r * k));
+        let pair = |x, y| (_mm512_castps_pd(_mm512_unpacklo_ps(x, y)), _mm512_castps_pd(_mm512_unpackhi_ps(x, y)));
+        let ((lo01, hi01), (lo23, hi23)) = (pair(load(0), load(1)), pair(load(2), load(3)));
+        // Lane q of column i holds the four rows at 4 q + i.
+        let columns = [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(lo01, lo23)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(lo01, lo23)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(hi01, hi23)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(hi01, hi23)),
+        ];
+        for (i, column) in columns.into_iter().enumerate() {
+            let at = |q: usize| out.add((4 * q + i) * stride);
+            _mm_storeu_ps(at(0), _mm512_castps512_ps128(column));
+            _mm_storeu_ps(at(1), _mm512_extractf32x4_ps::<1>(column));
+            _mm_storeu_ps(at(2), _mm512_extractf32x4_ps::<2>(column));
+            _mm_storeu_ps(at(3), _mm512_extractf32x4_ps::<3>(column));
         }
     }
 }
