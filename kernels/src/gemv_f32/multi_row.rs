@@ -2,7 +2,7 @@
 
 use super::{Args, GemvF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct MultiRow;
@@ -14,7 +14,7 @@ impl Rung<GemvF32> for MultiRow {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let rows = a.y.len();
-        m.tasks(rows.div_ceil(ROWS), 1, |t| {
+        tasks!(m, rows.div_ceil(ROWS), 1, |t| {
             let first = t * ROWS;
             let count = ROWS.min(rows - first);
             four_rows(m, &a.w[first * a.k..], a.k, a.x, &mut a.y[first..first + count]);

@@ -2,7 +2,7 @@
 
 use super::{Args, GemvF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Naive;
@@ -11,7 +11,7 @@ impl Rung<GemvF32> for Naive {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
-        m.tasks(a.y.len(), 1, |r| {
+        tasks!(m, a.y.len(), 1, |r| {
             let row = &a.w[r * a.k..(r + 1) * a.k];
             let [mut sum] = m.zeros();
             for c in m.steps(0, a.k, 1) {

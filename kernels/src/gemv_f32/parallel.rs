@@ -3,7 +3,7 @@
 use super::multi_row::four_rows;
 use super::{Args, GemvF32, multi_row::ROWS};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Parallel;
@@ -15,12 +15,17 @@ impl Rung<GemvF32> for Parallel {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let (w, x, k) = (a.w, a.x, a.k);
-        m.par_chunks(a.y, ROWS_PER_TASK, |m, t, y| {
-            m.tasks(y.len().div_ceil(ROWS), 1, |g| {
-                let end = y.len().min((g + 1) * ROWS);
-                let rows = &mut y[g * ROWS..end];
-                four_rows(m, &w[(t * ROWS_PER_TASK + g * ROWS) * k..], k, x, rows);
-            });
-        });
+        m.par_chunks(
+            a.y,
+            ROWS_PER_TASK,
+            #[inline(always)]
+            |m, t, y| {
+                tasks!(m, y.len().div_ceil(ROWS), 1, |g| {
+                    let end = y.len().min((g + 1) * ROWS);
+                    let rows = &mut y[g * ROWS..end];
+                    four_rows(m, &w[(t * ROWS_PER_TASK + g * ROWS) * k..], k, x, rows);
+                });
+            },
+        );
     }
 }

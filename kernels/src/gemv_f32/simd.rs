@@ -2,7 +2,7 @@
 
 use super::{Args, GemvF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Simd;
@@ -13,7 +13,7 @@ pub(super) const SUMS: usize = 4;
 impl Rung<GemvF32> for Simd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        m.tasks(a.y.len(), 1, |r| {
+        tasks!(m, a.y.len(), 1, |r| {
             let row = &a.w[r * a.k..(r + 1) * a.k];
             let sum = super::dot::<M, SUMS>(m, row, &a.x[..a.k]);
             m.one().store(&sum, a.y, r);

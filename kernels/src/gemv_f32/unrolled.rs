@@ -2,7 +2,7 @@
 
 use super::{Args, GemvF32};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Unrolled;
@@ -13,7 +13,7 @@ impl Rung<GemvF32> for Unrolled {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
-        m.tasks(a.y.len(), 1, |r| {
+        tasks!(m, a.y.len(), 1, |r| {
             let row = &a.w[r * a.k..(r + 1) * a.k];
             let sum = super::dot::<M::One, SUMS>(m, row, &a.x[..a.k]);
             m.store(&sum, a.y, r);

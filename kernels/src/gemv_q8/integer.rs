@@ -2,7 +2,7 @@
 
 use super::{Args, BLOCK_LEN, GemvQ8, rows_per_whole_lines};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Integer;
@@ -12,7 +12,7 @@ impl Rung<GemvQ8> for Integer {
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
         let blocks = a.xd.len();
-        m.tasks(a.y.len(), rows_per_whole_lines(blocks), |r| {
+        tasks!(m, a.y.len(), rows_per_whole_lines(blocks), |r| {
             let row = &a.w[r * blocks..(r + 1) * blocks];
             let [mut sum] = m.zeros();
             for b in m.steps(0, blocks, 1) {

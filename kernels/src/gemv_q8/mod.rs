@@ -195,9 +195,8 @@ impl Contract for GemvQ8 {
     }
 }
 
-/// Terms that lane sums save the longest chain of additions, per lane: a lane adds once per block of 32 and there are
-/// at
-/// most sixteen, so `4 (k / (16 * 8))` of the tree bound still covers that chain of `k / 32`.
+/// What a lane's sum counts for in the error bound. A lane adds once per block: a chain of `k / 32`. There are at most
+/// sixteen lanes, so with eight here the tree bound's `4 k / (16 * 8)` is just that.
 const LANE_SUMS: usize = 8;
 
 /// Activations to blocks: `d = max|x| / 127` in f32, `q = round(x / d)`, halves away from zero.

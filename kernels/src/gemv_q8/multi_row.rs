@@ -4,7 +4,7 @@ use super::blocks::{self, BlockDot, Madd};
 use super::{Args, GemvQ8, rows_per_whole_lines};
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct MultiRow;
@@ -23,7 +23,7 @@ impl Rung<GemvQ8> for MultiRow {
 #[inline(always)]
 pub(super) fn every_four_rows<M: Machine, D: BlockDot>(m: M, a: Args<'_>) {
     let (rows, blocks) = (a.y.len(), a.xd.len());
-    m.tasks(rows.div_ceil(ROWS), rows_per_whole_lines(ROWS * blocks), |t| {
+    tasks!(m, rows.div_ceil(ROWS), rows_per_whole_lines(ROWS * blocks), |t| {
         let first = t * ROWS;
         let count = ROWS.min(rows - first);
         four_rows::<M, D>(m, &a.w[first * blocks..], a.xq, a.xd, &mut a.y[first..first + count]);

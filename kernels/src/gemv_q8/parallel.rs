@@ -16,11 +16,16 @@ impl Rung<GemvQ8> for Parallel {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let (w, xq, xd) = (a.w, a.xq, a.xd);
-        m.par_chunks(a.y, ROWS_PER_TASK, |m, t, y| {
-            for (g, rows) in y.chunks_mut(ROWS).enumerate() {
-                let first = (t * ROWS_PER_TASK + g * ROWS) * xd.len();
-                four_rows::<M, Madd>(m, &w[first..first + rows.len() * xd.len()], xq, xd, rows);
-            }
-        });
+        m.par_chunks(
+            a.y,
+            ROWS_PER_TASK,
+            #[inline(always)]
+            |m, t, y| {
+                for (g, rows) in y.chunks_mut(ROWS).enumerate() {
+                    let first = (t * ROWS_PER_TASK + g * ROWS) * xd.len();
+                    four_rows::<M, Madd>(m, &w[first..first + rows.len() * xd.len()], xq, xd, rows);
+                }
+            },
+        );
     }
 }

@@ -3,7 +3,7 @@
 use super::blocks::{self, Madd};
 use super::{Args, GemvQ8, rows_per_whole_lines};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct SimdMadd;
@@ -12,7 +12,7 @@ impl Rung<GemvQ8> for SimdMadd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let blocks = a.xd.len();
-        m.tasks(a.y.len(), rows_per_whole_lines(blocks), |r| {
+        tasks!(m, a.y.len(), rows_per_whole_lines(blocks), |r| {
             let row = &a.w[r * blocks..(r + 1) * blocks];
             blocks::rows::<M, Madd, 1>(m, row, a.xq, a.xd, &mut a.y[r..r + 1]);
         });

@@ -11,11 +11,16 @@ pub struct Fused;
 impl Rung<RmsNorm> for Fused {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        super::rows(m, a, |mut row| {
-            let squares = add_and_square(m, &mut row);
-            let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
-            super::scale(m, &mut row, &inverse);
-        });
+        super::rows(
+            m,
+            a,
+            #[inline(always)]
+            |mut row| {
+                let squares = add_and_square(m, &mut row);
+                let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
+                super::scale(m, &mut row, &inverse);
+            },
+        );
     }
 }
 

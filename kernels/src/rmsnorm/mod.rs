@@ -8,7 +8,7 @@ mod simd;
 
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 use crate::weights::larger_than_caches;
 
 /// The contract.
@@ -178,7 +178,7 @@ struct Row<'a> {
 fn rows<M: Machine>(m: M, a: Args<'_>, mut each: impl FnMut(Row<'_>)) {
     let n = a.w.len();
     let Some(rows) = a.y.len().checked_div(n) else { return };
-    m.tasks(rows, 1, |r| {
+    tasks!(m, rows, 1, |r| {
         let at = r * n..(r + 1) * n;
         each(Row {
             h: &a.h[at.clone()],

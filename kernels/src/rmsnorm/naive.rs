@@ -11,17 +11,22 @@ impl Rung<RmsNorm> for Naive {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
-        super::rows(m, a, |mut row| {
-            let n = row.w.len();
-            for c in m.steps(0, n, 1) {
-                m.store(&m.add(&m.load(row.h, c), &m.load(row.delta, c)), row.h_out, c);
-            }
-            let [mut squares] = m.zeros();
-            for c in m.steps(0, n, 1) {
-                let h = m.load(row.h_out, c);
-                squares = m.mul_add(&h, &h, &squares);
-            }
-            super::scale(m, &mut row, &super::inverse_rms(m, &squares, n));
-        });
+        super::rows(
+            m,
+            a,
+            #[inline(always)]
+            |mut row| {
+                let n = row.w.len();
+                for c in m.steps(0, n, 1) {
+                    m.store(&m.add(&m.load(row.h, c), &m.load(row.delta, c)), row.h_out, c);
+                }
+                let [mut squares] = m.zeros();
+                for c in m.steps(0, n, 1) {
+                    let h = m.load(row.h_out, c);
+                    squares = m.mul_add(&h, &h, &squares);
+                }
+                super::scale(m, &mut row, &super::inverse_rms(m, &squares, n));
+            },
+        );
     }
 }

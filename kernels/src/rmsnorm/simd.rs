@@ -13,12 +13,17 @@ pub(super) const SUMS: usize = 4;
 impl Rung<RmsNorm> for Simd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        super::rows(m, a, |mut row| {
-            add(m, &mut row);
-            let squares = sum_of_squares(m, row.h_out);
-            let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
-            super::scale(m, &mut row, &inverse);
-        });
+        super::rows(
+            m,
+            a,
+            #[inline(always)]
+            |mut row| {
+                add(m, &mut row);
+                let squares = sum_of_squares(m, row.h_out);
+                let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
+                super::scale(m, &mut row, &inverse);
+            },
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Args, LOWEST, Softmax};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct Naive;
@@ -11,7 +11,7 @@ impl Rung<Softmax> for Naive {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
-        m.tasks(a.rows(), 1, |r| {
+        tasks!(m, a.rows(), 1, |r| {
             let x = &a.x[r * a.n..(r + 1) * a.n];
             let y = &mut a.y[r * a.n..(r + 1) * a.n];
             let sum = exponentials(m, x, y);

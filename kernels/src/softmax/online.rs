@@ -3,7 +3,7 @@
 use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line. Milakov and Gimelshein, Online normalizer calculation for softmax, arXiv 1805.02867; each
 /// lane keeps a maximum and a sum of its own, and lanes merge at the end by the same rescaling.
@@ -15,7 +15,7 @@ const REGISTERS: usize = 4;
 impl Rung<Softmax> for Online {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        m.tasks(a.rows(), 1, |r| {
+        tasks!(m, a.rows(), 1, |r| {
             let x = &a.x[r * a.n..(r + 1) * a.n];
             let y = &mut a.y[r * a.n..(r + 1) * a.n];
             let (top, sum) = largest_and_sum(m, x);

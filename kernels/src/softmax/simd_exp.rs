@@ -3,7 +3,7 @@
 use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, tasks};
 
 /// See the file's first line.
 pub struct SimdExp;
@@ -16,7 +16,7 @@ const EXP_REGISTERS: usize = 2;
 impl Rung<Softmax> for SimdExp {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        m.tasks(a.rows(), 1, |r| {
+        tasks!(m, a.rows(), 1, |r| {
             let x = &a.x[r * a.n..(r + 1) * a.n];
             let y = &mut a.y[r * a.n..(r + 1) * a.n];
             let top = largest(m, x);
