@@ -2,9 +2,10 @@
 
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
-use kernels::kernel::{About, Kernel, Width};
+use kernels::kernel::{About, Case, Kernel, Shape, Width};
 use kernels::machine::Isa;
 use kernels::machine::traced::Counter;
+use proptest::prelude::*;
 
 /// The native machines a variant runs on here.
 fn machines(about: &About) -> Vec<Isa> {
@@ -18,34 +19,125 @@ fn machines(about: &About) -> Vec<Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.available() && isa.lanes() <= about.max_lanes && fits(isa)).collect()
 }
 
-fn check(kernel: &dyn Kernel, input: &Input) {
-    for shape in kernel.test_shapes() {
-        let mut case = kernel.prepare(&shape, input).expect("test shapes fit");
-        for (v, about) in kernel.variants().iter().enumerate() {
-            let label = format!("{} {} {} {:?}", kernel.name(), kernel.dims(&shape), about.name, input.flavor);
-            for isa in machines(about) {
-                case.poison();
-                if let Err(reason) = case.run(v, isa) {
-                    // Intrinsics may ask for more than their machine.
-                    assert!(matches!(about.width, Width::Arch(_)), "{label}: {reason}");
-                    continue;
-                }
+/// Lane counts a variant is traced with.
+fn lane_counts(about: &About) -> impl Iterator<Item = usize> {
+    let most = match about.width {
+        Width::Arch(_) => 0,
+        Width::Scalar => 1,
+        _ => about.max_lanes,
+    };
+    [1, 2, 4, 8, 16].into_iter().filter(move |lanes| *lanes <= most)
+}
+
+/// Poisons the output, runs the variant natively, and tells whether it could.
+fn run(case: &mut dyn Case, v: usize, about: &About, isa: Isa) -> bool {
+    case.poison();
+    let ran = case.run(v, isa);
+    // Intrinsics may ask for more than their machine.
+    assert!(ran.is_ok() || matches!(about.width, Width::Arch(_)), "{}: {ran:?}", about.name);
+    ran.is_ok()
+}
+
+/// Every variant on every machine at one shape.
+fn check_shape(kernel: &dyn Kernel, shape: &Shape, input: &Input) {
+    let mut case = kernel.prepare(shape, input).expect("the shape fits");
+    for (v, about) in kernel.variants().iter().enumerate() {
+        let label = format!("{} {} {} {:?}", kernel.name(), kernel.dims(shape), about.name, input.flavor);
+        for isa in machines(about) {
+            if run(&mut *case, v, about, isa) {
                 let verdict = case.verify(v, isa.lanes());
                 assert!(verdict.passed(), "{label} on {}: {:?}", isa.name(), verdict.failure);
             }
-            if matches!(about.width, Width::Arch(_)) {
-                continue;
-            }
-            for lanes in [1, 2, 4, 8, 16] {
-                if lanes > about.max_lanes || (lanes > 1 && about.width == Width::Scalar) {
-                    continue;
+        }
+        for lanes in lane_counts(about) {
+            case.poison();
+            case.trace(v, &Counter::default(), lanes).expect("traced");
+            let verdict = case.verify(v, lanes);
+            assert!(verdict.passed(), "{label} traced with {lanes} lanes: {:?}", verdict.failure);
+        }
+    }
+}
+
+fn check(kernel: &dyn Kernel, input: &Input) {
+    for shape in kernel.test_shapes() {
+        check_shape(kernel, &shape, input);
+    }
+}
+
+/// A shape of the kernel's kind from arbitrary sizes: sizes that are one in all its test shapes stay one, and k is
+/// rounded up to whole blocks where the kernel refuses it as it is.
+fn shape_like(kernel: &dyn Kernel, (m, n, k): (usize, usize, usize)) -> Shape {
+    let tests = kernel.test_shapes();
+    let m = if tests.iter().all(|s| s.m == 1) { 1 } else { m };
+    let k = if tests.iter().all(|s| s.k == 1) { 1 } else { k };
+    let shape = Shape::new("random", m, n, k);
+    match kernel.prepare(&shape, &Input::typical(0)) {
+        Ok(_) => shape,
+        Err(_) => Shape::new("random", m, n, k.next_multiple_of(32)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_variant_matches_its_reference_at_any_size(
+        m in 0..20_usize, n in 0..150_usize, k in 0..300_usize, seed: u64, adversarial: bool,
+    ) {
+        let flavor = if adversarial { Flavor::Adversarial } else { Flavor::Typical };
+        for kernel in KERNELS {
+            check_shape(*kernel, &shape_like(*kernel, (m, n, k)), &Input { flavor, ..Input::typical(seed) });
+        }
+    }
+}
+
+#[test]
+fn the_same_variant_on_the_same_machine_gives_the_same_bits() {
+    let bits = |case: &dyn Case| case.output().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    for kernel in KERNELS {
+        let shape = shape_like(*kernel, (7, 100, 200));
+        let prepare = || kernel.prepare(&shape, &Input::typical(6)).expect("the shape fits");
+        let (mut first, mut second) = (prepare(), prepare());
+        for (v, about) in kernel.variants().iter().enumerate() {
+            for isa in machines(about) {
+                if run(&mut *first, v, about, isa) && run(&mut *second, v, about, isa) {
+                    let once = bits(&*first);
+                    assert_eq!(once, bits(&*second), "{} {} on {}", kernel.name(), about.name, isa.name());
+                    // Again over its own output: a run must not depend on what the one before left.
+                    first.run(v, isa).expect("it ran before");
+                    assert_eq!(once, bits(&*first), "{} {} on {}, again", kernel.name(), about.name, isa.name());
                 }
-                case.poison();
-                case.trace(v, &Counter::default(), lanes).expect("traced");
-                let verdict = case.verify(v, lanes);
-                assert!(verdict.passed(), "{label} traced with {lanes} lanes: {:?}", verdict.failure);
+            }
+            for lanes in lane_counts(about) {
+                for case in [&mut first, &mut second] {
+                    case.poison();
+                    case.trace(v, &Counter::default(), lanes).expect("traced");
+                }
+                assert_eq!(bits(&*first), bits(&*second), "{} {}, {lanes} lanes", kernel.name(), about.name);
             }
         }
+    }
+}
+
+/// The declared work against what rung 0 does on one lane. The counter counts arithmetic on values, a multiply-add as
+/// two, an exp as one; it counts neither conversions nor loop counters and addresses. So rung 0 does what the contract
+/// declares, but for two things that are rung 0's own: the q8_0 one multiplies each weight by its scale (three
+/// operations where the contract says two), and a row-wise one has a division or a root per row.
+#[test]
+fn declared_work_is_what_rung_0_does() {
+    for kernel in KERNELS {
+        let shape = shape_like(*kernel, (8, 128, 256));
+        let cost = kernel.cost(&shape);
+        let mut case = kernel.prepare(&shape, &Input::typical(1)).expect("the shape fits");
+        let counter = Counter::default();
+        case.trace(0, &counter, 1).expect("rung 0 runs on one lane");
+        let counts = counter.counts();
+        let dequantizing = if kernel.name() == "gemv_q8" { 1.5 } else { 1.0 };
+        let ratio = counts.operations as f64 / (cost.operations as f64 * dequantizing);
+        assert!((0.99..1.05).contains(&ratio), "{}: {ratio} times the declared {cost:?}", kernel.name());
+        // Rung 0 reloads operands, so it moves at least what must move.
+        let moved = counts.loaded + counts.stored;
+        assert!(moved >= cost.bytes, "{}: {moved} bytes moved, {} declared as the least", kernel.name(), cost.bytes);
     }
 }
 
