@@ -68,6 +68,6 @@ fn periods_are_whole_cache_lines() {
     for blocks in 0..300 {
         let period = rows_per_whole_lines(blocks);
         assert_eq!(period * blocks * 34 % 64, 0);
-        assert!(period == 1 || (period / 2) * blocks * 34 % 64 != 0);
+        assert!(period == 1 || !((period / 2) * blocks * 34).is_multiple_of(64));
     }
 }
