@@ -139,6 +139,26 @@ pub(crate) mod tests {
         }
     }
 
+    /// [`sample`] with a time.
+    pub(crate) fn timed(tier: Tier, machine: &str, variant: &str, time_ns: f64) -> Record {
+        let mut record = Record { tier, variant: variant.into(), ..sample() };
+        record.machine.id = machine.into();
+        record.outcome = Outcome::Timed(Timing {
+            time_ns,
+            low_ns: time_ns,
+            high_ns: time_ns,
+            speedup: None,
+            samples_ns: Vec::new(),
+            warm: true,
+            floor_ns: None,
+            bound: None,
+            shares: Vec::new(),
+            nmse: 0.0,
+            backward_error: 0.0,
+        });
+        record
+    }
+
     #[test]
     fn what_is_written_is_read_and_torn_lines_are_said() {
         let folder = tempfile::tempdir().expect("a temporary folder");

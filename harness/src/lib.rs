@@ -14,3 +14,4 @@ pub mod record;
 pub mod report;
 pub mod stats;
 pub mod timed;
+pub mod validate;

@@ -162,6 +162,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("report", &["record"]),
         ("journal.rs", &["record"]),
         ("gate.rs", &[]),
+        ("validate.rs", &["record"]),
         ("plan.rs", &["profile", "record"]),
         ("timed", &["profile", "record", "plan", "gate"]),
         ("native", &["profile", "record", "plan", "stats", "guard", "environment"]),

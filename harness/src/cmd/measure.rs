@@ -18,9 +18,10 @@ use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
-use crate::profile::{self, Loaded};
+use crate::profile::{self, Class, Loaded};
 use crate::record::{Environment, Record};
 use crate::timed::cells::{self, Context};
+use crate::validate;
 
 /// Flags of `measure`.
 #[derive(Debug, Args)]
@@ -104,6 +105,11 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     on_machines(&plan, &machines, &Environment::build(&command, args.common.seed), &bar, &mut sink)?;
     bar.finish_and_clear();
     args.output.write(&sink.records, &command)?;
+    for host in machines.iter().filter(|m| native && m.profile.class == Class::Host) {
+        if let Some(validation) = validate::compare(&sink.records, &host.profile.id) {
+            eprint!("{}", validation.table());
+        }
+    }
     output::verdict(&sink.records)
 }
 

@@ -9,12 +9,12 @@ use super::calibrate::YEAR;
 use super::measure::{Sink, natively, on_machines, options};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
-use crate::calibrate;
 use crate::environment::Host;
 use crate::native::{self, Bay};
 use crate::plan::Plan;
 use crate::profile::{self, Loaded, Profile};
 use crate::record::Environment;
+use crate::{calibrate, validate};
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
@@ -47,6 +47,9 @@ impl RunArgs {
     }
 }
 
+/// Id of this host's own profile.
+const HOST: &str = "this-host";
+
 /// Measures, models, writes.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
@@ -57,23 +60,35 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let command = command_line();
     let mut sink = Sink::new(Some(&args.out.join("records.jsonl")))?;
     let native = !args.modelled_only;
-    let bar = output::progress(plan.cells() * (machines.len() + usize::from(native)), args.common.quiet);
+    let bar = output::progress(plan.cells() * (machines.len() + 2 * usize::from(native)), args.common.quiet);
+    let mut this_host = None;
     if native {
         bar.set_message("ceilings of this host");
         let host = Host::read();
-        let (_, profile) = calibrate::calibrate("this-host", &host, YEAR).map_err(Failure::input)?;
+        let (_, profile) = calibrate::calibrate(HOST, &host, YEAR).map_err(Failure::input)?;
         let text = profile.to_toml();
         write_file(&args.out.join("this-host.toml"), text.as_bytes())?;
         let calibrated = Loaded { hash: Profile::hash(&text), profile };
         let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
         let options = native::Options { time_budget: share, ..options(&args.common) };
         let environment = Environment::here(&command, args.common.seed);
-        let bay = Bay::new(host, options, environment, Some(calibrated)).map_err(Failure::input)?;
+        let bay = Bay::new(host, options, environment, Some(calibrated.clone())).map_err(Failure::input)?;
         natively(&plan, &bay, &[], &bar, &mut sink)?;
+        this_host = Some(calibrated);
     }
-    on_machines(&plan, &machines, &Environment::build(&command, args.common.seed), &bar, &mut sink)?;
+    let nowhere = Environment::build(&command, args.common.seed);
+    on_machines(&plan, &machines, &nowhere, &bar, &mut sink)?;
+    // The model on this host's own profile only checks the model: its records are no result.
+    let mut notes = Vec::new();
+    if let Some(host) = this_host {
+        let mut check = Sink::new(None)?;
+        check.take(sink.records.clone())?;
+        on_machines(&plan, &[host], &nowhere, &bar, &mut check)?;
+        notes.extend(validate::compare(&check.records, HOST).map(|v| v.sentence()));
+    }
     bar.finish_and_clear();
     print(&crate::report::summary_table(&sink.records))?;
-    report::write(&args.out, report::TITLE, &command, &sink.records, &[])?;
+    notes.iter().try_for_each(|n| print(&format!("{n}\n")))?;
+    report::write(&args.out, report::TITLE, &command, &sink.records, &notes)?;
     output::verdict(&sink.records)
 }

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::group::{Book, Ladder, status, withheld};
 use super::table::{HEADS, full_row};
-use super::{Report, ReportError, chart, finding, summary};
+use super::{Report, ReportError, chart, finding, summary, units};
 use crate::record::{Record, Tier};
 
 const STYLE: &str = "\
@@ -16,7 +16,9 @@ h2{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1.2rem}h3{marg
 p,li{max-width:46rem;overflow-wrap:anywhere}.muted{color:var(--muted)}\
 code{background:var(--soft);padding:.1em .35em;border-radius:4px;overflow-wrap:anywhere}\
 .scroll{overflow-x:auto;max-width:100%}figure{margin:1rem 0;background:#fff;border:1px solid var(--line);\
-border-radius:8px;padding:.5rem}figure svg{display:block;width:100%;height:auto;min-width:600px;max-width:1100px}\
+border-radius:8px;padding:.5rem}figure svg{display:block;width:100%;height:auto}\
+figcaption{color:#1b1f24;font-weight:600;padding:.3rem .5rem .6rem;max-width:46rem}\
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:0 1rem}\
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
 th{white-space:nowrap}td{min-width:4.5rem}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}";
@@ -113,14 +115,26 @@ fn summary_table(book: &Book) -> Markup {
     }
 }
 
-fn figure(svg: &str) -> Markup {
-    html! { figure { div.scroll { (PreEscaped(svg)) } } }
+/// A chart under what it shows.
+fn figure(finding: &str, svg: &str) -> Markup {
+    html! { figure { figcaption { (finding) } div.scroll { (PreEscaped(svg)) } } }
 }
+
+/// A finding and the chart that shows it.
+type Figure = (String, String);
 
 fn ladder_svg(book: &Book, k: usize, s: usize, l: &Ladder) -> Result<String, ReportError> {
     let (kernel, shapes) = &book.kernels[k];
-    let subject = format!("{kernel}, {} ({}), {}, {}", shapes[s], book.dims(k, s), l.site.tier.name(), l.site.dated());
-    chart::ladder::svg(l, &finding::ladder(l), &subject)
+    let subject = format!("{} ({})", shapes[s], book.dims(k, s));
+    chart::ladder::svg(l, &format!("{kernel} on {}", l.site.dated()), &subject)
+}
+
+fn ladder(book: &Book, k: usize, s: usize, l: &Ladder) -> Result<Figure, ReportError> {
+    Ok((finding::ladder(l), ladder_svg(book, k, s, l)?))
+}
+
+fn heat_map(book: &Book, k: usize, s: usize) -> Result<Figure, ReportError> {
+    Ok((finding::heatmap(book, k, s), chart::heatmap::svg(book, k, s)?))
 }
 
 fn kernel_section(book: &Book, k: usize) -> Result<Markup, ReportError> {
@@ -129,33 +143,35 @@ fn kernel_section(book: &Book, k: usize) -> Result<Markup, ReportError> {
     let mut native = Vec::new();
     for s in 0..shapes.len() {
         for l in book.ladders(k, s).iter().filter(|l| l.site.tier != Tier::Modelled) {
-            native.push(ladder_svg(book, k, s, l)?);
+            native.push(ladder(book, k, s, l)?);
         }
     }
     let mut modelled = Vec::new();
     for l in book.ladders(k, main).iter().filter(|l| l.site.tier == Tier::Modelled) {
-        modelled.push(ladder_svg(book, k, main, l)?);
+        modelled.push(ladder(book, k, main, l)?);
     }
-    let heat = chart::heatmap::svg(book, k, main)?;
+    let heat = heat_map(book, k, main)?;
     let mut other_heats = Vec::new();
     for s in (0..shapes.len()).filter(|s| *s != main) {
-        other_heats.push(chart::heatmap::svg(book, k, s)?);
+        other_heats.push(heat_map(book, k, s)?);
     }
     Ok(html! {
         h2 id=(kernel) { (kernel) }
         ul { @for claim in finding::kernel(book, k) { li { (claim) } } }
         (ideas(book, k))
         h3 { "What each rung is worth on each machine" }
-        (figure(&heat))
+        (figure(&heat.0, &heat.1))
         @if !other_heats.is_empty() {
-            details { summary { "The other shapes" } @for svg in &other_heats { (figure(svg)) } }
+            details { summary { "The other shapes" } @for (title, svg) in &other_heats { (figure(title, svg)) } }
         }
         @if !native.is_empty() {
             h3 { "The ladder on this host" }
-            @for svg in &native { (figure(svg)) }
+            div.grid { @for (title, svg) in &native { (figure(title, svg)) } }
         }
         @if !modelled.is_empty() {
-            details { summary { "The ladder on each modelled machine" } @for svg in &modelled { (figure(svg)) } }
+            details { summary { "The ladder on each modelled machine" }
+                div.grid { @for (title, svg) in &modelled { (figure(title, svg)) } }
+            }
         }
     })
 }
@@ -183,14 +199,32 @@ fn on_site(book: &Book, site: usize) -> Vec<(&str, Ladder<'_>)> {
 fn rooflines(book: &Book) -> Result<Markup, ReportError> {
     let mut drawn = Vec::new();
     for (i, site) in book.sites.iter().enumerate() {
-        drawn.push((site.tier, site.dated(), chart::roofline::svg(site, &on_site(book, i))?));
+        let ladders = on_site(book, i);
+        drawn.push((site, finding::roofline(site, &ladders), chart::roofline::svg(site, &ladders)?, bounds(&ladders)));
     }
+    // This host, free, first; it is the last of the sites.
     Ok(html! {
-        @for (_, _, svg) in drawn.iter().filter(|d| d.0 != Tier::Modelled) { (figure(svg)) }
-        @for (tier, name, svg) in drawn.iter().filter(|d| d.0 == Tier::Modelled) {
-            details { summary { (name) ", " (tier.name()) } (figure(svg)) }
+        @for (site, finding, svg, table) in drawn.iter().rev() {
+            @let open = site.tier != Tier::Modelled;
+            details open[open] { summary { (site.dated()) ", " (site.tier.name()) } (figure(finding, svg)) (table) }
         }
     })
+}
+
+/// What binds each rung of some ladders.
+fn bounds(ladders: &[(&str, Ladder)]) -> Markup {
+    let rungs = ladders.iter().flat_map(|(kernel, l)| l.timed().map(move |(r, t)| (kernel, r, t)));
+    html! {
+        div.scroll { table {
+            thead { tr { @for h in ["kernel", "rung", "time", "operations/s", "bytes/s", "bound"] { th { (h) } } } }
+            tbody { @for (kernel, r, t) in rungs { tr {
+                td { (kernel) } td { (r.variant) } td { (units::time(t.time_ns)) }
+                td { (units::op_rate(r.cost.operations as f64 / t.time_ns * 1e9)) }
+                td { (units::byte_rate(r.cost.bytes as f64 / t.time_ns * 1e9)) }
+                td { (t.bound.map_or("not measured", |b| b.name())) }
+            } } }
+        } }
+    }
 }
 
 fn method(book: &Book) -> Markup {
