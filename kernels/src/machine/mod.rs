@@ -114,9 +114,11 @@ pub trait Machine: Copy {
     #[inline(always)]
     fn loop_exit(self, _trips: usize) {}
 
-    /// The counted loop `start, start + step, ...` over whole steps that fit below `end`.
+    /// The counted loop `start, start + step, ...` over whole steps that fit below `end`, which is the length of a slice.
     #[inline(always)]
     fn steps(self, start: usize, end: usize, step: usize) -> Steps<Self> {
+        // With this the compiler sees that no index below overflows, and drops the bounds checks of the loop's slices.
+        assert!(end <= isize::MAX as usize && 0 < step && step <= isize::MAX as usize, "a slice is not so long");
         Steps { machine: self, start, at: start, end, step }
     }
 
@@ -166,7 +168,12 @@ impl<M: Machine> Iterator for Steps<M> {
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         let i = self.at;
-        if i + self.step <= self.end {
+        // SAFETY: `steps` checked both, nothing changes them after.
+        unsafe {
+            core::hint::assert_unchecked(self.end <= isize::MAX as usize);
+            core::hint::assert_unchecked(self.step <= isize::MAX as usize);
+        }
+        if i <= self.end && self.step <= self.end - i {
             self.at = i + self.step;
             self.machine.iteration();
             Some(i)

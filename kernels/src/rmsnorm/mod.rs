@@ -129,7 +129,8 @@ impl Contract for RmsNorm {
 
     fn rotation_bytes(d: &Data) -> usize {
         let h = d.h.as_slice();
-        if larger_than_caches(h) { 2 * size_of_val(h) } else { 0 }
+        // Two operands in, two out: a run walks through all four before it comes back to the first.
+        if larger_than_caches(h) { 4 * size_of_val(h) } else { 0 }
     }
 
     fn regions(d: &Data) -> Vec<Region> {

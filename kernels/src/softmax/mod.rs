@@ -127,7 +127,8 @@ impl Contract for Softmax {
     fn rotate(_: &mut Data) {}
 
     fn rotation_bytes(d: &Data) -> usize {
-        if larger_than_caches(d.x.as_slice()) { size_of_val(d.x.as_slice()) } else { 0 }
+        // A run walks through input and output before it comes back to the first row.
+        if larger_than_caches(d.x.as_slice()) { 2 * size_of_val(d.x.as_slice()) } else { 0 }
     }
 
     fn regions(d: &Data) -> Vec<Region> {

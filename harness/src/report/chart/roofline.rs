@@ -56,9 +56,8 @@ pub fn svg(site: &Site, ladders: &[(&str, Ladder)]) -> Result<String, ReportErro
             let (x, y) = (axes.x.px(p.intensity), axes.y.px(p.rate));
             placer.take((x - 6, y - 6, x + 6, y + 6));
         }
-        for roof in &roofs {
-            draw_roof(c, &axes, roof, roofs.len() > 1, &mut placer)?;
-        }
+        let lines = roofs.iter().map(|r| roof_line(c, &axes, r, &mut placer)).collect::<Result<Vec<_>, _>>()?;
+        roof_labels(c, &roofs, &lines, &mut placer)?;
         for (k, _) in ladders.iter().enumerate() {
             stems(c, &axes, k, &points)?;
         }
@@ -169,44 +168,60 @@ fn grid(c: &Canvas, axes: &Axes) -> Result<(), ReportError> {
     )
 }
 
-fn draw_roof(c: &Canvas, axes: &Axes, roof: &Roof, many: bool, placer: &mut Placer) -> Result<(), ReportError> {
+/// The line of one roof; labels keep clear of it.
+fn roof_line(c: &Canvas, axes: &Axes, roof: &Roof, placer: &mut Placer) -> Result<Vec<(i32, i32)>, ReportError> {
     let at = |x: f64| match (roof.ops, roof.bytes) {
         (Some(o), Some(b)) => o.min(b * x),
         (Some(o), None) => o,
         (None, Some(b)) => b * x,
         (None, None) => 0.0,
     };
-    let steps = 120;
+    let px = |x: f64| (axes.x.px(x), axes.y.px(at(x)));
+    let inside = |p: &(i32, i32)| p.1 < PLOT.3 && p.1 > PLOT.1;
+    let steps = 240;
     let xs = (0..=steps).map(|i| axes.from * (axes.to / axes.from).powf(f64::from(i) / f64::from(steps)));
-    let line: Vec<(i32, i32)> =
-        xs.map(|x| (axes.x.px(x), axes.y.px(at(x)))).filter(|(_, y)| *y < PLOT.3 && *y > PLOT.1).collect();
-    c.line(&line, INK, 2)?;
+    let line: Vec<(i32, i32)> = xs.map(px).filter(inside).collect();
     for (x, y) in &line {
         placer.take((*x - 3, *y - 3, *x + 3, *y + 3));
     }
-    let whom = if many { format!(" ({})", roof.kernels.join(", ")) } else { String::new() };
+    // Two straight pieces: through every pixel they would be ragged.
+    let ridge = roof.ops.zip(roof.bytes).map(|(o, b)| px(o / b)).filter(inside);
+    let ends = [line.first().copied(), ridge, line.last().copied()];
+    c.line(&ends.into_iter().flatten().collect::<Vec<_>>(), INK, 2)?;
+    Ok(line)
+}
+
+/// The peaks of the roofs, written beside their lines; a bandwidth that several roofs share is written once.
+fn roof_labels(c: &Canvas, roofs: &[Roof], lines: &[Vec<(i32, i32)>], placer: &mut Placer) -> Result<(), ReportError> {
     let style = Style::new(11.0).color(MUTED);
-    if let (Some(ops), Some((x, y))) = (roof.ops, line.last().copied()) {
-        let words = text::fit(&format!("peak {}{whom}", units::op_rate(ops)), 11.0, 300);
+    let mut written: Vec<String> = Vec::new();
+    for (roof, line) in roofs.iter().zip(lines) {
+        let whom = if roofs.len() > 1 { format!(" ({})", roof.kernels.join(", ")) } else { String::new() };
+        if let (Some(ops), Some((x, y))) = (roof.ops, line.last().copied()) {
+            let full = format!("peak {}{whom}", units::op_rate(ops));
+            let offsets = [-10, 11, -24, 25];
+            let places = [300, 220, 160].into_iter().flat_map(|room| offsets.map(|dy| (room, y + dy)));
+            for (room, middle) in places {
+                let words = text::fit(&full, 11.0, room);
+                let space = (x - text::width(&words, 11.0) - 4, middle - 6, x, middle + 6);
+                if placer.fits(space) {
+                    placer.take(space);
+                    c.text(x - 2, middle, At::Right, style, &words)?;
+                    break;
+                }
+            }
+        }
+        let Some(words) = roof.bytes.map(units::byte_rate).filter(|w| !written.contains(w)) else { continue };
         let w = text::width(&words, 11.0);
-        for middle in [y - 10, y + 11, y - 24, y + 25] {
-            let space = (x - w - 4, middle - 6, x, middle + 6);
+        for (x, y) in line.iter().skip(2).filter(|(x, _)| *x > PLOT.0 + w + 12) {
+            let space = (x - w - 10, y - 14, x - 6, y - 2);
             if placer.fits(space) {
                 placer.take(space);
-                c.text(x - 2, middle, At::Right, style, &words)?;
+                c.text(x - 8, y - 8, At::Right, style, &words)?;
                 break;
             }
         }
-    }
-    let Some(bytes) = roof.bytes else { return Ok(()) };
-    let words = units::byte_rate(bytes);
-    let w = text::width(&words, 11.0);
-    for (x, y) in line.iter().skip(2).filter(|(x, _)| *x > PLOT.0 + w + 12) {
-        let space = (x - w - 10, y - 14, x - 6, y - 2);
-        if placer.fits(space) {
-            placer.take(space);
-            return c.text(x - 8, y - 8, At::Right, style, &words);
-        }
+        written.push(words);
     }
     Ok(())
 }
