@@ -10,23 +10,15 @@ pub(super) struct Family {
     pub issue_width: u32,
     /// Operations in flight.
     pub window_ops: u32,
-    /// Stores started per cycle.
-    pub store_units: u32,
     /// Cycles lost by a mispredicted branch.
     pub mispredict_cycles: f64,
     /// Longest loop whose exit is predicted.
     pub predicted_trips: u32,
 }
 
-const fn family(
-    name: &'static str,
-    issue_width: u32,
-    window_ops: u32,
-    store_units: u32,
-    mispredict_cycles: f64,
-) -> Family {
+const fn family(name: &'static str, issue_width: u32, window_ops: u32, mispredict_cycles: f64) -> Family {
     // A loop of 64 trips took a misprediction longer than its latency on Sunny Cove.
-    Family { name, issue_width, window_ops, store_units, mispredict_cycles, predicted_trips: 32 }
+    Family { name, issue_width, window_ops, mispredict_cycles, predicted_trips: 32 }
 }
 
 /// The family of a processor by its numbers (see [`crate::environment::Host::cpu_id`]) or name; a small out-of-order core
@@ -35,30 +27,28 @@ pub(super) fn of(cpu_id: Option<&str>, cpu: &str) -> Family {
     let words: Vec<&str> = cpu_id.unwrap_or_default().split(' ').collect();
     let number = |i: usize| words.get(i).and_then(|w| w.parse::<u32>().ok()).unwrap_or(0);
     match (words[0], number(1), number(2)) {
-        ("GenuineIntel", 6, 106 | 108 | 125 | 126 | 140 | 141 | 167) => family("Sunny Cove", 5, 352, 2, 17.0),
-        ("GenuineIntel", 6, 143 | 151 | 154 | 173 | 174 | 183 | 186 | 191 | 207) => {
-            family("Golden Cove", 6, 512, 2, 17.0)
-        }
-        ("GenuineIntel", 6, 78 | 85 | 94 | 142 | 158 | 165 | 166) => family("Skylake", 4, 224, 1, 16.0),
-        ("GenuineIntel", 6, 60 | 61 | 63 | 69 | 70 | 71 | 79 | 86) => family("Haswell", 4, 192, 1, 16.0),
-        ("AuthenticAMD", 23, 0..=47) => family("Zen", 5, 192, 1, 18.0),
-        ("AuthenticAMD", 23, _) => family("Zen 2", 6, 224, 1, 18.0),
-        ("AuthenticAMD", 25, 16..=31 | 96..) => family("Zen 4", 6, 320, 2, 13.0),
-        ("AuthenticAMD", 25, _) => family("Zen 3", 6, 256, 2, 13.0),
-        ("AuthenticAMD", 26, _) => family("Zen 5", 8, 448, 2, 15.0),
+        ("GenuineIntel", 6, 106 | 108 | 125 | 126 | 140 | 141 | 167) => family("Sunny Cove", 5, 352, 17.0),
+        ("GenuineIntel", 6, 143 | 151 | 154 | 173 | 174 | 183 | 186 | 191 | 207) => family("Golden Cove", 6, 512, 17.0),
+        ("GenuineIntel", 6, 78 | 85 | 94 | 142 | 158 | 165 | 166) => family("Skylake", 4, 224, 16.0),
+        ("GenuineIntel", 6, 60 | 61 | 63 | 69 | 70 | 71 | 79 | 86) => family("Haswell", 4, 192, 16.0),
+        ("AuthenticAMD", 23, 0..=47) => family("Zen", 5, 192, 18.0),
+        ("AuthenticAMD", 23, _) => family("Zen 2", 6, 224, 18.0),
+        ("AuthenticAMD", 25, 16..=31 | 96..) => family("Zen 4", 6, 320, 13.0),
+        ("AuthenticAMD", 25, _) => family("Zen 3", 6, 256, 13.0),
+        ("AuthenticAMD", 26, _) => family("Zen 5", 8, 448, 15.0),
         ("0x41", ..) => match words.get(1).copied().unwrap_or_default() {
-            "0xd08" => family("Cortex-A72", 3, 128, 1, 15.0),
-            "0xd0b" | "0xd0c" => family("Cortex-A76 or Neoverse N1", 4, 128, 2, 11.0),
-            "0xd40" | "0xd4f" => family("Neoverse V", 8, 320, 2, 11.0),
-            "0xd49" => family("Neoverse N2", 5, 160, 2, 11.0),
+            "0xd08" => family("Cortex-A72", 3, 128, 15.0),
+            "0xd0b" | "0xd0c" => family("Cortex-A76 or Neoverse N1", 4, 128, 11.0),
+            "0xd40" | "0xd4f" => family("Neoverse V", 8, 320, 11.0),
+            "0xd49" => family("Neoverse N2", 5, 160, 11.0),
             _ => UNKNOWN,
         },
-        _ if cpu.starts_with("Apple") => family("Apple performance core", 8, 600, 2, 14.0),
+        _ if cpu.starts_with("Apple") => family("Apple performance core", 8, 600, 14.0),
         _ => UNKNOWN,
     }
 }
 
-const UNKNOWN: Family = family("an unknown out-of-order core", 4, 128, 1, 15.0);
+const UNKNOWN: Family = family("an unknown out-of-order core", 4, 128, 15.0);
 
 #[cfg(test)]
 mod tests {

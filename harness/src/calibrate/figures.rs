@@ -49,7 +49,8 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
             fp_units: figure(units.fp, MEASURED),
             int_units: figure(units.int, MEASURED),
             load_units: figure(Units::load(c)?, MEASURED),
-            store_units: figure(family.store_units, FAMILY),
+            store_units: figure(Units::store(c)?, MEASURED),
+            store_forward_cycles: Some(figure(tidy(forward(c)?), MEASURED)),
             loop_ops: figure(2, GENERAL),
             mispredict_cycles: figure(family.mispredict_cycles, FAMILY),
             predicted_trips: figure(family.predicted_trips, FAMILY),
@@ -113,6 +114,18 @@ impl Units {
         let loads = 1.0 / (4.0 * c.cycles(Quantity::SCALAR_BYTE)?);
         Ok((loads.round() as u32).clamp(1, 4))
     }
+
+    /// Stores of the widest registers started per cycle.
+    fn store(c: &Calibration) -> Result<u32, CalibrateError> {
+        let stores = 1.0 / c.cycles(Quantity::Op(widest(), Probe::Stores))?;
+        Ok((stores.round() as u32).clamp(1, 4))
+    }
+}
+
+/// From a store to the load of what it stored: an addition to a value in memory takes that and the addition.
+fn forward(c: &Calibration) -> Result<f64, CalibrateError> {
+    let both = c.cycles(Quantity::Op(widest(), Probe::SumInMemory))?;
+    Ok((both - latency(c, widest(), FloatOp::Add)?).max(1.0))
 }
 
 /// Two decimals, and a whole number where it is within 5 % of one.
@@ -160,8 +173,14 @@ fn scalar(c: &Calibration, units: &Units) -> Result<ScalarFigures, CalibrateErro
         sqrt_cycles: op(MulSqrt, multiply)?,
         max_cycles: op(Max, 0.0)?,
         convert_cycles: figure([4.0, 1.0], GENERAL),
-        // Calls apart, not divided by units: the call occupies the whole core.
-        exp_cycles: float_op(c, Isa::Scalar, MulExp, multiply, 1)?,
+        // Not divided by units: the call occupies the whole core, and what its caller keeps waits in memory meanwhile.
+        exp_cycles: figure(
+            [
+                tidy((latency(c, Isa::Scalar, MulExp)? - multiply).max(1.0)),
+                tidy(c.cycles(Quantity::Op(Isa::Scalar, Probe::SumExp))?),
+            ],
+            MEASURED,
+        ),
     })
 }
 
@@ -182,7 +201,11 @@ fn simd(c: &Calibration, units: &Units) -> Result<Option<SimdFigures>, Calibrate
     // One shuffle port beside the multiply-add ports on x86; Arm shuffles on all of them.
     let shuffle = if cfg!(target_arch = "x86_64") { [3.0, fp] } else { [2.0, 1.0] };
     let int_add = 1.0;
-    let pair = c.cycles(Quantity::Op(isa, Probe::Madd))? * fp;
+    let filling = |probe| c.cycles(Quantity::Op(isa, probe)).map(|cycles| cycles * fp);
+    let pair = filling(Probe::Madd)?;
+    // Two more vectors widened for each; what is left of a half, one addition less.
+    let widen = tidy(((filling(Probe::MaddLoaded)? - pair) / 2.0).max(0.5));
+    let half = tidy((filling(Probe::SumHalves)? - 1.0).max(0.5));
     let (dot4, prepare) = dot4(c, isa, fp);
     Ok(Some(SimdFigures {
         isa: isa.name().into(),
@@ -197,13 +220,13 @@ fn simd(c: &Calibration, units: &Units) -> Result<Option<SimdFigures>, Calibrate
         convert_cycles: Some(figure([4.0, 1.0], GENERAL)),
         shuffle_cycles: figure(shuffle, GENERAL),
         int_add_cycles: figure([1.0, int_add], GENERAL),
-        widen_cycles: Some(figure(shuffle, GENERAL)),
+        widen_cycles: Some(figure([shuffle[0], widen], MEASURED)),
         // The probe does the multiply-add and the addition of its result.
         madd_i16_cycles: Some(figure([5.0, tidy((pair - int_add).max(0.5))], MEASURED)),
         dot4_i8_cycles: dot4,
         dot4_prepare_ops: prepare,
         splat_load_cycles: None,
-        f16_convert_cycles: Some(figure([7.0, fp], GENERAL)),
+        f16_convert_cycles: Some(figure([7.0, half], MEASURED)),
     }))
 }
 
@@ -270,5 +293,6 @@ fn memory(host: &Host, c: &Calibration, caches: &[CacheFigures]) -> Result<Memor
         prefetch_streams: figure(16, GENERAL),
         prefetch_lines: figure(streaming.max(16), GENERAL),
         prefetch_outstanding: figure(streaming, FITTED),
+        prefetch_crosses_pages: Some(figure(true, GENERAL)),
     })
 }

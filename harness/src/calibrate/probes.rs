@@ -57,6 +57,11 @@ impl Quantity {
             Self::Op(isa, Probe::Dot4(c)) => format!("{} i8 four-product dot, {}", isa.name(), chain(c)),
             Self::Op(_, Probe::WidestDot4) => "512-bit i8 four-product dot".into(),
             Self::Op(isa, Probe::Madd) => format!("{} i8 pairwise multiply-add", isa.name()),
+            Self::Op(isa, Probe::MaddLoaded) => format!("{} i8 pairwise multiply-add, both loaded", isa.name()),
+            Self::Op(isa, Probe::SumHalves) => format!("{} f16 load and convert + add", isa.name()),
+            Self::Op(isa, Probe::SumExp) => format!("{} running sum of expf", isa.name()),
+            Self::Op(isa, Probe::SumInMemory) => format!("{} f32 add to a value in memory", isa.name()),
+            Self::Op(isa, Probe::Stores) => format!("{} stores", isa.name()),
             Self::Op(isa, Probe::ReadStream) => format!("{} byte read from the first level", isa.name()),
             Self::Op(isa, other) => format!("{} {other:?}", isa.name()),
             Self::Latency(bytes) => format!("load latency, {}", size(bytes)),
@@ -266,6 +271,9 @@ fn arithmetic(host: &Host) -> Vec<Job> {
     let peak = Probe::Float(MulAdd, Chain::Independent);
     let ceilings = Isa::ALL.into_iter().flat_map(|isa| [(isa, peak, true), (isa, Probe::Madd, true)]);
     wanted.extend(ceilings.filter(|new| !wanted.iter().any(|w| (w.0, w.1) == (new.0, new.1))).collect::<Vec<_>>());
+    let loaded = [Probe::MaddLoaded, Probe::SumHalves, Probe::SumInMemory, Probe::Stores];
+    wanted.extend(loaded.map(|probe| (widest(), probe, false)));
+    wanted.push((Isa::Scalar, Probe::SumExp, false));
     wanted.push((Isa::Scalar, Probe::WidestDot4, true));
     for entry in &mut wanted {
         entry.2 |= entry.1 == peak;

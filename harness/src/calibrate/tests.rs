@@ -52,10 +52,14 @@ fn calibration(host: &Host) -> Calibration {
         (Probe::IntMul(Chain::Dependent), 3.0),
         (Probe::IntMul(Chain::Independent), 1.0),
         (Probe::ReadStream, 0.14),
+        (Probe::SumExp, 12.0),
     ] {
         add(Quantity::Op(Isa::Scalar, probe), 1, cycles);
     }
-    add(Quantity::Op(widest(), Probe::Madd), 1, 1.0);
+    let loaded = [(Probe::Madd, 1.0), (Probe::MaddLoaded, 2.0), (Probe::SumHalves, 1.0)];
+    for (probe, cycles) in loaded.into_iter().chain([(Probe::SumInMemory, 10.0), (Probe::Stores, 1.0)]) {
+        add(Quantity::Op(widest(), probe), 1, cycles);
+    }
     let far = memory_bytes(host);
     let sizes: Vec<usize> = host.caches.iter().enumerate().map(|(i, c)| level_bytes(i, c.bytes)).chain([far]).collect();
     for (bytes, latency, byte) in [(sizes[0], 5.0, 0.01), (sizes[1], 14.0, 0.025), (sizes[2], 60.0, 0.1)] {

@@ -78,8 +78,11 @@ impl Samples {
 
 /// A sample shorter than this says more of the clock than of the kernel.
 const SAMPLE_NS: f64 = 200e3;
-/// Calls shorter than this are preceded by one that is not timed: it wakes threads and wide units.
+/// Calls shorter than this are preceded by one that is not timed: it wakes wide units.
 const WARM_UP_BELOW_NS: f64 = 1e6;
+/// The same for threaded calls: an idle virtual core takes milliseconds to come back, and a token's kernels follow each
+/// other too closely for it to leave.
+const WAKE_BELOW_NS: f64 = 100e6;
 /// Samples without which there is no interval at all.
 const FEWEST: usize = 3;
 /// A candidate whose sample takes more than this share of the budget gets the fewest.
@@ -147,7 +150,7 @@ impl Bench<'_> {
             ns = self.batch(candidate, calls)?;
         }
         let call_ns = ns / calls as f64;
-        let warm_up = call_ns < WARM_UP_BELOW_NS;
+        let warm_up = call_ns < if candidate.threads { WAKE_BELOW_NS } else { WARM_UP_BELOW_NS };
         Ok(Pace { calls, warm_up, sample_ns: ns + if warm_up { call_ns } else { 0.0 } })
     }
 

@@ -22,6 +22,7 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("int_units", 1.0, 16.0),
     ("load_units", 1.0, 8.0),
     ("store_units", 1.0, 8.0),
+    ("store_forward_cycles", 0.0, 100.0),
     ("loop_ops", 0.0, 16.0),
     ("mispredict_cycles", 0.0, 100.0),
     ("predicted_trips", 0.0, 1e6),
@@ -43,6 +44,7 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("prefetch_streams", 0.0, 1024.0),
     ("prefetch_lines", 0.0, 4096.0),
     ("prefetch_outstanding", 0.0, 4096.0),
+    ("prefetch_crosses_pages", 0.0, 1.0),
 ];
 
 /// Latency and interval of an operation, cycles.

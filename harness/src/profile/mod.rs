@@ -136,6 +136,8 @@ pub struct CoreFigures {
     pub load_units: Figure<u32>,
     /// Stores started per cycle.
     pub store_units: Figure<u32>,
+    /// Cycles from the value of a store to a load of the same place; absent where it is the first level's latency.
+    pub store_forward_cycles: Option<Figure<f64>>,
     /// Integer operations that one counted-loop iteration costs (index, compare and branch).
     pub loop_ops: Figure<u32>,
     /// Cycles lost when a branch is mispredicted.
@@ -263,6 +265,9 @@ pub struct MemoryFigures {
     pub prefetch_lines: Figure<u32>,
     /// Prefetches that one core may have in flight to memory.
     pub prefetch_outstanding: Figure<u32>,
+    /// True where a stream goes on into the next page (prefetch by virtual address, or a next-page prefetcher); absent
+    /// where it stops at the page's end and trains anew.
+    pub prefetch_crosses_pages: Option<Figure<bool>>,
 }
 
 /// Why a profile was refused. Each message says which file, what and what to do.

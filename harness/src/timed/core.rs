@@ -209,6 +209,11 @@ impl Core {
         self.front = self.front.max(self.retired);
     }
 
+    /// When the operation started last was issued.
+    pub fn front(&self) -> u64 {
+        self.front
+    }
+
     /// True for cores that issue in order.
     pub fn in_order(&self) -> bool {
         self.in_order

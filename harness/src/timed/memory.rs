@@ -5,7 +5,7 @@ use super::core::Account;
 use super::params::{LevelParams, Params, TICKS};
 use crate::record::Bound;
 
-/// Pages the prefetcher does not cross, and whose placement in physically indexed caches is scattered.
+/// Pages that most prefetchers do not cross, and whose placement in physically indexed caches is scattered.
 const PAGE_SHIFT: u32 = 12;
 
 #[derive(Debug)]
@@ -119,7 +119,12 @@ struct Stream {
     next: u64,
     ahead: u64,
     used: u64,
+    /// Lines it was right about so far.
+    length: u64,
 }
+
+/// Lines ahead for each line a stream was right about.
+const RAMP: u64 = 2;
 
 /// What an access came to.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +149,10 @@ pub struct Memory {
     stores: InFlight,
     streams: Vec<Stream>,
     prefetch_lines: u64,
+    crosses_pages: bool,
     clock: u64,
+    /// When the request being served was issued.
+    now: u64,
 }
 
 impl Memory {
@@ -159,15 +167,23 @@ impl Memory {
             misses: InFlight::new(p.misses_outstanding),
             prefetches: InFlight::new(p.prefetch_outstanding),
             stores: InFlight::new(p.store_buffer),
-            streams: vec![Stream { next: u64::MAX, ahead: 0, used: 0 }; p.prefetch_streams],
+            streams: vec![Stream { next: u64::MAX, ahead: 0, used: 0, length: 0 }; p.prefetch_streams],
             prefetch_lines: p.prefetch_lines,
+            crosses_pages: p.prefetch_crosses_pages,
             clock: 0,
+            now: 0,
         }
     }
 
     /// `n` cores share the bus from now on.
     pub fn share(&mut self, n: u32) {
         self.sharers = f64::from(n.max(1));
+    }
+
+    /// Requests from now on were issued at this tick. Ports and the bus are booked at issue, like the units of the core:
+    /// an access that has to wait for its operands leaves room for the later ones that need not.
+    pub fn issued(&mut self, at: u64) {
+        self.now = at;
     }
 
     /// Puts a range into the caches without taking time, as an earlier run would have left it.
@@ -215,11 +231,11 @@ impl Memory {
             return self.bus(at, bytes, account);
         };
         let tag = address >> level.p.line_shift;
-        let slot = level.port_free.max(at);
         if let Some(ready) = level.touch(tag) {
             let port = (level.p.line_ticks as f64 * bytes / (1u64 << level.p.line_shift) as f64) as u64;
+            let slot = level.port_free.max(self.now);
             level.port_free = slot + port;
-            let hit = slot + level.p.latency;
+            let hit = slot.max(at) + level.p.latency;
             // Found, but still on its way from further out: that is where the time goes.
             let by = if ready > hit { Bound::MemoryLatency } else { [Bound::L1, Bound::L2, Bound::L3][from.min(2)] };
             let by = if ready > hit && self.bus_free > at + self.latency { Bound::MemoryBandwidth } else { by };
@@ -234,14 +250,15 @@ impl Memory {
 
     /// A transfer over the memory bus.
     fn bus(&mut self, at: u64, bytes: f64, account: &mut Account) -> Served {
-        let slot = self.bus_free.max(at);
+        let slot = self.bus_free.max(self.now);
         self.bus_free = slot + (bytes * self.bus_ticks_per_byte * self.sharers) as u64;
         account.memory_bytes += bytes;
         let by = if slot > at { Bound::MemoryBandwidth } else { Bound::MemoryLatency };
-        Served { ready: slot + self.latency, by }
+        Served { ready: slot.max(at) + self.latency, by }
     }
 
-    /// The stream prefetcher sees a first-level miss and runs ahead of it into the second level, inside a page.
+    /// The stream prefetcher sees a first-level miss and runs ahead of it into the second level, on most
+    /// machines no further than the end of the page.
     fn train(&mut self, line: u64, at: u64, account: &mut Account) {
         if self.streams.is_empty() || self.levels.len() < 2 {
             return;
@@ -249,14 +266,16 @@ impl Memory {
         self.clock += 1;
         let Some(s) = self.streams.iter().position(|s| s.next == line) else {
             let oldest = (0..self.streams.len()).min_by_key(|&s| self.streams[s].used).unwrap_or(0);
-            self.streams[oldest] = Stream { next: line + 1, ahead: line, used: self.clock };
+            self.streams[oldest] = Stream { next: line + 1, ahead: line, used: self.clock, length: 0 };
             return;
         };
         let shift = self.levels[0].p.line_shift;
-        let page_end = line | ((1 << (PAGE_SHIFT - shift)) - 1);
-        let until = (line + self.prefetch_lines).min(page_end);
+        let page_end = if self.crosses_pages { u64::MAX } else { line | ((1 << (PAGE_SHIFT - shift)) - 1) };
+        // The longer a stream has been right, the further it runs ahead: short ones bring in little that nobody wants.
+        let length = self.streams[s].length + 1;
+        let until = (line + self.prefetch_lines.min(RAMP * length)).min(page_end);
         let from = self.streams[s].ahead.max(line) + 1;
-        self.streams[s] = Stream { next: line + 1, ahead: until.max(from - 1), used: self.clock };
+        self.streams[s] = Stream { next: line + 1, ahead: until.max(from - 1), used: self.clock, length };
         for ahead in from..=until {
             let address = ahead << shift;
             let tag = address >> self.levels[1].p.line_shift;
@@ -303,14 +322,14 @@ impl Memory {
             Some(second) => {
                 let share = bytes as f64 / (1u64 << second.p.line_shift) as f64;
                 let busy = (second.p.line_ticks as f64 * share).max(TICKS as f64) as u64;
-                second.port_free = second.port_free.max(at) + busy;
-                second.port_free
+                second.port_free = second.port_free.max(self.now) + busy;
+                second.port_free.max(at)
             }
             None => {
                 let busy = (bytes as f64 * self.bus_ticks_per_byte * self.sharers) as u64;
-                self.bus_free = self.bus_free.max(at) + busy;
+                self.bus_free = self.bus_free.max(self.now) + busy;
                 account.memory_bytes += bytes as f64;
-                self.bus_free
+                self.bus_free.max(at)
             }
         };
         self.stores.occupy(done);

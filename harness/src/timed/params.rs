@@ -63,6 +63,10 @@ pub struct Params {
     pub window: usize,
     /// Units: floating point and SIMD, integer, load, store.
     pub units: [u32; 4],
+    /// Ticks one loaded byte keeps a load unit busy, where that is longer than a cycle: what the first level feeds.
+    pub load_ticks_per_byte: f64,
+    /// Ticks from the value of a store to a load of the same place.
+    pub store_forward: u64,
     /// Integer operations of a loop iteration.
     pub loop_ops: u32,
     /// Ticks lost at a mispredicted loop exit.
@@ -83,6 +87,8 @@ pub struct Params {
     pub prefetch_streams: usize,
     /// How many lines it runs ahead.
     pub prefetch_lines: u64,
+    /// Whether a stream goes on into the next page.
+    pub prefetch_crosses_pages: bool,
     /// Prefetches in flight.
     pub prefetch_outstanding: usize,
     /// Stores that may wait for their line.
@@ -134,6 +140,17 @@ impl Params {
             issue: TICKS / u64::from(p.core.issue_width.value.max(1)),
             window,
             units: [fp, p.core.int_units.value, p.core.load_units.value, p.core.store_units.value],
+            load_ticks_per_byte: p
+                .caches
+                .first()
+                .map_or(0.0, |l1| TICKS as f64 * f64::from(p.core.load_units.value) / l1.bytes_per_cycle.value),
+            store_forward: ticks(
+                p.core
+                    .store_forward_cycles
+                    .as_ref()
+                    .or(p.caches.first().map(|l1| &l1.latency_cycles))
+                    .map_or(0.0, |f| f.value),
+            ),
             loop_ops: p.core.loop_ops.value,
             mispredict: ticks(p.core.mispredict_cycles.value),
             predicted_trips: p.core.predicted_trips.value as usize,
@@ -148,6 +165,7 @@ impl Params {
             misses_outstanding: p.memory.misses_outstanding.value.max(1) as usize,
             prefetch_streams: p.memory.prefetch_streams.value as usize,
             prefetch_lines: u64::from(p.memory.prefetch_lines.value),
+            prefetch_crosses_pages: p.memory.prefetch_crosses_pages.as_ref().is_some_and(|f| f.value),
             prefetch_outstanding: p.memory.prefetch_outstanding.value.max(1) as usize,
             // No profile states it; cores keep about one store for six operations in flight.
             store_buffer: (window / 6).clamp(4, 64),

@@ -69,6 +69,11 @@ impl Loop {
         }
     }
 
+    /// The account when the loop began.
+    pub fn start(&self) -> &Account {
+        &self.blocks[0]
+    }
+
     /// Called when the task handed out before has run (or the loop begins).
     pub fn next(&mut self, mode: Mode, account: &Account, issued: u64) -> Next {
         self.last = account.clone();

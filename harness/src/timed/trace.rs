@@ -35,6 +35,15 @@ struct State {
     /// Latest result of any kind: the run ends when it is there.
     latest: u64,
     spill_debt: f64,
+    /// Recent stores by address: where, and when the value was there.
+    stored: Vec<(u64, u64)>,
+}
+
+/// Stores remembered: more than any core's store queue holds.
+const STORED: u64 = 256;
+
+fn place_of_store(address: u64) -> usize {
+    (address / 4 % STORED) as usize
 }
 
 /// Keeps the time of one traced run.
@@ -57,6 +66,7 @@ impl<'p> Engine<'p> {
             last_map: 0,
             latest: 0,
             spill_debt: 0.0,
+            stored: vec![(0, 0); STORED as usize],
         };
         Self { params, mode, state: RefCell::new(state) }
     }
@@ -225,15 +235,23 @@ impl Trace for Engine<'_> {
         // A register of the source may be several loads of the machine; each line is at least one.
         let pieces = u64::from(self.params.registers_per_value(access.lanes)).max(last - first + 1);
         let pieces = if access.splat { 1 } else { pieces };
+        let share = access.bytes as f64 / pieces as f64;
+        let busy = ((share * self.params.load_ticks_per_byte) as u64).max(TICKS);
         for piece in 0..pieces {
             let line = first + (last - first) * piece / pieces.max(2).saturating_sub(1).max(1);
-            let start = s.core.start(Port::Load, TICKS, ready_of(access.address_from));
+            let start = s.core.start(Port::Load, busy, ready_of(access.address_from));
+            s.memory.issued(s.core.front());
             let served = s.memory.load(line << shift, start.at, &mut s.account);
             let by = if served.by == Bound::L1 && start.waited_for != Bound::L1 { start.waited_for } else { served.by };
 
             let retires = if s.core.in_order() { start.at + s.core.issue_ticks() } else { served.ready };
             s.core.retire(retires, by, &mut s.account);
             done = done.later(Ready { at: served.ready, cause: served.by });
+        }
+        // A value that was just stored is forwarded: it comes no sooner than it was made.
+        let (stored, made) = s.stored[place_of_store(address)];
+        if stored == address {
+            done = done.later(Ready { at: made + self.params.store_forward, cause: Bound::Latency });
         }
         s.latest = s.latest.max(done.at);
         if access.splat
@@ -250,8 +268,10 @@ impl Trace for Engine<'_> {
         let address = self.address(s, access.address);
         let shift = s.memory.line_shift();
         let (first, last) = (address >> shift, (address + access.bytes.max(1) as u64 - 1) >> shift);
+        s.stored[place_of_store(address)] = (address, value.ready);
         for line in first..=last {
             let start = s.core.start(Port::Store, TICKS, ready_of(value));
+            s.memory.issued(s.core.front());
             let room = s.memory.store(line << shift, access.bytes, start.at, &mut s.account);
             let by = if room > start.at { Bound::MemoryBandwidth } else { start.waited_for };
             s.core.retire(room + s.core.issue_ticks(), by, &mut s.account);
@@ -282,7 +302,6 @@ impl Trace for Engine<'_> {
         let tasks = if parallel {
             let cores = self.params.cores;
             s.memory.share(cores);
-            s.account.ticks[Bound::Launch as usize] += self.params.fork_join as f64;
             n.div_ceil(cores as usize)
         } else {
             n
@@ -307,9 +326,14 @@ impl Trace for Engine<'_> {
                 s.account.add_scaled(&from, &to, rest as f64 / tasks as f64);
             }
         }
-        let done = s.loops.pop();
-        if done.is_some_and(|l| l.parallel) {
+        if let Some(ended) = s.loops.pop()
+            && ended.parallel
+        {
             s.memory.share(1);
+            // Tasks are stolen, not dealt: a loop that is over before another core woke up was run by one core alone.
+            let shared = s.account.total() - ended.start().total();
+            let alone = shared * f64::from(self.params.cores.saturating_sub(1));
+            s.account.ticks[Bound::Launch as usize] += alone.min(self.params.fork_join as f64);
         }
         None
     }

@@ -16,9 +16,10 @@ impl Rung<GemvQ8> for Integer {
             let row = &a.w[r * blocks..(r + 1) * blocks];
             let [mut sum] = m.zeros();
             for b in m.steps(0, blocks, 1) {
+                let (w, x) = (&row[b].qs, &a.xq[b * BLOCK_LEN..(b + 1) * BLOCK_LEN]);
                 let mut products = m.zero_i();
                 for c in m.steps(0, BLOCK_LEN, 1) {
-                    let product = m.mul_i(&m.load_i8(&row[b].qs, c), &m.load_i8(a.xq, b * BLOCK_LEN + c));
+                    let product = m.mul_i(&m.load_i8(w, c), &m.load_i8(x, c));
                     products = m.add_i(&products, &product);
                 }
                 let scale = m.mul(&m.load_f16_splat(&row[b].d), &m.load(a.xd, b));

@@ -16,10 +16,11 @@ impl Rung<GemvQ8> for Naive {
             let row = &a.w[r * blocks..(r + 1) * blocks];
             let [mut sum] = m.zeros();
             for b in m.steps(0, blocks, 1) {
+                let (w, x) = (&row[b].qs, &a.x[b * BLOCK_LEN..(b + 1) * BLOCK_LEN]);
                 let scale = m.load_f16_splat(&row[b].d);
                 for c in m.steps(0, BLOCK_LEN, 1) {
-                    let weight = m.mul(&m.to_f32(&m.load_i8(&row[b].qs, c)), &scale);
-                    sum = m.mul_add(&weight, &m.load(a.x, b * BLOCK_LEN + c), &sum);
+                    let weight = m.mul(&m.to_f32(&m.load_i8(w, c)), &scale);
+                    sum = m.mul_add(&weight, &m.load(x, c), &sum);
                 }
             }
             m.store(&sum, a.y, r);

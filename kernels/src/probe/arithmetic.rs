@@ -1,6 +1,6 @@
 //! Arithmetic on registers: `N` chains of one operation, stepped in turn.
 
-use super::{FloatOp, ProbeData, TILE, UNROLL};
+use super::{FloatOp, HALVES, ProbeData, TILE, UNROLL};
 use crate::machine::Machine;
 
 /// Runs `$step` on each of the `N` chains in turn, `UNROLL` times an iteration. A macro because a closure that the
@@ -94,4 +94,52 @@ pub(super) fn madd<M: Machine>(m: M, data: &mut ProbeData) {
         }
     }
     keep_ints(m, data, &sums);
+}
+
+/// `TILE` sums, each of a vector of weights times one of activations that no other uses.
+#[inline(always)]
+pub(super) fn madd_loaded<M: Machine>(m: M, data: &mut ProbeData) {
+    let mut sums: [M::I; TILE] = ints(m, data);
+    let block = TILE * 2 * M::LANES;
+    let (weights, activations) = data.bytes.split_at(1024);
+    for step in m.steps(0, data.steps, 1) {
+        let at = step * block % 1024;
+        let (w, x) = (&weights[at..at + block], &activations[at..at + block]);
+        for (t, sum) in sums.iter_mut().enumerate() {
+            *sum = m.madd_i8(sum, w, t * 2 * M::LANES, x, t * 2 * M::LANES);
+        }
+    }
+    keep_ints(m, data, &sums);
+}
+
+/// `TILE` sums of f16 values.
+#[inline(always)]
+pub(super) fn sum_halves<M: Machine>(m: M, data: &mut ProbeData) {
+    let mut sums = m.zeros::<TILE>();
+    for step in m.steps(0, data.steps, 1) {
+        let at = step * TILE % HALVES;
+        let halves = &data.halves[at..at + TILE];
+        for (sum, half) in sums.iter_mut().zip(halves) {
+            *sum = m.add(sum, &m.load_f16_splat(half));
+        }
+    }
+    let [mut total] = m.zeros();
+    for sum in &sums {
+        total = m.add(&total, sum);
+    }
+    data.keep(m, &total);
+}
+
+/// One sum of exponentials.
+#[inline(always)]
+pub(super) fn sum_exp<M: Machine>(m: M, data: &mut ProbeData) {
+    let [mut sum] = m.zeros();
+    for step in m.steps(0, data.steps, 1) {
+        let at = step * TILE % 256;
+        let exponents = &data.floats[at..at + TILE];
+        for i in m.one().steps(0, TILE, 1) {
+            sum = m.add(&sum, &m.exp_libm(&m.load_splat(exponents, i)));
+        }
+    }
+    data.keep(m, &sum);
 }

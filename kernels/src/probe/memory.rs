@@ -1,6 +1,8 @@
 //! Loads: chains of dependent ones, and streams of independent ones.
 
-use super::{CHASES, ProbeData};
+use std::hint::black_box;
+
+use super::{CHASES, ProbeData, STORES};
 use crate::machine::Machine;
 
 /// `N` chains through the table, a hop of each in turn.
@@ -59,4 +61,27 @@ pub(super) fn read_stream<M: Machine, const SUMS: usize>(m: M, data: &mut ProbeD
         total = m.add(&total, sum);
     }
     data.keep(m, &total);
+}
+
+/// One place in memory that everything is added to. The compiler must not know that it is always the same one.
+#[inline(always)]
+pub(super) fn sum_in_memory<M: Machine>(m: M, data: &mut ProbeData) {
+    let addend = m.load(&data.floats, 0);
+    m.store(&m.splat(0.0), &mut data.out, 0);
+    for _ in m.steps(0, data.steps, 1) {
+        let sum = black_box(data.out.as_mut_slice());
+        m.store(&m.add(&m.load(sum, 0), &addend), sum, 0);
+    }
+}
+
+/// `STORES` places in turn.
+#[inline(always)]
+pub(super) fn stores<M: Machine>(m: M, data: &mut ProbeData) {
+    let value = m.load(&data.floats, 0);
+    for _ in m.steps(0, data.steps, 1) {
+        let out = black_box(data.out.as_mut_slice());
+        for place in 0..STORES {
+            m.store(&value, out, place * M::LANES);
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod memory;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use half::f16;
+
 use crate::input::Buffer;
 use crate::machine::traced::{Trace, on_traced};
 use crate::machine::{Isa, Machine, OnMachine, on_native};
@@ -50,6 +52,16 @@ pub enum Probe {
     IntMul(Chain),
     /// `madd_i8` as a register tile does it: one vector of weights against eight of activations that stay in registers.
     Madd,
+    /// `madd_i8` as a row does it: weights and activations both loaded and widened for each.
+    MaddLoaded,
+    /// A running sum of f16 values, each loaded into every lane.
+    SumHalves,
+    /// A running sum of the C library's `expf` of loaded values: a call makes the sum pass through memory.
+    SumExp,
+    /// A running sum that lives in memory: each addition loads what the one before stored.
+    SumInMemory,
+    /// Stores to the first level, one after another.
+    Stores,
     /// Four-product byte dot on registers alone. Native machines without the instruction answer false.
     Dot4(Chain),
     /// The widest byte dot of this processor on registers alone, in its own intrinsics; native only.
@@ -77,8 +89,12 @@ const WIDE_OF_32: usize = 16;
 pub const CHASES: usize = 16;
 /// Times a chain's operation is repeated in one iteration, so that the loop around it costs nothing.
 const UNROLL: usize = 8;
-/// Vectors of activations in [`Probe::Madd`].
+/// Vectors of activations in [`Probe::Madd`], sums of the other probes that load.
 const TILE: usize = 8;
+/// Stores of a step of [`Probe::Stores`], each to a place of its own.
+const STORES: usize = 16;
+/// Values of [`Probe::SumHalves`], in the first level everywhere.
+const HALVES: usize = 512;
 
 /// Operands and results of a probe.
 pub struct ProbeData {
@@ -92,6 +108,7 @@ pub struct ProbeData {
     pub stream: Buffer<f32>,
     floats: Vec<f32>,
     bytes: Vec<i8>,
+    halves: Vec<f16>,
     out: Vec<f32>,
 }
 
@@ -107,7 +124,8 @@ impl ProbeData {
             floats: (0..16 * (WIDE_OF_32 + 3)).map(|i| 1.0 + i as f32 / 512.0).collect(),
             // Odd: no product of them is ever zero, and none is -128.
             bytes: (0..2048 + 64 * TILE).map(|i| (i % 127 * 2 + 1) as i8).collect(),
-            out: vec![0.0; 16],
+            halves: (0..HALVES).map(|i| f16::from_f32(1.0 + i as f32 / 512.0)).collect(),
+            out: vec![0.0; 16 * STORES],
         }
     }
 
@@ -127,7 +145,7 @@ impl ProbeData {
 
     /// Something that depends on every operation of the last run.
     pub fn result(&self) -> f32 {
-        self.out.iter().sum()
+        self.out[..16].iter().sum()
     }
 
     #[inline(always)]
@@ -163,8 +181,10 @@ impl Probe {
                 Chain::Dependent => UNROLL,
                 Chain::Independent => UNROLL * wide(lanes),
             },
+            Probe::SumInMemory => 1,
+            Probe::Stores => STORES,
             Probe::WidestDot4 => UNROLL * WIDE_OF_32,
-            Probe::Madd => TILE,
+            Probe::Madd | Probe::MaddLoaded | Probe::SumHalves | Probe::SumExp => TILE,
             Probe::Chase => 1,
             Probe::ChaseMany => CHASES,
             Probe::ReadStream => memory::bytes_of_a_pass(data),
@@ -202,6 +222,11 @@ impl Run<'_> {
             Probe::Dot4(Chain::Dependent) => arithmetic::dot4::<M, 1>(m, data),
             Probe::Dot4(Chain::Independent) | Probe::WidestDot4 => arithmetic::dot4::<M, N>(m, data),
             Probe::Madd => arithmetic::madd(m, data),
+            Probe::MaddLoaded => arithmetic::madd_loaded(m, data),
+            Probe::SumHalves => arithmetic::sum_halves(m, data),
+            Probe::SumExp => arithmetic::sum_exp(m, data),
+            Probe::SumInMemory => memory::sum_in_memory(m, data),
+            Probe::Stores => memory::stores(m, data),
             Probe::Chase => memory::chase::<M::One, 1>(m.one(), data),
             Probe::ChaseMany => memory::chase::<M::One, CHASES>(m.one(), data),
             // As many sums as the registers hold beside what a compiler keeps there.

@@ -11,12 +11,16 @@ fn floats() -> impl Iterator<Item = Probe> {
 }
 
 fn integers() -> impl Iterator<Item = Probe> {
-    CHAINS.into_iter().flat_map(|c| [Probe::IntAdd(c), Probe::IntMul(c), Probe::Dot4(c)]).chain([Probe::Madd])
+    CHAINS
+        .into_iter()
+        .flat_map(|c| [Probe::IntAdd(c), Probe::IntMul(c), Probe::Dot4(c)])
+        .chain([Probe::Madd, Probe::MaddLoaded])
 }
 
 #[test]
 fn native_and_traced_machines_compute_the_same() {
-    for probe in floats().chain(integers()) {
+    for probe in floats().chain(integers()).chain([Probe::SumHalves, Probe::SumExp, Probe::SumInMemory, Probe::Stores])
+    {
         for isa in Isa::ALL {
             let (mut here, mut there) = (ProbeData::new(3), ProbeData::new(3));
             if !native(isa, probe, &mut here) {

@@ -71,7 +71,7 @@ fn pool() -> ThreadPool {
 }
 
 fn candidates(n: usize) -> Vec<Candidate> {
-    (0..n).map(|variant| Candidate { variant, isa: Isa::Scalar, threads: variant % 2 == 1 }).collect()
+    (0..n).map(|variant| Candidate { variant, isa: Isa::Scalar, threads: false }).collect()
 }
 
 fn time(case: &mut FakeCase, limits: &Limits) -> Vec<Samples> {
@@ -107,6 +107,19 @@ fn every_second_round_runs_the_order_backwards_and_pairs_of_rounds_differ() {
     }
     let firsts: Vec<_> = rounds.iter().step_by(2).collect();
     assert!(firsts.iter().any(|order| *order != firsts[0]), "the order never changed");
+}
+
+#[test]
+fn threaded_calls_are_preceded_by_one_that_wakes_the_cores() {
+    let mut fake = case(&[2_000_000, 2_000_000]);
+    let (pool, clock) = (pool(), fake.clock.clone());
+    let mut candidates = candidates(2);
+    candidates[1].threads = true;
+    let samples =
+        Bench { case: &mut fake, clock: &clock, pool: &pool }.time(&candidates, &[2e6, 2e6], &LIMITS).unwrap();
+    assert_eq!(samples[0].ns.len(), samples[1].ns.len());
+    let calls = |variant| fake.log.iter().filter(|v| **v == variant).count();
+    assert_eq!(calls(1), 2 * calls(0));
 }
 
 #[test]
