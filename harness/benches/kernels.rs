@@ -4,10 +4,11 @@
 //! `-- native/` or `-- modelled/` selects a tier, any other filter works on `tier/[machine/]kernel/shape/variant`.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, SamplingMode, Throughput};
+use harness::environment::Host;
 use harness::gate::Gate;
 use harness::native;
 use harness::profile;
@@ -15,6 +16,7 @@ use harness::timed::{self, Mode, Params, cells};
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{Case, Kernel, Shape};
+use rayon::ThreadPool;
 
 const SEED: u64 = 1;
 
@@ -25,7 +27,10 @@ fn main() {
         .measurement_time(Duration::from_millis(800))
         .without_plots()
         .configure_from_args();
-    KERNELS.iter().for_each(|k| native_group(&mut wall, *k));
+    let host = Host::read();
+    let pool = native::pool(host.cores as usize).expect("a thread per core");
+    KERNELS.iter().for_each(|k| native_group(&mut wall, *k, &host, &pool));
+    model_group(&mut wall);
     wall.final_summary();
 
     let mut virtual_clock = Criterion::default()
@@ -45,7 +50,9 @@ fn throughput(kernel: &dyn Kernel, shape: &Shape) -> Throughput {
 }
 
 /// One kernel on this host. Operands are made when the first selected variant of a shape runs.
-fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel) {
+fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel, host: &Host, pool: &ThreadPool) {
+    // A test runs each body once: copies to rotate through would take longer than all of them.
+    let test = std::env::args().any(|arg| arg == "--test");
     for shape in kernel.shapes().into_iter().filter(|s| s.tour) {
         let mut group = c.benchmark_group(format!("native/{}/{}", kernel.name(), shape.name));
         group.throughput(throughput(kernel, &shape)).sampling_mode(SamplingMode::Flat);
@@ -54,22 +61,58 @@ fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel) {
             let Ok(isa) = native::machine_for(&about, None) else { continue };
             group.bench_function(about.name, |b| {
                 let case = case.get_or_init(|| {
-                    RefCell::new(kernel.prepare(&shape, &Input::typical(SEED)).expect("the kernel's own shapes fit"))
+                    let cold = || native::typical_input(host, &kernel.cost(&shape), SEED);
+                    let input = if test { Input::typical(SEED) } else { cold() };
+                    RefCell::new(kernel.prepare(&shape, &input).expect("the kernel's own shapes fit"))
                 });
                 let mut case = case.borrow_mut();
                 case.poison();
                 case.run(v, isa).expect("available");
                 let verdict = case.verify(v, isa.lanes());
                 assert!(verdict.passed(), "{}: {:?}", about.name, verdict.failure);
-                b.iter(|| {
-                    case.rotate();
-                    case.run(v, isa)
+                // Inside the pool, as handing the work to it is not the kernel's cost.
+                b.iter_custom(|iterations| {
+                    let case = case.as_mut();
+                    pool.install(|| {
+                        let start = Instant::now();
+                        for _ in 0..iterations {
+                            case.rotate();
+                            case.run(v, isa).expect("available");
+                        }
+                        start.elapsed()
+                    })
                 });
             });
         }
         group.finish();
     }
 }
+
+/// The timing model itself: wall time of modelling a matrix-vector product, in machine operations simulated.
+fn model_group(c: &mut Criterion<WallTime>) {
+    let machine = profile::find(MODELLED).expect("an embedded profile");
+    let params = Params::new(&machine.profile);
+    let kernel = KERNELS.iter().find(|k| k.name() == MODELLED_KERNEL).expect("in the table");
+    let shape = kernel.shapes().into_iter().find(|s| s.name == MODELLED_SHAPE).expect("one of its shapes");
+    let mut group = c.benchmark_group(format!("timed/{MODELLED}/{MODELLED_KERNEL}/{MODELLED_SHAPE}"));
+    for (v, about) in kernel.variants().into_iter().enumerate() {
+        let Ok(lanes) = timed::lanes(&about, &machine.profile) else { continue };
+        let input = Input { flavor: Flavor::Blank, ..Input::typical(SEED) };
+        let case: OnceCell<RefCell<Box<dyn Case>>> = OnceCell::new();
+        let mut model = || {
+            let case = case.get_or_init(|| RefCell::new(kernel.prepare(&shape, &input).expect("it fits")));
+            timed::model(case.borrow_mut().as_mut(), v, lanes, &params, Mode::Sampled, false).expect("it has the lanes")
+        };
+        group.throughput(Throughput::Elements(model().simulated));
+        group.bench_function(about.name, |b| b.iter(&mut model));
+    }
+    group.finish();
+}
+
+/// What [`model_group`] models.
+const MODELLED: &str = "ryzen-9-5950x";
+const MODELLED_KERNEL: &str = "gemv_f32";
+const MODELLED_SHAPE: &str = "r1-distill-llama-8b/ffn-down";
 
 /// Every machine's ladders, on the time that the model says.
 fn modelled_groups(c: &mut Criterion<VirtualClock>) {

@@ -8,11 +8,10 @@ use kernels::KERNELS;
 use kernels::input::Input;
 use kernels::kernel::{Kernel, Shape, Width};
 use kernels::machine::Isa;
-use rayon::ThreadPoolBuilder;
 
 use crate::environment::Host;
-use crate::native::machine_for;
 use crate::native::schedule::{Bench, Candidate, Limits, Wall};
+use crate::native::{self, machine_for};
 use crate::stats::{Interval, mad, median, ratio_interval};
 
 /// What was found.
@@ -83,7 +82,7 @@ fn twice(
     time_budget: Duration,
 ) -> Option<(Vec<f64>, Vec<f64>)> {
     let mut case = kernel.prepare(shape, &Input::typical(1)).ok()?;
-    let pool = ThreadPoolBuilder::new().num_threads(1).build().ok()?;
+    let pool = native::pool(1).ok()?;
     let clock = Wall::start();
     let mut bench = Bench { case: case.as_mut(), clock: &clock, pool: &pool };
     let (verdict, ns) = bench.check(&candidate).ok()?;

@@ -9,11 +9,12 @@ use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 use serde::Serialize;
 
 pub use self::probes::Quantity;
 use crate::environment::Host;
+use crate::native::{self, ThreadsError};
 use crate::profile::{Profile, ProfileError};
 use crate::stats;
 
@@ -55,13 +56,8 @@ pub struct Calibration {
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrateError {
     /// The threads could not be started.
-    #[error("calibrate: {threads} threads cannot be started: {reason}")]
-    Threads {
-        /// One per core.
-        threads: u32,
-        /// The system's words.
-        reason: String,
-    },
+    #[error("calibrate: {0}")]
+    Threads(#[from] ThreadsError),
     /// A measurement that a profile cannot do without is missing.
     #[error("calibrate: {0} was not measured")]
     Missing(String),
@@ -72,10 +68,7 @@ pub enum CalibrateError {
 
 /// Measures `host` and describes it as the profile `id` (`a-z0-9-`). Takes some twenty seconds and up to 512 MiB.
 pub fn calibrate(id: &str, host: &Host, year: u16) -> Result<(Calibration, Profile), CalibrateError> {
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(host.cores as usize)
-        .build()
-        .map_err(|e| CalibrateError::Threads { threads: host.cores, reason: e.to_string() })?;
+    let pool = native::pool(host.cores as usize)?;
     let calibration = measure(host, &pool)?;
     let profile = figures::profile(id, host, year, &calibration)?;
     // What is written must be readable: the same checks as for any profile.

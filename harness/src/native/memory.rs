@@ -1,5 +1,7 @@
 //! Where the operands of a cell lie: cold in memory or warm in cache, and whether they fit.
 
+use crate::environment::{Host, available_bytes};
+
 /// What is known of this host's memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
@@ -17,6 +19,11 @@ const ROTATION_CAP: usize = 1 << 30;
 const SLACK: u64 = 64 << 20;
 
 impl Room {
+    /// As it is now.
+    pub fn of(host: &Host) -> Self {
+        Self { l2_bytes: host.l2_bytes(), llc_bytes: host.llc_bytes(), available_bytes: available_bytes() }
+    }
+
     /// Bytes of copies to rotate through, 0 for a warm cell.
     ///
     /// A shape whose operands exceed the second-level cache is cold: its weights rotate through at least twice the

@@ -69,14 +69,31 @@ pub enum NativeError {
     /// The shape does not fit the kernel.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// The thread pool could not be built.
-    #[error("{threads} threads cannot be started: {reason}; ask for fewer with --threads")]
-    Threads {
-        /// As asked for.
-        threads: usize,
-        /// The system's words.
-        reason: String,
-    },
+    /// The threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+}
+
+/// Why threads could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{threads} threads cannot be started: {reason}; raise this process's limit, or ask for fewer where --threads is"
+)]
+pub struct ThreadsError {
+    threads: usize,
+    reason: String,
+}
+
+/// A pool of so many threads, each on a core of its own while there are enough.
+pub fn pool(threads: usize) -> Result<ThreadPool, ThreadsError> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).start_handler(pin).build();
+    pool.map_err(|e| ThreadsError { threads, reason: e.to_string() })
+}
+
+/// Operands as a cell of this cost gets them on this host: weights that do not fit the second-level cache in enough copies
+/// to be out of every cache when they come again.
+pub fn typical_input(host: &Host, cost: &Cost, seed: u64) -> Input {
+    Input { rotation_bytes: Room::of(host).rotation_bytes(cost.bytes, false), ..Input::typical(seed) }
 }
 
 /// A host ready to time: its facts, threads and, where it was calibrated, its ceilings.
@@ -99,12 +116,7 @@ impl Bay {
         calibrated: Option<Loaded>,
     ) -> Result<Self, NativeError> {
         let threads = if options.threads == 0 { host.cores as usize } else { options.threads };
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .start_handler(pin)
-            .build()
-            .map_err(|e| NativeError::Threads { threads, reason: e.to_string() })?;
-        let room = Room { l2_bytes: host.l2_bytes(), llc_bytes: host.llc_bytes(), available_bytes: available_bytes() };
+        let (pool, room) = (pool(threads)?, Room::of(&host));
         Ok(Self { host, options, environment, calibrated, pool, clock: Box::new(Wall::start()), room })
     }
 
