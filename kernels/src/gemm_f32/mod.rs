@@ -17,7 +17,7 @@ mod x86_avx512;
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::{Isa, Machine};
+use crate::machine::Machine;
 use crate::model::Dtype;
 use crate::weights::{Source, Weights};
 
@@ -125,7 +125,8 @@ impl Contract for GemmF32 {
         .after("packed")
         .threads(),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", Isa::Avx512, x86_avx512::IDEA, x86_avx512::run).after("wide_tile"),
+        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
+            .after("wide_tile"),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -305,6 +306,7 @@ fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f3
 mod tests {
     use super::*;
     use crate::kernel::{Entry, Kernel};
+    use crate::machine::Isa;
 
     #[test]
     fn several_blocks_of_every_size_at_once_match_the_reference() {

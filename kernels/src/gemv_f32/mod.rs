@@ -13,7 +13,7 @@ mod x86_avx512;
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::{Isa, Machine};
+use crate::machine::Machine;
 use crate::model::Dtype;
 use crate::weights::{Source, Weights};
 
@@ -78,7 +78,7 @@ impl Contract for GemvF32 {
         .accumulators(1)
         .threads(),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
+        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
             .after("multi_row")
             .accumulators(1),
     ];

@@ -18,7 +18,6 @@ use crate::compare::dot_error_bound;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::Isa;
 use crate::model::Dtype;
 use crate::weights::{Source, Weights};
 
@@ -95,7 +94,7 @@ impl Contract for GemvQ8 {
         .accumulators(LANE_SUMS)
         .threads(),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_vnni", Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
+        Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
             .after("dot4")
             .accumulators(LANE_SUMS),
     ];

@@ -1,6 +1,7 @@
 //! What the q8_0 ladder promises beyond its tolerance.
 
 use super::*;
+use crate::machine::Isa;
 use crate::machine::traced::Counter;
 use rand::{Rng, SeedableRng};
 

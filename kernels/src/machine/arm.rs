@@ -5,7 +5,6 @@ use core::arch::aarch64::*;
 
 use half::f16;
 
-use super::scalar::f16_to_f32;
 use super::{Machine, Scalar, native_threads};
 
 /// Four lanes of NEON; `DOT` adds the byte dot product.
@@ -57,7 +56,17 @@ impl<const DOT: bool> Machine for Neon<DOT> {
     }
     #[inline(always)]
     fn load_f16_splat(self, h: &f16) -> float32x4_t {
-        self.splat(f16_to_f32(*h))
+        let value: f32;
+        // SAFETY: fcvt between half and single is part of the aarch64 baseline.
+        unsafe {
+            core::arch::asm!(
+                "fcvt {value:s}, {bits:h}",
+                value = out(vreg) value,
+                bits = in(vreg) f32::from_bits(u32::from(h.to_bits())),
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        self.splat(value)
     }
     #[inline(always)]
     fn store(self, v: &float32x4_t, s: &mut [f32], i: usize) {
