@@ -11,83 +11,103 @@ const PAGE_SHIFT: u32 = 12;
 #[derive(Debug)]
 struct Level {
     p: LevelParams,
-    /// Tags by set, the most recently used first; 0 = empty (simulated addresses start above the first page).
-    tags: Vec<u64>,
-    /// When each line's data is there.
-    ready: Vec<u64>,
-    /// [`Level::foreign`] when each line was last used.
-    seen: Vec<u32>,
+    /// Of a large cache a run touches few sets: lines are there for those alone.
+    sets: Vec<Set>,
+    lines: Vec<Line>,
     port_free: u64,
     scatter: bool,
     /// Lines that skipped tasks and other cores have brought into each set, on average. They are newer than every line
     /// not used since, so a line at LRU position `p` is gone when `p` and they fill the set.
     foreign: f64,
+    /// That in sixteenths.
+    now: u32,
 }
 
-/// Fixed point of `Level::seen`: sixteenths of a line.
-const SEEN: f64 = 16.0;
+/// A set is a ring: the newest line stands at `head`, and a new one takes the place of the oldest, just before it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Set {
+    /// Place of its lines, counted from 1; 0 until it is first used.
+    place: u32,
+    head: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    /// 0 = empty (simulated addresses start above the first page).
+    tag: u64,
+    /// When its data is there.
+    ready: u64,
+    /// [`Level::now`] when it was last used.
+    seen: u32,
+}
+
+/// Fixed point of [`Level::now`].
+const SIXTEENTHS: usize = 16;
 
 impl Level {
     fn new(p: &LevelParams, scatter: bool) -> Self {
-        let lines = p.sets * p.ways;
-        // Zeros come untouched from the operating system: a large cache costs only what is used of it.
-        let (tags, ready, seen) = (vec![0; lines], vec![0; lines], vec![0; lines]);
-        Self { tags, ready, seen, port_free: 0, scatter, foreign: 0.0, p: p.clone() }
+        let sets = vec![Set::default(); p.sets];
+        Self { sets, lines: Vec::new(), port_free: 0, scatter, foreign: 0.0, now: 0, p: p.clone() }
     }
 
     /// First level: indexed by the address. Outer levels: by a physical address, whose pages lie anywhere.
     fn set_of(&self, tag: u64) -> usize {
-        if !self.scatter {
-            return tag as usize % self.p.sets;
-        }
-        let in_page = PAGE_SHIFT - self.p.line_shift.min(PAGE_SHIFT);
-        let page = (tag >> in_page).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        ((page << in_page) | (tag & ((1 << in_page) - 1))) as usize % self.p.sets
+        let place = if self.scatter {
+            let in_page = PAGE_SHIFT - self.p.line_shift.min(PAGE_SHIFT);
+            let page = (tag >> in_page).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            (page << in_page) | (tag & ((1 << in_page) - 1))
+        } else {
+            tag
+        };
+        // Most caches have a power of two sets, and a mask is far cheaper than a division.
+        if self.p.sets.is_power_of_two() { place as usize & (self.p.sets - 1) } else { place as usize % self.p.sets }
     }
 
     /// Finds a line and makes it the most recently used; returns when its data is there.
     #[inline]
     fn touch(&mut self, tag: u64) -> Option<u64> {
-        let first = self.set_of(tag) * self.p.ways;
-        let seen = (self.foreign * SEEN) as u32;
-        if self.tags[first] == tag && self.seen[first] == seen {
-            return Some(self.ready[first]);
+        let set = self.sets[self.set_of(tag)];
+        let (ways, head, seen) = (self.p.ways, set.head as usize, self.now);
+        let first = (set.place as usize).checked_sub(1)?;
+        let lines = &mut self.lines[first..first + ways];
+        if lines[head].tag == tag && lines[head].seen == seen {
+            return Some(lines[head].ready);
         }
-        let way = self.tags[first..first + self.p.ways].iter().position(|t| *t == tag)?;
-        let since = (seen - self.seen[first + way]) as usize;
-        if way * SEEN as usize + since >= self.p.ways * SEEN as usize {
+        let at = lines.iter().position(|line| line.tag == tag)?;
+        let age = if at < head { at + ways - head } else { at - head };
+        let line = Line { seen, ..lines[at] };
+        if age * SIXTEENTHS + (seen - lines[at].seen) as usize >= ways * SIXTEENTHS {
+            lines[at].tag = 0;
             return None;
         }
-        let ready = self.ready[first + way];
-        self.put(first, way, tag, ready, seen);
-        Some(ready)
-    }
-
-    /// Brings a line in, in place of the least recently used one of its set.
-    fn insert(&mut self, tag: u64, ready: u64) {
-        let first = self.set_of(tag) * self.p.ways;
-        let set = &self.tags[first..first + self.p.ways];
-        // A line that foreign ones displaced may still stand in the set under this tag.
-        let way = set.iter().position(|t| *t == tag).unwrap_or(self.p.ways - 1);
-        self.put(first, way, tag, ready, (self.foreign * SEEN) as u32);
-    }
-
-    /// Puts a line first in its set, over the one at `way`.
-    #[inline]
-    fn put(&mut self, first: usize, way: usize, tag: u64, ready: u64, seen: u32) {
-        // A few places at most, most of the time: a loop beats a call to move memory.
-        for i in (first..first + way).rev() {
-            self.tags[i + 1] = self.tags[i];
-            self.ready[i + 1] = self.ready[i];
-            self.seen[i + 1] = self.seen[i];
+        let mut to = at;
+        while to != head {
+            let newer = if to == 0 { ways - 1 } else { to - 1 };
+            lines[to] = lines[newer];
+            to = newer;
         }
-        (self.tags[first], self.ready[first], self.seen[first]) = (tag, ready, seen);
+        lines[head] = line;
+        Some(line.ready)
+    }
+
+    /// Brings in a line that is not there, in place of the least recently used one of its set.
+    fn insert(&mut self, tag: u64, ready: u64) {
+        let (ways, index) = (self.p.ways, self.set_of(tag));
+        let mut set = self.sets[index];
+        if set.place == 0 {
+            set.place = self.lines.len() as u32 + 1;
+            self.lines.resize(self.lines.len() + ways, Line::default());
+        }
+        set.head = if set.head == 0 { ways as u32 } else { set.head } - 1;
+        self.sets[index] = set;
+        self.lines[(set.place - 1 + set.head) as usize] = Line { tag, ready, seen: self.now };
     }
 
     /// Displaces `n` lines, as skipped tasks or other cores would have.
     fn age(&mut self, n: f64) {
         // More than the whole cache is the whole cache.
         self.foreign += (n / self.p.sets as f64).min(self.p.ways as f64);
+        self.now = (self.foreign * SIXTEENTHS as f64) as u32;
     }
 }
 
@@ -189,7 +209,7 @@ impl Memory {
     /// Puts a range into the caches without taking time, as an earlier run would have left it.
     pub fn warm(&mut self, base: u64, bytes: usize) {
         for level in &mut self.levels {
-            let capacity = (level.tags.len() as u64) << level.p.line_shift;
+            let capacity = ((level.p.sets * level.p.ways) as u64) << level.p.line_shift;
             let end = base + bytes as u64;
             let first = end.saturating_sub(capacity).max(base) >> level.p.line_shift;
             for tag in first..=(end.saturating_sub(1) >> level.p.line_shift) {
@@ -232,7 +252,7 @@ impl Memory {
         };
         let tag = address >> level.p.line_shift;
         if let Some(ready) = level.touch(tag) {
-            let port = (level.p.line_ticks as f64 * bytes / (1u64 << level.p.line_shift) as f64) as u64;
+            let port = (level.p.ticks_per_byte * bytes) as u64;
             let slot = level.port_free.max(self.now);
             level.port_free = slot + port;
             let hit = slot.max(at) + level.p.latency;
@@ -320,8 +340,7 @@ impl Memory {
         let second = self.levels.get_mut(1).and_then(|l| l.touch(address >> l.p.line_shift).map(|_| l));
         let done = match second {
             Some(second) => {
-                let share = bytes as f64 / (1u64 << second.p.line_shift) as f64;
-                let busy = (second.p.line_ticks as f64 * share).max(TICKS as f64) as u64;
+                let busy = (second.p.ticks_per_byte * bytes as f64).max(TICKS as f64) as u64;
                 second.port_free = second.port_free.max(self.now) + busy;
                 second.port_free.max(at)
             }

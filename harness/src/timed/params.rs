@@ -40,8 +40,8 @@ pub struct LevelParams {
     pub line_shift: u32,
     /// Load-to-use latency, ticks.
     pub latency: u64,
-    /// Ticks its port is busy with delivering one of its lines upwards.
-    pub line_ticks: u64,
+    /// Ticks its port is busy with each byte it delivers upwards.
+    pub ticks_per_byte: f64,
     /// Cores that share it.
     pub shared_by: u32,
     /// Stores go on to the next level.
@@ -93,8 +93,10 @@ pub struct Params {
     pub prefetch_outstanding: usize,
     /// Stores that may wait for their line.
     pub store_buffer: usize,
-    scalar: Table,
-    simd: Option<(SimdLanes, Table)>,
+    /// By log2 of the lanes.
+    costs: [Table; WIDTHS],
+    /// Instructions that one register of the source takes, by log2 of its lanes.
+    registers_per_value: [u32; WIDTHS],
     /// Extra shuffle after a load that goes to every lane.
     pub splat_load: Option<OpCost>,
     /// Extra integer operations before a byte dot product.
@@ -107,11 +109,12 @@ struct SimdLanes {
     i32: usize,
 }
 
-/// Operations of a unit; absent ones are made of others (see `Params::cost`).
-#[derive(Clone, Debug)]
-struct Table([Option<OpCost>; OPS]);
+/// By operation; absent ones are made of others (see `Params::cost`).
+type Table = [Option<OpCost>; OPS];
 
 const OPS: usize = 15;
+/// Registers of the source have 1, 2, 4, 8 or 16 lanes.
+const WIDTHS: usize = 5;
 
 fn ticks(cycles: f64) -> u64 {
     (cycles * TICKS as f64).round() as u64
@@ -128,6 +131,7 @@ impl Params {
         let cycle_ns = p.cycle_ns();
         let fp = p.core.fp_units.value;
         let window = p.core.window_ops.value as usize;
+        let scalar = scalar_table(p);
         let simd = p.simd.as_ref().map(|s| {
             let lanes = SimdLanes { f32: s.f32_lanes.value as usize, i32: s.i32_lanes.value as usize };
             (lanes, simd_table(s))
@@ -169,41 +173,47 @@ impl Params {
             prefetch_outstanding: p.memory.prefetch_outstanding.value.max(1) as usize,
             // No profile states it; cores keep about one store for six operations in flight.
             store_buffer: (window / 6).clamp(4, 64),
-            scalar: scalar_table(p),
-            simd,
+            costs: std::array::from_fn(|width| costs(&scalar, simd.as_ref(), 1 << width)),
+            registers_per_value: std::array::from_fn(|width| match &simd {
+                Some((have, _)) if width > 0 => (1usize << width).div_ceil(have.f32.max(have.i32).max(1)) as u32,
+                _ => 1,
+            }),
             splat_load: splat.map(|f| cost(f, Unit::Fp)),
             dot4_prepare: p.simd.as_ref().and_then(|s| s.dot4_prepare_ops.as_ref()).map_or(0, |f| f.value),
         }
     }
 
     /// Cost of `op` on `lanes` lanes, or `None` where it is made of other operations.
+    #[inline]
     pub fn cost(&self, op: Op, lanes: usize) -> Option<OpCost> {
-        if lanes == 1 {
-            return self.scalar.0[op as usize];
-        }
-        let integer = matches!(op, Op::IntAdd | Op::IntMul | Op::Widen | Op::MaddI16 | Op::Dot4I8);
-        let (have, table) = match &self.simd {
-            Some((l, t)) => (if integer { l.i32 } else { l.f32 }, Some(t)),
-            None => (0, None),
-        };
-        let vector = table.and_then(|t| t.0[op as usize]).filter(|_| have > 0);
-        if let Some(c) = vector {
-            return Some(OpCost { count: lanes.div_ceil(have) as u32, ..c });
-        }
-        if op == Op::MulAdd && have > 0 {
-            return None;
-        }
-        // No such instruction: one scalar operation a lane.
-        self.scalar.0[op as usize].map(|c| OpCost { count: lanes as u32, ..c })
+        self.costs[lanes.trailing_zeros() as usize][op as usize]
     }
 
     /// Instructions that one register of `lanes` floats takes.
+    #[inline]
     pub fn registers_per_value(&self, lanes: usize) -> u32 {
-        match &self.simd {
-            Some((l, _)) if lanes > 1 => lanes.div_ceil(l.f32.max(l.i32).max(1)) as u32,
-            _ => 1,
-        }
+        self.registers_per_value[lanes.trailing_zeros() as usize]
     }
+}
+
+/// Costs on so many lanes: a register of the source that is wider than the machine's takes several instructions.
+fn costs(scalar: &Table, simd: Option<&(SimdLanes, Table)>, lanes: usize) -> Table {
+    let mut costs = *scalar;
+    if lanes == 1 {
+        return costs;
+    }
+    let integer = [Op::IntAdd, Op::IntMul, Op::Widen, Op::MaddI16, Op::Dot4I8].map(|op| op as usize);
+    for (op, cost) in costs.iter_mut().enumerate() {
+        let have = simd.map_or(0, |(have, _)| if integer.contains(&op) { have.i32 } else { have.f32 });
+        let vector = simd.and_then(|(_, table)| table[op]).filter(|_| have > 0);
+        *cost = match vector {
+            Some(c) => Some(OpCost { count: lanes.div_ceil(have) as u32, ..c }),
+            None if op == Op::MulAdd as usize && have > 0 => None,
+            // No such instruction: one scalar operation a lane.
+            None => scalar[op].map(|c| OpCost { count: lanes as u32, ..c }),
+        };
+    }
+    costs
 }
 
 fn levels(p: &Profile) -> Vec<LevelParams> {
@@ -217,7 +227,7 @@ fn levels(p: &Profile) -> Vec<LevelParams> {
                 ways,
                 line_shift: line.trailing_zeros(),
                 latency: ticks(c.latency_cycles.value),
-                line_ticks: ticks(line as f64 / c.bytes_per_cycle.value),
+                ticks_per_byte: TICKS as f64 / c.bytes_per_cycle.value,
                 shared_by: c.shared_by.value,
                 write_through: c.write_through.value,
             }
@@ -247,7 +257,7 @@ fn scalar_table(p: &Profile) -> Table {
     // A library call keeps the whole core: its interval is the core's, not one unit's.
     let units = u64::from(p.core.fp_units.value.max(1));
     t[Op::Exp as usize] = t[Op::Exp as usize].map(|c| OpCost { busy: c.busy * units, ..c });
-    Table(t)
+    t
 }
 
 fn simd_table(s: &SimdFigures) -> Table {
@@ -267,5 +277,5 @@ fn simd_table(s: &SimdFigures) -> Table {
     set(Op::MaddI16, s.madd_i16_cycles.as_ref());
     set(Op::Dot4I8, s.dot4_i8_cycles.as_ref());
     set(Op::F16Convert, s.f16_convert_cycles.as_ref());
-    Table(t)
+    t
 }

@@ -235,10 +235,10 @@ impl Trace for Engine<'_> {
         // A register of the source may be several loads of the machine; each line is at least one.
         let pieces = u64::from(self.params.registers_per_value(access.lanes)).max(last - first + 1);
         let pieces = if access.splat { 1 } else { pieces };
-        let share = access.bytes as f64 / pieces as f64;
-        let busy = ((share * self.params.load_ticks_per_byte) as u64).max(TICKS);
+        let all_busy = access.bytes as u32 as f64 * self.params.load_ticks_per_byte;
+        let busy = (if pieces == 1 { all_busy } else { all_busy / pieces as f64 } as u64).max(TICKS);
         for piece in 0..pieces {
-            let line = first + (last - first) * piece / pieces.max(2).saturating_sub(1).max(1);
+            let line = if pieces == 1 { first } else { first + (last - first) * piece / (pieces - 1) };
             let start = s.core.start(Port::Load, busy, ready_of(access.address_from));
             s.memory.issued(s.core.front());
             let served = s.memory.load(line << shift, start.at, &mut s.account);
