@@ -134,7 +134,7 @@ impl Noise {
     pub fn text(&self) -> String {
         let width = 100.0 * (self.ratio.high - self.ratio.low) / 2.0;
         format!(
-            "{:.4} ({:.4} to {:.4}) over {} pairs, samples spread {:.1} %: differences below about {:.1} % are not told \
+            "{:.4} ({:.4} to {:.4}) over {} pairs, samples spread {:.1} %: differences below about {:.2} % are not told \
              apart here ({})",
             self.ratio.value,
             self.ratio.low,

@@ -8,6 +8,8 @@ use kernels::input::{Flavor, Input};
 use kernels::kernel::Kernel;
 use kernels::machine::traced::Counter;
 
+use crate::caught::caught;
+
 /// Worst errors over the test shapes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Errors {
@@ -49,7 +51,7 @@ fn run(kernel: &dyn Kernel, variant: usize, lanes: usize, seed: u64) -> Result<E
         for shape in kernel.test_shapes() {
             let mut case = kernel.prepare(&shape, &input).map_err(|e| e.to_string())?;
             case.poison();
-            case.trace(variant, &Counter::default(), lanes).map_err(|e| e.to_string())?;
+            caught(|| case.trace(variant, &Counter::default(), lanes))?.map_err(|e| e.to_string())?;
             let verdict = case.verify(variant, lanes);
             if let Some(failure) = verdict.failure {
                 return Err(format!("test shape {}, {flavor:?} input: {failure}", kernel.dims(&shape)));

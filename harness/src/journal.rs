@@ -1,7 +1,7 @@
 //! Records on disk: JSON lines, one written whole and flushed as soon as its cell is done, so that whatever stops a run
 //! loses nothing that was reported. A line torn by a crash is skipped on reading, and said.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -42,14 +42,22 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts a new file, making its folder.
-    pub fn create(path: &Path) -> Result<Self, JournalError> {
+    /// Goes on at the end of a file, or starts it, making its folder.
+    pub fn append_to(path: &Path) -> Result<Self, JournalError> {
         let fail = |e: std::io::Error| write_error(path, &e);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
         }
-        let file = File::create(path).map_err(fail)?;
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
         Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    /// Starts a file. One that is there already is kept beside it, as `NAME.previous.jsonl`.
+    pub fn start(path: &Path) -> Result<Self, JournalError> {
+        if path.is_file() {
+            fs::rename(path, path.with_extension("previous.jsonl")).map_err(|e| write_error(path, &e))?;
+        }
+        Self::append_to(path)
     }
 
     /// Appends one record as one line, in one write.
@@ -163,7 +171,7 @@ pub(crate) mod tests {
     fn what_is_written_is_read_and_torn_lines_are_said() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("deep/records.jsonl");
-        let mut journal = Journal::create(&path).expect("created");
+        let mut journal = Journal::start(&path).expect("created");
         journal.append(&sample()).expect("written");
         journal.append(&sample()).expect("written");
         let mut text = fs::read_to_string(&path).expect("there");

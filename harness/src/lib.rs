@@ -1,6 +1,7 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
 pub mod calibrate;
+pub mod caught;
 pub mod cmd;
 pub mod doctor;
 pub mod environment;

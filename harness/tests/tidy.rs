@@ -161,10 +161,11 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("stats.rs", &[]),
         ("report", &["record"]),
         ("journal.rs", &["record"]),
-        ("gate.rs", &[]),
+        ("caught.rs", &[]),
+        ("gate.rs", &["caught"]),
         ("validate.rs", &["record"]),
         ("plan.rs", &["profile", "record"]),
-        ("timed", &["profile", "record", "plan", "gate"]),
+        ("timed", &["profile", "record", "plan", "gate", "caught"]),
         ("native", &["profile", "record", "plan", "stats", "guard", "environment"]),
         ("calibrate", &["profile", "record", "stats", "native", "environment"]),
     ];

@@ -14,10 +14,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// Names the shape after the file and the tensor: `stories260K/blk.0.attn_q.weight`.
+    /// Names the shape after the file and the tensor: `stories260K/blk.0.attn_q.weight`, and after what is made of it
+    /// where no kernel takes it as it is stored.
     pub fn new(tensor: MappedTensor) -> Self {
         let stem = tensor.file().path().file_stem().map_or("model".into(), |s| s.to_string_lossy().into_owned());
-        let name = format!("{stem}/{}", tensor.info().name);
+        let info = tensor.info();
+        let widened = if info.dtype == Dtype::F16 { " (f16 as f32)" } else { "" };
+        let name = format!("{stem}/{}{widened}", info.name);
         Self { tensor, name }
     }
 
@@ -26,10 +29,11 @@ impl Source {
         &self.name
     }
 
-    /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype`.
+    /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype` or, of f16, is widened to it.
     pub fn shape(&self, dtype: Dtype, m: usize) -> Option<Shape> {
         let info = self.tensor.info();
-        let fits = info.dtype == dtype && info.rows > 1;
+        let widened = (info.dtype, dtype) == (Dtype::F16, Dtype::F32);
+        let fits = (info.dtype == dtype || widened) && info.rows > 1;
         fits.then(|| Shape { name: self.name.clone().into(), m, n: info.rows, k: info.cols, tour: false })
     }
 }
@@ -74,15 +78,22 @@ impl Weights<f32> {
         if let Some(mapped) = Self::mapped(input, rows * cols) {
             return Ok(mapped);
         }
-        Ok(Self::copied(input.values(0, rows * cols, 1.0), input))
+        let widened = Self::widened(input, rows * cols);
+        Ok(Self::copied(widened.unwrap_or_else(|| input.values(0, rows * cols, 1.0)), input))
+    }
+
+    /// The values of the input's tensor where that is one of f16 and of this length.
+    fn widened(input: &Input, len: usize) -> Option<Buffer<f32>> {
+        let values = input.weights.as_ref()?.tensor.as_f16().filter(|values| values.len() == len)?;
+        Some(Buffer::filled(len, |i| values[i].to_f32()))
     }
 
     /// f32 weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded ones.
     pub fn f32_transposed((k, n): (usize, usize), input: &Input) -> Self {
-        let Some(mapped) = Self::mapped(input, k * n) else {
+        let (mapped, widened) = (Self::mapped(input, k * n), Self::widened(input, k * n));
+        let Some(w) = mapped.as_ref().map(Self::as_slice).or(widened.as_ref().map(Buffer::as_slice)) else {
             return Self::copied(input.values(0, k * n, 1.0), input);
         };
-        let w = mapped.as_slice();
         Self::copied(Buffer::filled(k * n, |i| w[(i % n) * k + i / n]), input)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
+use super::measure::parse_seconds;
 use super::output::print;
 use crate::doctor;
 
@@ -12,11 +13,11 @@ use crate::doctor;
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Seconds of timing one variant against itself.
-    #[arg(long, default_value_t = 2, env = "RETROBENCH_SECONDS")]
-    seconds: u64,
+    #[arg(long, default_value_t = 2.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
+    seconds: f64,
 }
 
 /// Examines and prints.
 pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
-    print(&doctor::examine(Duration::from_secs(args.seconds)).text())
+    print(&doctor::examine(Duration::from_secs_f64(args.seconds)).text())
 }

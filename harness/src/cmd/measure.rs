@@ -1,11 +1,12 @@
 //! `measure`: the cells a filter selects, natively, modelled or both.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
+use kernels::KERNELS;
 use kernels::machine::Isa;
 use kernels::model::{ModelFile, WeightsSelector};
 use kernels::weights::Source;
@@ -15,7 +16,7 @@ use super::output::{self, OutputArgs};
 use super::{Common, Failure, command_line};
 use crate::environment::Host;
 use crate::gate::Gate;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
 use crate::profile::{self, Class, Loaded};
@@ -68,7 +69,8 @@ fn parse_isa(name: &str) -> Result<Isa, String> {
     if isa.available() { Ok(isa) } else { Err(format!("this processor has no {name}")) }
 }
 
-fn parse_seconds(text: &str) -> Result<f64, String> {
+/// A number of seconds that a measurement can take.
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(s) if s > 0.0 && s <= 86_400.0 => Ok(s),
         _ => Err("a number of seconds above 0 and up to 86400".into()),
@@ -88,23 +90,13 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
         Vec::new()
     };
     let command = command_line();
-    let mut sink = Sink::new(args.journal.as_deref())?;
-    let cells = plan.cells() * (machines.len() + usize::from(native));
-    let bar = output::progress(cells, args.common.quiet);
-    if native {
-        let options = native::Options {
-            time_budget: Duration::from_secs_f64(args.seconds),
-            isa: args.isa,
-            ..options(&args.common)
-        };
-        let environment = Environment::here(&command, args.common.seed);
-        let calibrated = args.host_profile.as_deref().map(Loaded::load).transpose().map_err(Failure::input)?;
-        let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
-        natively(&plan, &bay, &sources, &bar, &mut sink)?;
+    let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
+    let measured = cells_of(args, &plan, &sources, native, &machines, &command, &mut sink);
+    // Whatever stopped it, what was measured until then is not lost.
+    if measured.is_ok() || !sink.records.is_empty() {
+        args.output.write(&sink.records, &command)?;
     }
-    on_machines(&plan, &machines, &Environment::build(&command, args.common.seed), &bar, &mut sink)?;
-    bar.finish_and_clear();
-    args.output.write(&sink.records, &command)?;
+    measured?;
     for host in machines.iter().filter(|m| native && m.profile.class == Class::Host) {
         if let Some(validation) = validate::compare(&sink.records, &host.profile.id) {
             eprint!("{}", validation.table());
@@ -113,11 +105,39 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     output::verdict(&sink.records)
 }
 
+/// Measures and models every cell into the sink.
+fn cells_of(
+    args: &MeasureArgs,
+    plan: &Plan,
+    sources: &[Source],
+    native: bool,
+    machines: &[Loaded],
+    command: &str,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    let cells = plan.cells() * (machines.len() + usize::from(native));
+    let bar = output::progress(cells, args.common.quiet);
+    if native {
+        let options = native::Options {
+            time_budget: Duration::from_secs_f64(args.seconds),
+            isa: args.isa,
+            ..options(&args.common)
+        };
+        let environment = Environment::here(command, args.common.seed);
+        let calibrated = args.host_profile.as_deref().map(Loaded::load).transpose().map_err(Failure::input)?;
+        let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
+        natively(plan, &bay, sources, &bar, sink)?;
+    }
+    on_machines(plan, machines, &Environment::build(command, args.common.seed), &bar, sink)?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
 /// Native options that every verb shares.
 pub fn options(common: &Common) -> native::Options {
     let mut options = native::Options { seed: common.seed, ..native::Options::default() };
     if let Some(threads) = common.threads {
-        options.threads = threads;
+        options.threads = threads.into();
     }
     options
 }
@@ -130,21 +150,17 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts the journal.
-    pub fn new(journal: Option<&Path>) -> Result<Self, Failure> {
-        let journal = journal.map(Journal::create).transpose().map_err(Failure::input)?;
-        Ok(Self { records: Vec::new(), journal })
+    /// Nothing yet; `journal` is open, or why it is not.
+    pub fn new(journal: Option<Result<Journal, JournalError>>) -> Result<Self, Failure> {
+        Ok(Self { records: Vec::new(), journal: journal.transpose().map_err(Failure::input)? })
     }
 
     /// Takes the records of a finished cell.
     pub fn take(&mut self, records: Vec<Record>) -> Result<(), Failure> {
-        for record in records {
-            if let Some(journal) = &mut self.journal {
-                journal.append(&record).map_err(Failure::input)?;
-            }
-            self.records.push(record);
-        }
-        Ok(())
+        let first = self.records.len();
+        self.records.extend(records);
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.records[first..].iter().try_for_each(|record| journal.append(record)).map_err(Failure::input)
     }
 }
 
@@ -203,7 +219,13 @@ fn open_weights(selector: &WeightsSelector) -> Result<Vec<Source>, Failure> {
             "{shown}: no F32, F16 or Q8_0 matrix in it; name a tensor as {shown}:TENSOR"
         )));
     }
-    names.iter().map(|n| file.mapped(n).map(Source::new).map_err(Failure::input)).collect()
+    let sources: Result<Vec<Source>, _> = names.iter().map(|n| file.mapped(n).map(Source::new)).collect();
+    let sources = sources.map_err(Failure::input)?;
+    if let Some(useless) = sources.iter().find(|s| KERNELS.iter().all(|k| k.shape_of(s).is_none())) {
+        let reason = "no kernel takes this tensor as its weights; those of several rows of F32, F16 or Q8_0 they do";
+        return Err(Failure::input(format!("{}: {reason}", useless.name())));
+    }
+    Ok(sources)
 }
 
 /// A plan over the kernels' own shapes, or over the shapes of the given tensors.

@@ -48,8 +48,8 @@ pub struct Common {
     #[arg(long, default_value_t = 1, env = "RETROBENCH_SEED")]
     seed: u64,
     /// Threads of the threaded variants [default: all cores].
-    #[arg(long, env = "RETROBENCH_THREADS")]
-    threads: Option<usize>,
+    #[arg(long, env = "RETROBENCH_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// No progress bar.
     #[arg(long, short, env = "RETROBENCH_QUIET")]
     quiet: bool,

@@ -47,16 +47,16 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Prints and exports the records.
     pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
-        print(&rendered(self.output, records, command)?)?;
         let exports =
             [(&self.export_markdown, Format::Md), (&self.export_json, Format::Json), (&self.export_csv, Format::Csv)];
-        for (path, format) in exports {
-            if let Some(path) = path {
-                let text = rendered(format, records, command)?;
-                if path.as_os_str() == "-" { print(&text)? } else { write_file(path, text.as_bytes())? }
-            }
-        }
-        Ok(())
+        let write = |path: &Path, format| {
+            let text = rendered(format, records, command)?;
+            if path.as_os_str() == "-" { print(&text) } else { write_file(path, text.as_bytes()) }
+        };
+        let mut done = vec![write(Path::new("-"), self.output)];
+        done.extend(exports.into_iter().filter_map(|(path, format)| Some(write(path.as_deref()?, format))));
+        // One place that cannot be written to does not cost the others their results.
+        done.into_iter().collect()
     }
 }
 
@@ -73,6 +73,12 @@ fn rendered(format: Format, records: &[Record], command: &str) -> Result<String,
 /// Writes a file whole or not at all: a full disk leaves no half of it.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let fail = |e: std::io::Error| Failure::input(format!("{}: cannot write: {e}", path.display()));
+    // What a link names is written, and a device or a pipe is written to, never replaced.
+    let path = &std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        let mut device = std::fs::OpenOptions::new().write(true).open(path).map_err(fail)?;
+        return device.write_all(bytes).map_err(fail);
+    }
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(fail)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;

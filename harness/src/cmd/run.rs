@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, natively, on_machines, options};
+use super::measure::{Sink, natively, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
+use crate::journal::Journal;
 use crate::native::{self, Bay};
 use crate::plan::Plan;
 use crate::profile::{self, Loaded, Profile};
@@ -19,7 +20,7 @@ use crate::{calibrate, validate};
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Folder for records.jsonl, index.html and report.md.
+    /// Folder for records.jsonl (an earlier one is kept as records.previous.jsonl), index.html and report.md.
     #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
     out: PathBuf,
     /// Machines to model.
@@ -32,7 +33,7 @@ pub struct RunArgs {
     #[arg(long, env = "RETROBENCH_MODELLED_ONLY")]
     modelled_only: bool,
     /// Seconds of native measuring, shared by the kernels and shapes.
-    #[arg(long, default_value_t = 45.0, env = "RETROBENCH_SECONDS")]
+    #[arg(long, default_value_t = 45.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
     seconds: f64,
     #[command(flatten)]
     common: Common,
@@ -52,13 +53,10 @@ const HOST: &str = "this-host";
 
 /// Measures, models, writes.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    if !(args.seconds > 0.0 && args.seconds <= 86_400.0) {
-        return Err(Failure::input("--seconds: a number above 0 and up to 86400"));
-    }
     let plan = Plan::select(args.filter.as_deref()).map_err(Failure::input)?;
     let machines = profile::select(&args.hw).map_err(Failure::input)?;
     let command = command_line();
-    let mut sink = Sink::new(Some(&args.out.join("records.jsonl")))?;
+    let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;
     let bar = output::progress(plan.cells() * (machines.len() + 2 * usize::from(native)), args.common.quiet);
     let mut this_host = None;

@@ -1,7 +1,6 @@
 //! Who is timed when. Every variant is checked before any is timed; then rounds of one sample each, in random order and
 //! back (ABBA), so that drift and neighbours fall on all alike. Slow variants sit out rounds to keep within the budget.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use kernels::compare::Verdict;
@@ -10,6 +9,8 @@ use kernels::machine::Isa;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::ThreadPool;
+
+use crate::caught::caught;
 
 /// Time, so that tests can bring their own.
 pub(crate) trait Clock: Sync {
@@ -102,14 +103,9 @@ impl Bench<'_> {
     /// the time of the run, ns.
     pub fn check(&mut self, candidate: &Candidate) -> Result<(Verdict, f64), NotAvailable> {
         self.case.poison();
-        let ran = catch_unwind(AssertUnwindSafe(|| self.batch(candidate, 1)));
-        match ran {
+        match caught(|| self.batch(candidate, 1)) {
             Ok(ns) => Ok((self.case.verify(candidate.variant, candidate.isa.lanes()), ns?)),
-            Err(panic) => {
-                let words = panic.downcast_ref::<String>().map(String::as_str);
-                let words = words.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-                Ok((Verdict::failed(format!("panicked: {words}")), 0.0))
-            }
+            Err(words) => Ok((Verdict::failed(words), 0.0)),
         }
     }
 

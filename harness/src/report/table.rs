@@ -22,9 +22,11 @@ pub fn summary_table(records: &[Record]) -> String {
     for row in summary::rows(&book) {
         let kernel = if row.kernel == last { String::new() } else { row.kernel.clone() };
         last = row.kernel;
+        // The model's name is the same for most rows: what the shape is for tells them apart.
+        let place = row.shape.rsplit('/').next().unwrap_or_default();
         table.add_row([
             kernel,
-            row.dims,
+            format!("{place} {}", row.dims),
             row.tier.name().to_string(),
             row.machines,
             row.naive,

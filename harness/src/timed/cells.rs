@@ -4,6 +4,7 @@ use kernels::input::{Flavor, Input};
 use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError, Width, Work};
 
 use super::{Estimate, Mode, Params, lanes, model};
+use crate::caught::caught;
 use crate::gate::Gate;
 use crate::profile::{Loaded, Profile};
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
@@ -102,14 +103,15 @@ fn outcome(
         Ok(errors) => errors,
         Err(reason) => return (Outcome::Wrong { reason }, isa, threads),
     };
-    let outcome = match model(case, variant, lanes, params, Mode::Sampled, warm) {
-        Ok(estimate) => {
+    let outcome = match caught(|| model(case, variant, lanes, params, Mode::Sampled, warm)) {
+        Err(reason) => Outcome::Void { reason },
+        Ok(Ok(estimate)) => {
             let mut timing = timing(&estimate, profile, warm, cost);
             timing.nmse = errors.nmse;
             timing.backward_error = errors.backward;
             Outcome::Timed(timing)
         }
-        Err(NotAvailable(reason)) => Outcome::NotAvailable { reason },
+        Ok(Err(NotAvailable(reason))) => Outcome::NotAvailable { reason },
     };
     (outcome, isa, threads)
 }

@@ -250,7 +250,7 @@ fn a_prefetcher_keeps_more_lines_in_flight_than_the_core() {
         let mut p = prefetching(80, crosses);
         // Neither the bus nor the second level shall be the limit.
         p.bus_ticks_per_byte /= 8.0;
-        p.levels[1].line_ticks /= 8.0;
+        p.levels[1].ticks_per_byte /= 8.0;
         p.misses_outstanding = 16;
         rate(p, 64, 64).0
     };

@@ -1,0 +1,197 @@
+//! The command line as a user meets it: results on standard output, one-line errors, exit codes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use harness::record::{Outcome, Record, Tier};
+use kernels::model::synthetic;
+
+/// Runs the program in an empty folder of its own.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> String {
+        fs::write(self.path(name), bytes).expect("room for a small file");
+        name.to_string()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_retrobench"));
+        let own = std::env::vars().filter(|(key, _)| key.starts_with("RETROBENCH_"));
+        own.for_each(|(key, _)| {
+            command.env_remove(key);
+        });
+        command.args(arguments).current_dir(self.0.path()).output().expect("the program starts")
+    }
+
+    /// Standard output of a run that must succeed.
+    fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {} {error}", output.status);
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Records of a run that must succeed.
+    fn records(&self, arguments: &[&str]) -> Vec<Record> {
+        let lines = self.succeeds(&[arguments, &["--quiet", "-o", "jsonl"]].concat());
+        lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
+    }
+
+    /// Exit code 2 and one line that says all of `words`.
+    fn refuses(&self, arguments: &[&str], words: &[&str]) {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{arguments:?}: {error}");
+        assert!(error.starts_with("retrobench: "), "{arguments:?}: {error}");
+        for word in words {
+            assert!(error.contains(word), "{arguments:?}: no {word:?} in {error}");
+        }
+    }
+}
+
+fn timed(record: &Record) -> bool {
+    matches!(&record.outcome, Outcome::Timed(t) if t.time_ns > 0.0)
+}
+
+#[test]
+fn lists_name_every_kernel_and_every_machine() {
+    let place = Place::new();
+    for kernel in kernels::KERNELS {
+        for what in ["kernels", "variants", "shapes"] {
+            assert!(place.succeeds(&["list", what]).contains(kernel.name()), "{what}");
+        }
+    }
+    let profiles = place.succeeds(&["list", "profiles"]);
+    assert!(profiles.lines().count() > 12 && profiles.contains("i486dx2-66"), "{profiles}");
+}
+
+#[test]
+fn what_hw_show_prints_is_a_profile() {
+    let place = Place::new();
+    let shown = place.succeeds(&["hw", "show", "atom-n270"]);
+    let own = place.write("own.toml", shown.replace("atom-n270", "my-netbook").as_bytes());
+    let records = place.records(&["measure", "gemv_f32/stories260k/attn-q/", "--hw", &own]);
+    assert!(records.iter().all(|r| r.machine.id == "my-netbook" && r.tier == Tier::Modelled));
+}
+
+#[test]
+fn native_records_have_samples_and_modelled_ones_are_the_same_twice() {
+    let place = Place::new();
+    let native = place.records(&["measure", "rmsnorm/stories", "--seconds", "0.05"]);
+    assert!(!native.is_empty() && native.iter().all(timed));
+    let model = ["measure", "stories260k/attn-q/", "--hw", "raspberry-pi-5,class:retro", "-q", "-o", "jsonl"];
+    let first = place.succeeds(&model);
+    assert!(first.lines().count() > 20);
+    assert_eq!(first, place.succeeds(&model));
+}
+
+#[test]
+fn what_a_machine_lacks_is_a_result() {
+    let place = Place::new();
+    let records = place.records(&["measure", "gemv_q8/stories260k/attn-q/dot4", "--hw", "i486dx2-66"]);
+    assert!(matches!(&records[0].outcome, Outcome::NotAvailable { reason } if reason.contains("dot-product")));
+    let llama = ["measure", "gemv_f32/r1-distill-llama-8b/ffn-down/naive", "--hw", "pentium-iii-800"];
+    assert!(matches!(&place.records(&[&llama[..3], &["class:retro"]].concat())[0].outcome, Outcome::DoesNotFit { .. }));
+}
+
+#[test]
+fn weights_come_from_model_files_of_every_supported_element() {
+    let place = Place::new();
+    let llama2c = place.write("tiny.bin", &synthetic::llama2c([32, 64, 1, 4, 2, 48, 16]).bytes);
+    let gguf = place.write("tiny.gguf", &synthetic::gguf().bytes);
+    let shapes = |weights: &str| {
+        let records = place.records(&["measure", "gemv", "--weights", weights, "--seconds", "0.02"]);
+        assert!(records.iter().all(|r| timed(r) || matches!(r.outcome, Outcome::NotAvailable { .. })), "{records:?}");
+        let mut shapes: Vec<String> = records.iter().map(|r| format!("{} {}", r.kernel, r.shape)).collect();
+        shapes.dedup();
+        shapes
+    };
+    assert_eq!(shapes(&format!("{llama2c}:blk.0.ffn_down.weight")), ["gemv_f32 tiny/blk.0.ffn_down.weight"]);
+    assert!(shapes(&llama2c).len() >= 8);
+    assert_eq!(shapes(&format!("{gguf}:blk.0.attn_q.weight")), ["gemv_f32 tiny/blk.0.attn_q.weight (f16 as f32)"]);
+    assert_eq!(shapes(&format!("{gguf}:blk.0.ffn_down.weight")), ["gemv_q8 tiny/blk.0.ffn_down.weight"]);
+}
+
+#[test]
+fn bad_model_files_are_one_line() {
+    let place = Place::new();
+    let good = synthetic::llama2c([32, 64, 1, 4, 2, 48, 16]).bytes;
+    let measure = |weights: &str, words: &[&str]| place.refuses(&["measure", "-q", "--weights", weights], words);
+    place.write("good.bin", &good);
+    place.write("cut.bin", &good[..good.len() - 1]);
+    place.write("noise.bin", b"this is no model file, whatever it says");
+    place.write("empty.gguf", b"");
+    let absurd = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &1u64.to_le_bytes()].concat();
+    place.write("absurd.gguf", &absurd);
+    measure("good.bin:blk.7.attn_q.weight", &["good.bin", "no tensor", "blk.0.attn_q.weight"]);
+    measure("good.bin:output_norm.weight", &["good/output_norm.weight", "no kernel takes"]);
+    place.write("types.gguf", &synthetic::gguf().bytes);
+    measure("types.gguf:blk.0.attn_k.weight", &["types.gguf", "blk.0.attn_k.weight", "Q4_K"]);
+    measure("cut.bin", &["cut.bin", "bytes"]);
+    measure("noise.bin", &["noise.bin", "not a model file"]);
+    measure("empty.gguf", &["empty.gguf"]);
+    measure("absurd.gguf", &["absurd.gguf", "18446744073709551615"]);
+    measure("absent.bin", &["absent.bin", "no such file"]);
+}
+
+#[test]
+fn bad_profiles_filters_and_records_are_one_line() {
+    let place = Place::new();
+    let shown = place.succeeds(&["hw", "show", "raspberry-pi-4"]);
+    let without =
+        |key: &str| shown.lines().filter(|l| !l.starts_with(key)).map(|l| format!("{l}\n")).collect::<String>();
+    let missing = place.write("missing.toml", without("issue_width").as_bytes());
+    let unknown = place.write("unknown.toml", shown.replace("issue_width", "issue_widht").as_bytes());
+    place.refuses(&["measure", "--hw", &missing], &["missing.toml", "issue_width"]);
+    place.refuses(&["measure", "--hw", &unknown], &["unknown.toml", "issue_widht"]);
+    place.refuses(&["measure", "--hw", "zx81"], &["zx81", "list profiles"]);
+    place.refuses(&["measure", "gemv("], &["gemv(", "regular expression"]);
+    place.refuses(&["measure", "nothing-like-this"], &["nothing-like-this", "list shapes"]);
+    place.refuses(&["report", "absent.jsonl"], &["absent.jsonl"]);
+    let empty = place.write("empty.jsonl", b"");
+    place.refuses(&["report", &empty], &["empty.jsonl", "no records"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_costs_no_result_and_devices_stay_devices() {
+    let place = Place::new();
+    let cells = ["measure", "gemv_f32/stories260k/attn-q/", "--hw", "raspberry-pi-5", "-q", "-o", "csv"];
+    let whole = place.succeeds(&cells);
+    for flag in ["--journal", "--export-json"] {
+        let output = place.run(&[&cells[..], &[flag, "/dev/full"]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flag}: {error}");
+        assert!(error.contains("/dev/full") && error.contains("No space left"), "{error}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), whole.lines().count(), "{flag}");
+        assert!(!fs::metadata("/dev/full").expect("a device").is_file());
+    }
+}
+
+#[test]
+fn the_tour_writes_records_tables_and_the_page_and_keeps_the_records_of_the_last() {
+    let place = Place::new();
+    let tour =
+        ["run", "softmax/stories", "--hw", "core-2-duo-e6600,atom-n270", "--modelled-only", "-q", "--out", "out"];
+    let table = place.succeeds(&tour);
+    assert!(table.contains("softmax"), "{table}");
+    place.succeeds(&tour);
+    let read = |name: &str| fs::read_to_string(place.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(read("out/records.jsonl"), read("out/records.previous.jsonl"));
+    assert!(read("out/report.md").contains("Intel Core 2 Duo"));
+    let page = read("out/index.html");
+    place.succeeds(&["report", "out/records.jsonl", "--out", "again"]);
+    assert_eq!(page, read("again/index.html"), "the page is a function of the records");
+    assert!(Path::new(&place.path("again/report.md")).exists());
+}
