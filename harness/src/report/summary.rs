@@ -30,6 +30,8 @@ pub struct Row {
     pub speedup: String,
     /// On one machine: the share of the limit reached. On several: where the speedup is least and most.
     pub remark: String,
+    /// True for several machines together.
+    pub several: bool,
 }
 
 /// All rows, kernels and shapes in order, this host's tiers first.
@@ -66,6 +68,7 @@ fn blank() -> Row {
         rung: none(),
         speedup: none(),
         remark: String::new(),
+        several: false,
     }
 }
 
@@ -97,7 +100,7 @@ fn single(l: &Ladder) -> Row {
 }
 
 fn several(ladders: &[&Ladder]) -> Row {
-    let mut row = Row { machines: format!("{} machines", ladders.len()), ..blank() };
+    let mut row = Row { machines: format!("{} machines", ladders.len()), several: true, ..blank() };
     let naive = ladders.iter().filter_map(|l| Some(timing(l.naive()?)?.time_ns));
     let best = ladders.iter().filter_map(|l| Some(timing(l.best()?)?.time_ns));
     row.naive = time_range(naive);

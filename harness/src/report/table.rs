@@ -1,6 +1,6 @@
 //! The terminal's tables and the flat table of all records (CSV).
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::group::{Book, status, timing, withheld};
 use super::{summary, text, units};
@@ -17,23 +17,22 @@ pub fn summary_table(records: &[Record]) -> String {
     if book.records.is_empty() {
         return "no records\n".to_string();
     }
-    let mut table = plain(&["kernel", "shape", "tier", "on", "naive", "best", "rung", "speedup"]);
+    let mut table = plain(&["kernel", "shape", "tier", "naive", "best", "rung", "speedup"]);
     let mut last = String::new();
     for row in summary::rows(&book) {
         let kernel = if row.kernel == last { String::new() } else { row.kernel.clone() };
         last = row.kernel;
         // The model's name is the same for most rows: what the shape is for tells them apart.
         let place = row.shape.rsplit('/').next().unwrap_or_default();
-        table.add_row([
-            kernel,
-            format!("{place} {}", row.dims),
-            row.tier.name().to_string(),
-            row.machines,
-            row.naive,
-            row.best,
-            row.rung,
-            row.speedup,
-        ]);
+        let tier = if row.tier == Tier::Native {
+            row.tier.name().into()
+        } else {
+            format!("{}, {}", row.tier.name(), row.machines)
+        };
+        // Times of several machines are told apart in the table of machines.
+        let time = |t: String| if row.several { String::new() } else { t };
+        let (naive, best) = (time(row.naive), time(row.best));
+        table.add_row([kernel, format!("{place} {}", row.dims), tier, naive, best, row.rung, row.speedup]);
     }
     let mut out = format!("{table}\n");
     for tier in book.tiers() {
@@ -63,7 +62,7 @@ fn machines(book: &Book, tier: Tier) -> String {
 
 fn plain(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS).set_header(heads);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 1 }, 1));
