@@ -124,6 +124,12 @@ impl Calibration {
         if all { found.max_by_key(|m| m.threads) } else { found.find(|m| m.threads == 1) }.map(|m| m.best_ns)
     }
 
+    /// Widest spread of a quantity, on one thread or on all, percent; 0 where it was not measured.
+    fn spread_pct(&self, quantity: Quantity) -> f64 {
+        let spreads = self.measured.iter().filter(|m| m.quantity == quantity).map(|m| m.spread_pct);
+        spreads.fold(0.0, f64::max).min(100.0)
+    }
+
     /// Shortest time on one thread, cycles.
     fn cycles(&self, quantity: Quantity) -> Result<f64, CalibrateError> {
         Ok(self.best_ns(quantity)? * self.clock_mhz / 1e3)

@@ -26,14 +26,15 @@ impl Room {
 
     /// Bytes of copies to rotate through, 0 for a warm cell.
     ///
-    /// A shape whose operands exceed the second-level cache is cold: its weights rotate through at least twice the
-    /// last-level cache, but at most 1 GiB and half of what is available. Smaller shapes are warm.
+    /// A shape whose operands exceed the second-level cache is cold: its weights rotate through four times the last-level
+    /// cache (of twice as much, one that does not replace the oldest first keeps up to a third), but at most 1 GiB and
+    /// half of what is available. Smaller shapes are warm.
     pub fn rotation_bytes(&self, operand_bytes: u64, warm: bool) -> usize {
         if warm || operand_bytes <= self.l2_bytes as u64 {
             return 0;
         }
         let half = self.available_bytes.map_or(usize::MAX, |b| usize::try_from(b / 2).unwrap_or(usize::MAX));
-        (2 * self.llc_bytes).min(ROTATION_CAP).min(half)
+        (4 * self.llc_bytes).min(ROTATION_CAP).min(half)
     }
 
     /// True where weights that rotate through so many bytes are out of the last-level cache when they come again.
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn shapes_beyond_the_second_level_are_cold() {
         assert_eq!(ROOM.rotation_bytes(1 << 20, false), 0);
-        assert_eq!(ROOM.rotation_bytes((1 << 20) + 1, false), 64 << 20);
+        assert_eq!(ROOM.rotation_bytes((1 << 20) + 1, false), 128 << 20);
         assert_eq!(ROOM.rotation_bytes(1 << 30, true), 0);
         assert!(ROOM.is_cold(64 << 20) && !ROOM.is_cold(63 << 20));
     }

@@ -258,6 +258,7 @@ fn host_peaks(profile: &Profile, cores: u32) -> Peaks {
         f32_ops_per_s: Some(profile.peak_f32_ops_per_s() * share),
         i8_ops_per_s: Some(profile.peak_i8_ops_per_s() * share),
         bytes_per_s: Some(profile.sustained_bytes_per_s(cores)),
+        bytes_spread: profile.memory.bandwidth_spread_pct.as_ref().map_or(0.0, |f| f.value / 100.0),
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("latency_ns", 1.0, 1e5),
     ("bandwidth_gb_s", 1e-4, 1e5),
     ("sustained_gb_s", 1e-4, 1e5),
+    ("bandwidth_spread_pct", 0.0, 100.0),
     ("misses_outstanding", 1.0, 4096.0),
     ("prefetch_streams", 0.0, 1024.0),
     ("prefetch_lines", 0.0, 4096.0),

@@ -257,6 +257,9 @@ pub struct MemoryFigures {
     /// What all cores together were seen to read, GB/s, where a measurement says that the bus does not reach its peak
     /// (a narrow on-chip path, refresh, a shared front-side bus). One core is limited by its outstanding lines instead.
     pub sustained_gb_s: Option<Figure<f64>>,
+    /// How far the median of repeated measurements lay from the best, percent of the median, where this profile was
+    /// measured: what the guard allows a time to beat the bandwidth by.
+    pub bandwidth_spread_pct: Option<Figure<f64>>,
     /// Demand misses one core may have outstanding.
     pub misses_outstanding: Figure<u32>,
     /// Sequential streams the prefetcher follows; 0 = no prefetcher.
