@@ -19,7 +19,7 @@ code{background:var(--soft);padding:.1em .35em;border-radius:4px;overflow-wrap:a
 border-radius:8px;padding:.5rem}figure svg{display:block;width:100%;height:auto}\
 figcaption{color:#1b1f24;font-weight:600;padding:.3rem .5rem .6rem;max-width:46rem}\
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:0 1rem}\
-table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}\
+.scroll>table{min-width:60rem}table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
 th{white-space:nowrap}td{min-width:4.5rem}details{margin:1rem 0}summary{cursor:pointer;font-weight:600}";
 

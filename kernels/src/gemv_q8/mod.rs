@@ -90,7 +90,7 @@ impl Contract for GemvQ8 {
             Width::SimdMadd,
             "blocks of rows go to every core, until their misses together fill the memory bus",
         )
-        .after("multi_row")
+        .after("simd_madd")
         .accumulators(LANE_SUMS)
         .threads(),
         #[cfg(target_arch = "x86_64")]

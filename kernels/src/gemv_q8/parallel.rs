@@ -1,7 +1,6 @@
 //! idea: blocks of rows go to every core, until their misses together fill the memory bus
 
-use super::blocks::Madd;
-use super::multi_row::{ROWS, four_rows};
+use super::blocks::{self, Madd};
 use super::{Args, GemvQ8};
 use crate::kernel::Rung;
 use crate::machine::Machine;
@@ -21,9 +20,11 @@ impl Rung<GemvQ8> for Parallel {
             ROWS_PER_TASK,
             #[inline(always)]
             |m, t, y| {
-                for (g, rows) in y.chunks_mut(ROWS).enumerate() {
-                    let first = (t * ROWS_PER_TASK + g * ROWS) * xd.len();
-                    four_rows::<M, Madd>(m, &w[first..first + rows.len() * xd.len()], xq, xd, rows);
+                // One row after the other: out of cache, where threads pay, a prefetcher follows one long stream
+                // better than four that each end with their row.
+                for r in 0..y.len() {
+                    let first = (t * ROWS_PER_TASK + r) * xd.len();
+                    blocks::rows::<M, Madd, 1>(m, &w[first..first + xd.len()], xq, xd, &mut y[r..r + 1]);
                 }
             },
         );

@@ -12,7 +12,7 @@ pub const IDEA: &str = "512-bit vpdpbusd takes two blocks of a row at once, and 
 /// Rows done together.
 const ROWS: usize = 4;
 /// How far ahead of the loads the prefetches run in each row, bytes.
-const AHEAD: usize = 1024;
+const AHEAD: usize = 2048;
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
@@ -81,11 +81,15 @@ fn rows<const R: usize>(w: &[BlockQ8_0], xq: &[i8], xd: &[f32]) -> [f32; R] {
         // SAFETY: blocks b and b + 1 exist, so xq holds 64 values from 32 b on.
         let quants = unsafe { _mm512_loadu_si512(xq.as_ptr().add(b * BLOCK_LEN).cast()) };
         let x = X::new(quants, &xd[b], &xd[b + 1]);
+        // What lies beyond the end of these rows is their neighbours, already here: next are the rows of the next group.
+        let row = size_of::<BlockQ8_0>() * blocks;
+        let ahead = size_of::<BlockQ8_0>() * b + AHEAD;
+        let ahead = if ahead < row { AHEAD } else { AHEAD + (R - 1) * row };
         for r in 0..R {
             // SAFETY: both blocks lie in w, 68 bytes from `at` on; a prefetch past the end touches nothing.
             let (both, low, high) = unsafe {
                 let at = w.as_ptr().add(r * blocks + b).cast::<u8>();
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD).cast());
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
                 let (low, high) = (_mm256_loadu_si256(at.add(2).cast()), _mm256_loadu_si256(at.add(36).cast()));
                 (_mm512_loadu_si512(at.cast()), low, high)
             };
