@@ -131,7 +131,7 @@ fn modelled_groups(c: &mut Criterion<VirtualClock>) {
                         gate.check(*kernel, v, lanes, SEED).expect("matches its reference");
                         let input = Input { flavor: Flavor::Blank, ..Input::typical(SEED) };
                         let mut case = kernel.prepare(&shape, &input).expect("the kernel's own shapes fit");
-                        let warm = cells::stays_cached(case.as_ref(), &machine.profile);
+                        let warm = cells::stays_cached(case.as_mut(), &machine.profile);
                         b.iter(|| {
                             let estimate = timed::model(case.as_mut(), v, lanes, &params, Mode::Sampled, warm);
                             VirtualClock::advance(estimate.expect("lanes were checked").time_ns);

@@ -8,6 +8,7 @@ use crate::compare::{self, Verdict};
 use crate::input::Input;
 use crate::machine::traced::{Trace, run_traced};
 use crate::machine::{Isa, Machine, run_native};
+use crate::operand::{Operand, Region};
 use crate::weights::Source;
 
 /// Named sizes taken from a real model. GEMM letters: `C[m,n] = A[m,k] B[k,n]`; a GEMV has `m = 1`; row-wise kernels
@@ -170,24 +171,6 @@ impl<C: Contract> Variant<C> {
     }
 }
 
-/// A buffer the timed machine gives a simulated address.
-#[derive(Clone, Copy, Debug)]
-pub struct Region {
-    /// Address on this host; only used to find offsets.
-    pub start: usize,
-    /// Length, bytes.
-    pub bytes: usize,
-    /// True for weights, which decode reads once and cold.
-    pub streamed: bool,
-}
-
-impl Region {
-    /// The region of a slice.
-    pub fn of<T>(s: &[T], streamed: bool) -> Self {
-        Self { start: s.as_ptr() as usize, bytes: std::mem::size_of_val(s), streamed }
-    }
-}
-
 /// The f64 truth about one output row.
 pub struct RowReference {
     /// Exact values.
@@ -239,22 +222,14 @@ pub trait Contract: Sized + Send + Sync + 'static {
     fn prepare(shape: &Shape, input: &Input) -> Result<Self::Data, ShapeError>;
     /// The operands as a variant sees them.
     fn args(data: &mut Self::Data) -> Self::Args<'_>;
-    /// Moves to the next copy of the weights, for cold runs.
-    fn rotate(data: &mut Self::Data);
-    /// Copies of the weights, in total bytes.
-    fn rotation_bytes(data: &Self::Data) -> usize;
-    /// Buffers for the traced machine, in a fixed order.
-    fn regions(data: &Self::Data) -> Vec<Region>;
-    /// Fills the outputs with NaN, so that an output not written is seen.
-    fn poison(data: &mut Self::Data);
+    /// Every operand by its role, in a fixed order: the traced machine lays them out in it.
+    fn operands(data: &mut Self::Data) -> Vec<Operand<'_>>;
     /// Number of output rows.
     fn rows(shape: &Shape) -> usize;
     /// The f64 reference of one output row.
     fn reference(data: &Self::Data, row: usize) -> RowReference;
     /// One output row as the variant left it.
     fn output(data: &Self::Data, row: usize) -> Vec<f32>;
-    /// False when a variant wrote outside its outputs.
-    fn canaries_intact(data: &Self::Data) -> bool;
 }
 
 /// Why a variant did not run.
@@ -293,15 +268,15 @@ pub trait Case: Send {
     /// What the last run left, row after row: two runs can be compared bit by bit.
     fn output(&self) -> Vec<f32>;
     /// Compares what the last run left with the f64 reference.
-    fn verify(&self, variant: usize, lanes: usize) -> Verdict;
+    fn verify(&mut self, variant: usize, lanes: usize) -> Verdict;
     /// Fills the outputs with NaN.
     fn poison(&mut self);
     /// Moves to the next copy of the weights.
     fn rotate(&mut self);
     /// Bytes of weights that rotation walks through.
-    fn rotation_bytes(&self) -> usize;
+    fn rotation_bytes(&mut self) -> usize;
     /// Buffers for the traced machine.
-    fn regions(&self) -> Vec<Region>;
+    fn regions(&mut self) -> Vec<Region>;
 }
 
 /// A contract as an entry of the table of kernels.
@@ -382,9 +357,9 @@ impl<C: Contract> Case for TypedCase<C> {
         (0..C::rows(&self.shape)).flat_map(|row| C::output(&self.data, row)).collect()
     }
 
-    fn verify(&self, variant: usize, lanes: usize) -> Verdict {
+    fn verify(&mut self, variant: usize, lanes: usize) -> Verdict {
         let tolerance = C::tolerance(&self.shape, C::LADDER[variant].about.accumulators * lanes);
-        if !C::canaries_intact(&self.data) {
+        if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
             return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
         }
         let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
@@ -392,15 +367,15 @@ impl<C: Contract> Case for TypedCase<C> {
     }
 
     fn poison(&mut self) {
-        C::poison(&mut self.data);
+        C::operands(&mut self.data).iter_mut().for_each(Operand::poison);
     }
     fn rotate(&mut self) {
-        C::rotate(&mut self.data);
+        C::operands(&mut self.data).iter_mut().for_each(Operand::rotate);
     }
-    fn rotation_bytes(&self) -> usize {
-        C::rotation_bytes(&self.data)
+    fn rotation_bytes(&mut self) -> usize {
+        C::operands(&mut self.data).iter().map(Operand::rotation_bytes).sum()
     }
-    fn regions(&self) -> Vec<Region> {
-        C::regions(&self.data)
+    fn regions(&mut self) -> Vec<Region> {
+        C::operands(&mut self.data).iter().map(Operand::region).collect()
     }
 }

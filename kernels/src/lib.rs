@@ -10,6 +10,7 @@ pub mod input;
 pub mod kernel;
 pub mod machine;
 pub mod model;
+pub mod operand;
 pub mod probe;
 pub mod rmsnorm;
 pub mod softmax;

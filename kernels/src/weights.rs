@@ -178,10 +178,3 @@ impl<T: Stored> Weights<T> {
         (0..self.copies.len()).map(|c| size_of_val(self.slice_of(c))).sum()
     }
 }
-
-/// Activations that begin to leave the caches before the kernel that made them ends, so that the next kernel finds them
-/// as cold as weights. Smaller ones are warm where a cache holds them.
-pub(crate) fn larger_than_caches(activations: &[f32]) -> bool {
-    const BYTES: usize = 32 << 20;
-    size_of_val(activations) >= BYTES
-}

@@ -4,10 +4,11 @@
 use kernels::compare::dot_error_bound;
 use kernels::input::{Buffer, Input};
 use kernels::kernel::{
-    Case, Contract, Cost, Entry, Kernel, Region, RowReference, Rung, Shape, ShapeError, Tolerance, Variant, Width, Work,
+    Case, Contract, Cost, Entry, Kernel, RowReference, Rung, Shape, ShapeError, Tolerance, Variant, Width, Work,
 };
 use kernels::machine::traced::Counter;
 use kernels::machine::{Isa, Machine};
+use kernels::operand::Operand;
 
 /// `y[r] = sum over c of w[r, c] x[c]`.
 struct Dot;
@@ -117,15 +118,8 @@ impl Contract for Dot {
         let rows = d.y.as_slice().len();
         Args { w: d.w.as_slice(), x: d.x.as_slice(), y_and_beyond: d.y.with_canary_mut(), rows }
     }
-    fn rotate(_: &mut Data) {}
-    fn rotation_bytes(_: &Data) -> usize {
-        0
-    }
-    fn regions(_: &Data) -> Vec<Region> {
-        vec![]
-    }
-    fn poison(d: &mut Data) {
-        d.y.as_mut_slice().fill(f32::NAN);
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+        vec![Operand::Input(&mut d.w), Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
     }
     fn rows(s: &Shape) -> usize {
         s.n
@@ -137,9 +131,6 @@ impl Contract for Dot {
     }
     fn output(d: &Data, row: usize) -> Vec<f32> {
         vec![d.y.as_slice()[row]]
-    }
-    fn canaries_intact(d: &Data) -> bool {
-        d.y.canaries_intact()
     }
 }
 

@@ -31,7 +31,7 @@ pub fn cells(
     let abouts = kernel.variants();
     let cost = kernel.cost(shape);
     let mut case = kernel.prepare(shape, &input)?;
-    let warm = stays_cached(case.as_ref(), profile);
+    let warm = stays_cached(case.as_mut(), profile);
     let mut naive_ns = None;
     let mut records = Vec::new();
     for (v, about) in abouts.iter().enumerate() {
@@ -66,13 +66,13 @@ pub fn cells(
 
 /// True where the weights survive in the machine's second cache level (or its last, if nearer) between runs: such cells
 /// start warm, all others cold.
-pub fn stays_cached(case: &dyn Case, profile: &Profile) -> bool {
+pub fn stays_cached(case: &mut dyn Case, profile: &Profile) -> bool {
     let level = profile.caches.get(1).or(profile.caches.first());
     level.is_some_and(|l| streamed_bytes(case) as f64 <= l.kib.value * 1024.0)
 }
 
 /// Bytes of the operands that a run streams through once.
-pub fn streamed_bytes(case: &dyn Case) -> usize {
+pub fn streamed_bytes(case: &mut dyn Case) -> usize {
     case.regions().iter().filter(|r| r.streamed).map(|r| r.bytes).sum()
 }
 

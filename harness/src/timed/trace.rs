@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use kernels::kernel::Region;
 use kernels::machine::traced::{Access, Op, Ticket, Trace};
+use kernels::operand::Region;
 
 use super::Estimate;
 use super::core::{Account, BOUNDS, Core, Port, Ready};

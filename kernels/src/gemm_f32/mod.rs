@@ -16,9 +16,10 @@ mod x86_avx512;
 
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::Machine;
 use crate::model::Dtype;
+use crate::operand::Operand;
 use crate::weights::{Source, Weights};
 
 /// The contract.
@@ -194,26 +195,14 @@ impl Contract for GemmF32 {
         }
     }
 
-    fn rotate(d: &mut Data) {
-        d.b.rotate();
-    }
-
-    fn rotation_bytes(d: &Data) -> usize {
-        d.b.rotation_bytes()
-    }
-
-    fn regions(d: &Data) -> Vec<Region> {
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
         vec![
-            Region::of(d.a.as_slice(), false),
-            Region::of(d.b.as_slice(), true),
-            Region::of(d.c.as_slice(), false),
-            Region::of(d.packed_a.as_slice(), false),
-            Region::of(d.packed_b.as_slice(), false),
+            Operand::Input(&mut d.a),
+            Operand::Weights(&mut d.b),
+            Operand::Output(&mut d.c),
+            Operand::Scratch(&mut d.packed_a),
+            Operand::Scratch(&mut d.packed_b),
         ]
-    }
-
-    fn poison(d: &mut Data) {
-        d.c.as_mut_slice().fill(f32::NAN);
     }
 
     fn rows(s: &Shape) -> usize {
@@ -228,10 +217,6 @@ impl Contract for GemmF32 {
     fn output(d: &Data, row: usize) -> Vec<f32> {
         let n = d.size.1;
         d.c.as_slice()[row * n..(row + 1) * n].to_vec()
-    }
-
-    fn canaries_intact(d: &Data) -> bool {
-        [&d.a, &d.c, &d.packed_a, &d.packed_b].into_iter().all(Buffer::canaries_intact)
     }
 }
 

@@ -12,9 +12,10 @@ mod x86_avx512;
 
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::Machine;
 use crate::model::Dtype;
+use crate::operand::Operand;
 use crate::weights::{Source, Weights};
 
 /// The contract.
@@ -130,20 +131,8 @@ impl Contract for GemvF32 {
         Args { w: d.w.as_slice(), k: d.x.as_slice().len(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
     }
 
-    fn rotate(d: &mut Data) {
-        d.w.rotate();
-    }
-
-    fn rotation_bytes(d: &Data) -> usize {
-        d.w.rotation_bytes()
-    }
-
-    fn regions(d: &Data) -> Vec<Region> {
-        vec![Region::of(d.w.as_slice(), true), Region::of(d.x.as_slice(), false), Region::of(d.y.as_slice(), false)]
-    }
-
-    fn poison(d: &mut Data) {
-        d.y.as_mut_slice().fill(f32::NAN);
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+        vec![Operand::Weights(&mut d.w), Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
     }
 
     fn rows(s: &Shape) -> usize {
@@ -157,10 +146,6 @@ impl Contract for GemvF32 {
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
         vec![d.y.as_slice()[row]]
-    }
-
-    fn canaries_intact(d: &Data) -> bool {
-        d.x.canaries_intact() && d.y.canaries_intact()
     }
 }
 

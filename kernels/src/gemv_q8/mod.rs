@@ -17,8 +17,9 @@ mod x86_vnni;
 use crate::compare::dot_error_bound;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::model::Dtype;
+use crate::operand::Operand;
 use crate::weights::{Source, Weights};
 
 /// The contract.
@@ -154,26 +155,14 @@ impl Contract for GemvQ8 {
         Args { w: d.w.as_slice(), xq: d.xq.as_slice(), xd: d.xd.as_slice(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
     }
 
-    fn rotate(d: &mut Data) {
-        d.w.rotate();
-    }
-
-    fn rotation_bytes(d: &Data) -> usize {
-        d.w.rotation_bytes()
-    }
-
-    fn regions(d: &Data) -> Vec<Region> {
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
         vec![
-            Region::of(d.w.as_slice(), true),
-            Region::of(d.xq.as_slice(), false),
-            Region::of(d.xd.as_slice(), false),
-            Region::of(d.x.as_slice(), false),
-            Region::of(d.y.as_slice(), false),
+            Operand::Weights(&mut d.w),
+            Operand::Input(&mut d.xq),
+            Operand::Input(&mut d.xd),
+            Operand::Input(&mut d.x),
+            Operand::Output(&mut d.y),
         ]
-    }
-
-    fn poison(d: &mut Data) {
-        d.y.as_mut_slice().fill(f32::NAN);
     }
 
     fn rows(s: &Shape) -> usize {
@@ -187,10 +176,6 @@ impl Contract for GemvQ8 {
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
         vec![d.y.as_slice()[row]]
-    }
-
-    fn canaries_intact(d: &Data) -> bool {
-        d.xq.canaries_intact() && [&d.xd, &d.x, &d.y].into_iter().all(Buffer::canaries_intact)
     }
 }
 

@@ -7,9 +7,9 @@ mod reference;
 mod simd;
 
 use crate::input::{Buffer, Flavor, Input};
-use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, tasks};
-use crate::weights::larger_than_caches;
+use crate::operand::Operand;
 
 /// The contract.
 pub struct RmsNorm;
@@ -124,24 +124,14 @@ impl Contract for RmsNorm {
         }
     }
 
-    // Activations were just made by the kernel before: there is nothing to rotate, but large ones are cold all the same.
-    fn rotate(_: &mut Data) {}
-
-    fn rotation_bytes(d: &Data) -> usize {
-        let h = d.h.as_slice();
-        // Two operands in, two out: a run walks through all four before it comes back to the first.
-        if larger_than_caches(h) { 4 * size_of_val(h) } else { 0 }
-    }
-
-    fn regions(d: &Data) -> Vec<Region> {
-        let inputs = [&d.h, &d.delta].map(|b| Region::of(b.as_slice(), larger_than_caches(b.as_slice())));
-        let rest = [&d.w, &d.h_out, &d.y].map(|b| Region::of(b.as_slice(), false));
-        inputs.into_iter().chain(rest).collect()
-    }
-
-    fn poison(d: &mut Data) {
-        d.h_out.as_mut_slice().fill(f32::NAN);
-        d.y.as_mut_slice().fill(f32::NAN);
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+        vec![
+            Operand::Input(&mut d.h),
+            Operand::Input(&mut d.delta),
+            Operand::Input(&mut d.w),
+            Operand::Output(&mut d.h_out),
+            Operand::Output(&mut d.y),
+        ]
     }
 
     fn rows(s: &Shape) -> usize {
@@ -158,10 +148,6 @@ impl Contract for RmsNorm {
         let n = d.w.as_slice().len();
         let at = row * n..(row + 1) * n;
         [&d.y.as_slice()[at.clone()], &d.h_out.as_slice()[at]].concat()
-    }
-
-    fn canaries_intact(d: &Data) -> bool {
-        [&d.h, &d.delta, &d.w, &d.h_out, &d.y].into_iter().all(Buffer::canaries_intact)
     }
 }
 

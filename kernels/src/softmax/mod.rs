@@ -11,9 +11,9 @@ mod simd_exp;
 mod tests;
 
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, Region, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::Machine;
-use crate::weights::larger_than_caches;
+use crate::operand::Operand;
 
 /// The contract.
 pub struct Softmax;
@@ -123,21 +123,8 @@ impl Contract for Softmax {
         Args { x: d.x.as_slice(), n: d.n, y: d.y.as_mut_slice() }
     }
 
-    // Scores were just made by the kernel before: there is nothing to rotate, but large ones are cold all the same.
-    fn rotate(_: &mut Data) {}
-
-    fn rotation_bytes(d: &Data) -> usize {
-        // A run walks through input and output before it comes back to the first row.
-        if larger_than_caches(d.x.as_slice()) { 2 * size_of_val(d.x.as_slice()) } else { 0 }
-    }
-
-    fn regions(d: &Data) -> Vec<Region> {
-        let x = d.x.as_slice();
-        vec![Region::of(x, larger_than_caches(x)), Region::of(d.y.as_slice(), false)]
-    }
-
-    fn poison(d: &mut Data) {
-        d.y.as_mut_slice().fill(f32::NAN);
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+        vec![Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
     }
 
     fn rows(s: &Shape) -> usize {
@@ -150,10 +137,6 @@ impl Contract for Softmax {
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
         d.y.as_slice()[row * d.n..(row + 1) * d.n].to_vec()
-    }
-
-    fn canaries_intact(d: &Data) -> bool {
-        d.x.canaries_intact() && d.y.canaries_intact()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kernels::kernel::Region;
 use kernels::machine::traced::Trace;
+use kernels::operand::Region;
 
 use super::*;
 
@@ -38,7 +38,7 @@ impl Case for FakeCase {
     fn trace(&mut self, _: usize, _: &dyn Trace, _: usize) -> Result<(), NotAvailable> {
         Ok(())
     }
-    fn verify(&self, variant: usize, _lanes: usize) -> Verdict {
+    fn verify(&mut self, variant: usize, _lanes: usize) -> Verdict {
         match self.wrong {
             Some(wrong) if wrong == variant => Verdict::failed("output [0, 0] is wrong"),
             _ => Verdict { nmse: 0.0, backward: 0.0, failure: None },
@@ -51,10 +51,10 @@ impl Case for FakeCase {
     fn rotate(&mut self) {
         self.rotations += 1;
     }
-    fn rotation_bytes(&self) -> usize {
+    fn rotation_bytes(&mut self) -> usize {
         0
     }
-    fn regions(&self) -> Vec<Region> {
+    fn regions(&mut self) -> Vec<Region> {
         Vec::new()
     }
 }

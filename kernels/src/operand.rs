@@ -1,0 +1,128 @@
+//! The operands of a case without their types: what a kernel lists once, and what the gate, the rotation of cold weights
+//! and the timing model each need of that list.
+
+use crate::input::{Buffer, Canary};
+use crate::weights::{Stored, Weights};
+
+/// A buffer the timed machine gives a simulated address.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Address on this host; only used to find offsets.
+    pub start: usize,
+    /// Length, bytes.
+    pub bytes: usize,
+    /// True for what a run reads once and cold.
+    pub streamed: bool,
+}
+
+/// A buffer between canaries.
+pub trait Guarded {
+    /// First address and length, bytes.
+    fn place(&self) -> (usize, usize);
+    /// Overwrites every value with the canary's.
+    fn poison(&mut self);
+    /// False when something was written beside it.
+    fn canaries_intact(&self) -> bool;
+}
+
+impl<T: Canary> Guarded for Buffer<T> {
+    fn place(&self) -> (usize, usize) {
+        (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
+    }
+    fn poison(&mut self) {
+        self.as_mut_slice().fill(T::VALUE);
+    }
+    fn canaries_intact(&self) -> bool {
+        self.canaries_intact()
+    }
+}
+
+/// Weights in one or several copies.
+pub trait Rotating {
+    /// First address and length in bytes of the copy in use.
+    fn place(&self) -> (usize, usize);
+    /// Bytes of all copies.
+    fn total_bytes(&self) -> usize;
+    /// Moves to the next copy.
+    fn rotate(&mut self);
+}
+
+impl<T: Stored> Rotating for Weights<T> {
+    fn place(&self) -> (usize, usize) {
+        (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
+    }
+    fn total_bytes(&self) -> usize {
+        self.rotation_bytes()
+    }
+    fn rotate(&mut self) {
+        self.rotate();
+    }
+}
+
+/// One operand by its role.
+pub enum Operand<'a> {
+    /// Read once a run, and cold: weights, or a cache of keys and values.
+    Weights(&'a mut dyn Rotating),
+    /// Read; made by the kernel before, so warm unless it is too large for any cache.
+    Input(&'a mut dyn Guarded),
+    /// Written, every value of it.
+    Output(&'a mut dyn Guarded),
+    /// Room that variants may use as they like.
+    Scratch(&'a mut dyn Guarded),
+}
+
+/// Activations that begin to leave the caches before the kernel that made them ends, so that the next kernel finds them
+/// as cold as weights. Smaller ones are warm where a cache holds them.
+const LARGER_THAN_CACHES: usize = 32 << 20;
+
+impl Operand<'_> {
+    fn place(&self) -> (usize, usize) {
+        match self {
+            Operand::Weights(w) => w.place(),
+            Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.place(),
+        }
+    }
+
+    /// Its memory.
+    pub fn region(&self) -> Region {
+        let (start, bytes) = self.place();
+        let streamed = match self {
+            Operand::Weights(_) => true,
+            Operand::Input(_) => bytes >= LARGER_THAN_CACHES,
+            Operand::Output(_) | Operand::Scratch(_) => false,
+        };
+        Region { start, bytes, streamed }
+    }
+
+    /// Bytes that runs walk through before they come back to the first one: a run finds them cold where that is more
+    /// than the caches hold.
+    pub fn rotation_bytes(&self) -> usize {
+        match (self, self.place().1) {
+            (Operand::Weights(w), _) => w.total_bytes(),
+            (Operand::Input(_) | Operand::Output(_), bytes) if bytes >= LARGER_THAN_CACHES => bytes,
+            _ => 0,
+        }
+    }
+
+    /// Moves weights to their next copy.
+    pub fn rotate(&mut self) {
+        if let Operand::Weights(w) = self {
+            w.rotate();
+        }
+    }
+
+    /// Makes an output that is not written visible: its values become NaN, or what no variant writes.
+    pub fn poison(&mut self) {
+        if let Operand::Output(b) = self {
+            b.poison();
+        }
+    }
+
+    /// False when a variant wrote beside it.
+    pub fn canaries_intact(&self) -> bool {
+        match self {
+            Operand::Weights(_) => true,
+            Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.canaries_intact(),
+        }
+    }
+}
