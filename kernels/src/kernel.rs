@@ -79,6 +79,8 @@ pub enum Width {
     SimdF32,
     /// Needs the pairwise i16 multiply-add of an integer SIMD unit.
     SimdMadd,
+    /// Needs an integer SIMD unit that looks bytes up in a table of sixteen (pshufb, vperm, tbl).
+    SimdShuffle,
     /// Needs the four-products-per-lane i8 dot.
     Dot4,
     /// Written in one instruction set's intrinsics: native only.

@@ -13,6 +13,7 @@ fn machines(about: &About) -> Vec<Isa> {
         Width::Scalar => *isa == Isa::Scalar,
         Width::Any => true,
         Width::SimdF32 | Width::SimdMadd => isa.lanes() > 1,
+        Width::SimdShuffle => isa.has_byte_shuffle(),
         Width::Dot4 => isa.has_dot4(),
         Width::Arch(only) => *isa == only,
     };
@@ -26,7 +27,9 @@ fn lane_counts(about: &About) -> impl Iterator<Item = usize> {
         Width::Scalar => 1,
         _ => about.max_lanes,
     };
-    [1, 2, 4, 8, 16].into_iter().filter(move |lanes| *lanes <= most)
+    // A table of sixteen bytes takes four lanes.
+    let least = if about.width == Width::SimdShuffle { 4 } else { 1 };
+    [1, 2, 4, 8, 16].into_iter().filter(move |lanes| (least..=most).contains(lanes))
 }
 
 /// Poisons the output, runs the variant natively, and tells whether it could.

@@ -219,6 +219,7 @@ fn simd(c: &Calibration, units: &Units) -> Result<Option<SimdFigures>, Calibrate
         max_cycles: op(Max)?,
         convert_cycles: Some(figure([4.0, 1.0], GENERAL)),
         shuffle_cycles: figure(shuffle, GENERAL),
+        byte_shuffle_cycles: Some(figure(shuffle, GENERAL)),
         int_add_cycles: figure([1.0, int_add], GENERAL),
         widen_cycles: Some(figure([shuffle[0], widen], MEASURED)),
         // The probe does the multiply-add and the addition of its result.

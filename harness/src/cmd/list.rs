@@ -54,6 +54,7 @@ fn variants_table() -> Table {
                 Width::Any => "any lanes".to_string(),
                 Width::SimdF32 => "SIMD f32".to_string(),
                 Width::SimdMadd => "SIMD i16 madd".to_string(),
+                Width::SimdShuffle => "SIMD byte lookup".to_string(),
                 Width::Dot4 => "i8 dot product".to_string(),
                 Width::Arch(isa) => format!("{} (native only)", isa.name()),
             };

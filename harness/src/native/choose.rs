@@ -14,11 +14,16 @@ pub fn machine_for(about: &About, wanted: Option<Isa>) -> Result<Isa, NotAvailab
 
 fn choose(about: &About, wanted: Option<Isa>, available: impl Fn(Isa) -> bool) -> Result<Isa, NotAvailable> {
     let lack = |what: &str| Err(NotAvailable(format!("this processor has no {what}")));
-    let fits = |isa: &Isa| isa.lanes() <= about.max_lanes && (about.width != Width::Dot4 || isa.has_dot4());
+    let has_all = |isa: &Isa| match about.width {
+        Width::Dot4 => isa.has_dot4(),
+        Width::SimdShuffle => isa.has_byte_shuffle(),
+        _ => true,
+    };
+    let fits = |isa: &Isa| isa.lanes() <= about.max_lanes && has_all(isa);
     match about.width {
         Width::Scalar => return Ok(Isa::Scalar),
         Width::Arch(isa) => return if available(isa) { Ok(isa) } else { lack(isa.name()) },
-        Width::Any | Width::SimdF32 | Width::SimdMadd | Width::Dot4 => {}
+        Width::Any | Width::SimdF32 | Width::SimdMadd | Width::SimdShuffle | Width::Dot4 => {}
     }
     if let Some(isa) = wanted {
         return match isa {
@@ -34,6 +39,7 @@ fn choose(about: &About, wanted: Option<Isa>, available: impl Fn(Isa) -> bool) -
         Some(isa) => Ok(isa),
         None if about.width == Width::Any => Ok(Isa::Scalar),
         None if about.width == Width::Dot4 => lack("byte dot product"),
+        None if about.width == Width::SimdShuffle => lack("SIMD lookup of bytes"),
         None => lack(&format!("SIMD of at most {} lanes", about.max_lanes)),
     }
 }
@@ -78,6 +84,7 @@ mod tests {
             (Width::Any, Some(Isa::Neon), "neon"),
             (Width::SimdF32, Some(Isa::Scalar), "needs SIMD"),
             (Width::Dot4, Some(Isa::Avx2), "cannot use avx2"),
+            (Width::SimdShuffle, Some(Isa::Portable), "cannot use portable"),
         ] {
             let error = choose(&about(width, 16), wanted, haswell).unwrap_err();
             assert!(error.0.contains(word), "{}", error.0);

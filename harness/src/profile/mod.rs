@@ -208,6 +208,8 @@ pub struct SimdFigures {
     pub convert_cycles: Option<OpCycles>,
     /// Shuffle or permute, also one step of a horizontal sum.
     pub shuffle_cycles: OpCycles,
+    /// Each byte of a register from a table of sixteen in another (pshufb, vperm, tbl); absent where there is none.
+    pub byte_shuffle_cycles: Option<OpCycles>,
     /// Integer add, shift, logic.
     pub int_add_cycles: OpCycles,
     /// Sign-extend half a register of i8 to i16.

@@ -52,6 +52,8 @@ pub fn lanes(about: &About, profile: &Profile) -> Result<usize, NotAvailable> {
         Width::SimdF32 => return lack("SIMD floating point".into()),
         Width::SimdMadd if has(|s| s.madd_i16_cycles.is_some()) => i32_lanes,
         Width::SimdMadd => return lack("SIMD multiply-add of 16-bit integers".into()),
+        Width::SimdShuffle if has(|s| s.byte_shuffle_cycles.is_some()) => i32_lanes,
+        Width::SimdShuffle => return lack("SIMD lookup of bytes".into()),
         Width::Dot4 if has(|s| s.dot4_i8_cycles.is_some()) => i32_lanes,
         Width::Dot4 => return lack("byte dot-product instruction".into()),
         Width::Arch(isa) => return lack(format!("{} (a native-only variant)", isa.name())),

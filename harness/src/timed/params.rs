@@ -112,7 +112,7 @@ struct SimdLanes {
 /// By operation; absent ones are made of others (see `Params::cost`).
 type Table = [Option<OpCost>; OPS];
 
-const OPS: usize = 15;
+const OPS: usize = 17;
 /// Registers of the source have 1, 2, 4, 8 or 16 lanes.
 const WIDTHS: usize = 5;
 
@@ -202,7 +202,8 @@ fn costs(scalar: &Table, simd: Option<&(SimdLanes, Table)>, lanes: usize) -> Tab
     if lanes == 1 {
         return costs;
     }
-    let integer = [Op::IntAdd, Op::IntMul, Op::Widen, Op::MaddI16, Op::Dot4I8].map(|op| op as usize);
+    let integer = [Op::IntAdd, Op::IntMul, Op::Widen, Op::MaddI16, Op::Dot4I8, Op::Dot4U8, Op::ByteShuffle];
+    let integer = integer.map(|op| op as usize);
     for (op, cost) in costs.iter_mut().enumerate() {
         let have = simd.map_or(0, |(have, _)| if integer.contains(&op) { have.i32 } else { have.f32 });
         let vector = simd.and_then(|(_, table)| table[op]).filter(|_| have > 0);
@@ -276,6 +277,8 @@ fn simd_table(s: &SimdFigures) -> Table {
     set(Op::Widen, s.widen_cycles.as_ref());
     set(Op::MaddI16, s.madd_i16_cycles.as_ref());
     set(Op::Dot4I8, s.dot4_i8_cycles.as_ref());
+    set(Op::Dot4U8, s.dot4_i8_cycles.as_ref());
+    set(Op::ByteShuffle, s.byte_shuffle_cycles.as_ref());
     set(Op::F16Convert, s.f16_convert_cycles.as_ref());
     t
 }

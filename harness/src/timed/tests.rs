@@ -135,6 +135,22 @@ fn a_machine_without_fma_multiplies_and_adds() {
 }
 
 #[test]
+fn a_byte_dot_without_its_instruction_is_split_into_pairs() {
+    let p = params(|profile| {
+        let simd = profile.simd.as_mut().expect("the toy has SIMD");
+        simd.madd_i16_cycles = Some(simd.add_cycles.clone().expect("and f32"));
+    });
+    // Four operations split both sides, two multiply pairs, two add: eight on two units.
+    let per_op = cycles(&p, 10_000, |e| {
+        let mut sum = Ticket::default();
+        for _ in 0..10_000 {
+            sum = e.op(Op::Dot4I8, 4, &[sum, Ticket::default(), Ticket::default()], 1);
+        }
+    });
+    close(per_op, 4.0);
+}
+
+#[test]
 fn wider_values_than_registers_take_several_instructions() {
     // Eight lanes on a four-lane machine with two units: one cycle a value.
     let run = |e: &Engine| (0..1000).for_each(|_| ignore(e.op(Op::Add, 8, &[], 1)));

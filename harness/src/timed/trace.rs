@@ -157,6 +157,25 @@ impl<'p> Engine<'p> {
                 at = self.operate(s, Op::Mul, 1, &[at]);
                 if lanes > 1 { self.operate(s, Op::Shuffle, lanes, &[at]) } else { at }
             }
+            // Even and odd bytes of both sides apart, each half multiplied and added in pairs.
+            Op::Dot4I8 | Op::Dot4U8 if lanes > 1 => {
+                let mut sum = ready.first().copied().unwrap_or(Ready::NOW);
+                for _ in 0..2 {
+                    let sides = [1, 2].map(|side| ready.get(side).copied().unwrap_or(Ready::NOW));
+                    let split = sides.map(|side| self.operate(s, Op::IntAdd, lanes, &[side]));
+                    let products = self.operate(s, Op::MaddI16, lanes, &split);
+                    sum = self.operate(s, Op::IntAdd, lanes, &[sum, products]);
+                }
+                sum
+            }
+            Op::Dot4I8 | Op::Dot4U8 => {
+                let mut sum = all;
+                for _ in 0..4 {
+                    let product = self.operate(s, Op::IntMul, 1, &[all]);
+                    sum = self.operate(s, Op::IntAdd, 1, &[sum, product]);
+                }
+                sum
+            }
             // Whatever else is missing takes an integer operation a lane.
             _ => {
                 let mut done = all;

@@ -13,7 +13,7 @@ mod x86_avx512;
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::Machine;
+use crate::machine::{Machine, OneF};
 use crate::model::Dtype;
 use crate::operand::Operand;
 use crate::weights::{Source, Weights};
@@ -151,7 +151,7 @@ impl Contract for GemvF32 {
 
 /// The dot product of two equal-length slices in `SUMS` independent registers, the tail on the scalar unit.
 #[inline(always)]
-fn dot<M: Machine, const SUMS: usize>(m: M, w: &[f32], x: &[f32]) -> <M::One as Machine>::F {
+fn dot<M: Machine, const SUMS: usize>(m: M, w: &[f32], x: &[f32]) -> OneF<M> {
     let k = w.len();
     let mut sums = m.zeros::<SUMS>();
     let main = m.steps(0, k, SUMS * M::LANES);

@@ -2,7 +2,7 @@
 
 use super::{Args, BLOCK_LEN, GemvQ8, rows_per_whole_lines};
 use crate::kernel::Rung;
-use crate::machine::{Machine, tasks};
+use crate::machine::{Integers, Machine, tasks};
 
 /// See the file's first line.
 pub struct Naive;

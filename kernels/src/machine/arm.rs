@@ -3,9 +3,9 @@
 
 use core::arch::aarch64::*;
 
-use half::f16;
+use half::{bf16, f16};
 
-use super::{Machine, Scalar, native_threads};
+use super::{Machine, Registers, Scalar, native_threads};
 
 /// Four lanes of NEON; `DOT` adds the byte dot product.
 #[derive(Clone, Copy, Debug)]
@@ -25,21 +25,16 @@ impl<const DOT: bool> Neon<DOT> {
     }
 }
 
-/// Eight i8 from `s[i..]`, sign-extended to i16.
-#[inline(always)]
-fn load_i16(s: &[i8], i: usize) -> int16x8_t {
-    let bytes = &s[i..i + 8];
-    // SAFETY: `bytes` is 8 long.
-    unsafe { vmovl_s8(vld1_s8(bytes.as_ptr())) }
-}
-
 // SAFETY of the arithmetic below: NEON is part of the aarch64 baseline.
-impl<const DOT: bool> Machine for Neon<DOT> {
+impl<const DOT: bool> Registers for Neon<DOT> {
     const LANES: usize = 4;
     type F = float32x4_t;
     type I = int32x4_t;
+    type B = int8x16_t;
     type One = Scalar;
+}
 
+impl<const DOT: bool> Machine for Neon<DOT> {
     #[inline(always)]
     fn one(self) -> Scalar {
         Scalar
@@ -69,10 +64,70 @@ impl<const DOT: bool> Machine for Neon<DOT> {
         self.splat(value)
     }
     #[inline(always)]
+    fn load_bf16(self, s: &[bf16], i: usize) -> float32x4_t {
+        let values: &[bf16; 4] = s[i..i + 4].try_into().expect("the slice is 4 long");
+        // SAFETY: `values` is 4 long; baseline NEON.
+        unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(values.as_ptr().cast()))) }
+    }
+    #[inline(always)]
+    fn load_f16(self, s: &[f16], i: usize) -> float32x4_t {
+        let values: &[f16; 4] = s[i..i + 4].try_into().expect("the slice is 4 long");
+        let out: float32x4_t;
+        // SAFETY: fcvtl is part of the aarch64 baseline; `values` is 4 long.
+        unsafe {
+            core::arch::asm!(
+                "fcvtl {out:v}.4s, {bits:v}.4h",
+                out = out(vreg) out,
+                bits = in(vreg) vld1_u16(values.as_ptr().cast()),
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        out
+    }
+    #[inline(always)]
+    fn load_pairs(self, s: &[f32], i: usize) -> (float32x4_t, float32x4_t) {
+        let values = &s[i..i + 8];
+        // SAFETY: `values` is 8 long.
+        let float32x4x2_t(even, odd) = unsafe { vld2q_f32(values.as_ptr()) };
+        (even, odd)
+    }
+    #[inline(always)]
     fn store(self, v: &float32x4_t, s: &mut [f32], i: usize) {
         let values = &mut s[i..i + 4];
         // SAFETY: `values` is 4 long.
         unsafe { vst1q_f32(values.as_mut_ptr(), *v) }
+    }
+    #[inline(always)]
+    fn store_bf16(self, v: &float32x4_t, s: &mut [bf16], i: usize) {
+        let values = &mut s[i..i + 4];
+        // SAFETY: `values` is 4 long; baseline NEON.
+        unsafe {
+            let bits = vreinterpretq_u32_f32(*v);
+            let odd = vandq_u32(vshrq_n_u32::<16>(bits), vdupq_n_u32(1));
+            let rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+            vst1_u16(values.as_mut_ptr().cast(), vshrn_n_u32::<16>(rounded));
+        }
+    }
+    #[inline(always)]
+    fn store_f16(self, v: &float32x4_t, s: &mut [f16], i: usize) {
+        let values = &mut s[i..i + 4];
+        let narrow: uint16x4_t;
+        // SAFETY: fcvtn is part of the aarch64 baseline; `values` is 4 long.
+        unsafe {
+            core::arch::asm!(
+                "fcvtn {out:v}.4h, {v:v}.4s",
+                out = out(vreg) narrow,
+                v = in(vreg) *v,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+            vst1_u16(values.as_mut_ptr().cast(), narrow);
+        }
+    }
+    #[inline(always)]
+    fn store_pairs(self, even: &float32x4_t, odd: &float32x4_t, s: &mut [f32], i: usize) {
+        let values = &mut s[i..i + 8];
+        // SAFETY: `values` is 8 long.
+        unsafe { vst2q_f32(values.as_mut_ptr(), float32x4x2_t(*even, *odd)) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> float32x4_t {
@@ -122,6 +177,11 @@ impl<const DOT: bool> Machine for Neon<DOT> {
         unsafe { vmaxq_f32(*a, *b) }
     }
     #[inline(always)]
+    fn abs(self, a: &float32x4_t) -> float32x4_t {
+        // SAFETY: baseline NEON.
+        unsafe { vabsq_f32(*a) }
+    }
+    #[inline(always)]
     fn sqrt(self, a: &float32x4_t) -> float32x4_t {
         // SAFETY: baseline NEON.
         unsafe { vsqrtq_f32(*a) }
@@ -141,6 +201,17 @@ impl<const DOT: bool> Machine for Neon<DOT> {
         self.load(&lanes.map(f32::exp), 0)
     }
     #[inline(always)]
+    fn sin_cos_libm(self, x: &float32x4_t) -> (float32x4_t, float32x4_t) {
+        let mut lanes = [0.0; 4];
+        self.store(x, &mut lanes, 0);
+        (self.load(&lanes.map(f32::sin), 0), self.load(&lanes.map(f32::cos), 0))
+    }
+    #[inline(always)]
+    fn reveal(self, v: &float32x4_t) -> f32 {
+        // SAFETY: baseline NEON.
+        unsafe { vgetq_lane_f32::<0>(*v) }
+    }
+    #[inline(always)]
     fn sum(self, v: &float32x4_t) -> f32 {
         // SAFETY: baseline NEON.
         unsafe { vaddvq_f32(*v) }
@@ -149,72 +220,6 @@ impl<const DOT: bool> Machine for Neon<DOT> {
     fn largest(self, v: &float32x4_t) -> f32 {
         // SAFETY: baseline NEON.
         unsafe { vmaxvq_f32(*v) }
-    }
-    #[inline(always)]
-    fn zero_i(self) -> int32x4_t {
-        // SAFETY: baseline NEON.
-        unsafe { vdupq_n_s32(0) }
-    }
-    #[inline(always)]
-    fn load_i8(self, s: &[i8], i: usize) -> int32x4_t {
-        let lanes = [i32::from(s[i]), i32::from(s[i + 1]), i32::from(s[i + 2]), i32::from(s[i + 3])];
-        // SAFETY: `lanes` is 4 long.
-        unsafe { vld1q_s32(lanes.as_ptr()) }
-    }
-    #[inline(always)]
-    fn add_i(self, a: &int32x4_t, b: &int32x4_t) -> int32x4_t {
-        // SAFETY: baseline NEON.
-        unsafe { vaddq_s32(*a, *b) }
-    }
-    #[inline(always)]
-    fn mul_i(self, a: &int32x4_t, b: &int32x4_t) -> int32x4_t {
-        // SAFETY: baseline NEON.
-        unsafe { vmulq_s32(*a, *b) }
-    }
-    #[inline(always)]
-    fn lookup(self, table: &[i32], index: &int32x4_t) -> int32x4_t {
-        let mut lanes = [0i32; 4];
-        // SAFETY: `lanes` is 4 long; baseline NEON.
-        unsafe {
-            vst1q_s32(lanes.as_mut_ptr(), *index);
-            vld1q_s32(lanes.map(|i| table[i as usize]).as_ptr())
-        }
-    }
-    #[inline(always)]
-    fn to_f32(self, v: &int32x4_t) -> float32x4_t {
-        // SAFETY: baseline NEON.
-        unsafe { vcvtq_f32_s32(*v) }
-    }
-    #[inline(always)]
-    fn madd_i8(self, acc: &int32x4_t, w: &[i8], i: usize, x: &[i8], j: usize) -> int32x4_t {
-        let (w, x) = (load_i16(w, i), load_i16(x, j));
-        // SAFETY: baseline NEON.
-        unsafe {
-            let low = vmlal_s16(*acc, vget_low_s16(w), vget_low_s16(x));
-            vmlal_high_s16(low, w, x)
-        }
-    }
-    #[inline(always)]
-    fn dot4_i8(self, acc: &int32x4_t, w: &[i8], i: usize, x: &[i8], j: usize) -> int32x4_t {
-        if DOT {
-            let (w, x) = (&w[i..i + 16], &x[j..j + 16]);
-            let mut out = *acc;
-            // SAFETY: both slices are 16 long; `DOT` values exist only where dotprod was detected.
-            unsafe {
-                core::arch::asm!(
-                    ".arch_extension dotprod",
-                    "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
-                    inout(vreg) out,
-                    in(vreg) vld1q_s8(w.as_ptr()),
-                    in(vreg) vld1q_s8(x.as_ptr()),
-                    options(pure, nomem, nostack, preserves_flags)
-                );
-            }
-            out
-        } else {
-            let half = self.madd_i8(acc, w, i, x, j);
-            self.madd_i8(&half, w, i + 8, x, j + 8)
-        }
     }
 
     native_threads!();

@@ -41,8 +41,8 @@ impl Trace for Counter {
             Op::MulAdd => 2,
             Op::Add | Op::Mul | Op::Div | Op::Sqrt | Op::Max | Op::IntAdd | Op::IntMul | Op::Exp => 1,
             Op::MaddI16 => 3,
-            Op::Dot4I8 => 8,
-            Op::Convert | Op::Shuffle | Op::Widen | Op::F16Convert => 0,
+            Op::Dot4I8 | Op::Dot4U8 => 8,
+            Op::Convert | Op::Shuffle | Op::ByteShuffle | Op::Widen | Op::F16Convert => 0,
         };
         self.count(|c| c.operations += per_lane * lanes as u64);
         Ticket::default()

@@ -57,6 +57,11 @@ impl Isa {
         matches!(self, Isa::Avx2Vnni | Isa::NeonDot)
     }
 
+    /// True where one instruction looks a register of bytes up in a table. A build for x86-64 has none in `wide`.
+    pub fn has_byte_shuffle(self) -> bool {
+        !matches!(self, Isa::Scalar | Isa::Portable)
+    }
+
     /// True where this processor has it.
     pub fn available(self) -> bool {
         match self {

@@ -3,20 +3,34 @@
 //! to an observer (the harness's timing model, or a test's counter). Nothing here knows a clock or a profile.
 
 mod counter;
+mod integers;
 mod isa;
+mod observer;
 mod portable;
+mod portable_integers;
 mod scalar;
+mod scalar_integers;
+#[cfg(test)]
+mod tests;
 pub mod traced;
+mod traced_integers;
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(target_arch = "aarch64")]
+mod arm_integers;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx2;
 #[cfg(target_arch = "x86_64")]
+mod x86_avx2_integers;
+#[cfg(target_arch = "x86_64")]
 mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512_integers;
 
 #[cfg(target_arch = "aarch64")]
 pub use arm::Neon;
+pub use integers::Integers;
 pub use isa::Isa;
 pub(crate) use isa::{OnMachine, on_native, run_native};
 pub use portable::Portable;
@@ -26,22 +40,30 @@ pub use x86_avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use x86_avx512::Avx512;
 
-use half::f16;
+use half::{bf16, f16};
 
-/// A machine with registers of `LANES` f32 (or i32) values. Arithmetic takes references because the traced machine
-/// counts live values: a value is live from the operation that made it until it is dropped.
-///
-/// Slices are indexed in elements. A load or store that leaves its slice panics: variants are safe code.
-pub trait Machine: Copy {
+/// The registers of a machine: `LANES` f32 or i32 values, or four bytes for each.
+pub trait Registers: Copy {
     /// Lanes of a register.
     const LANES: usize;
     /// A register of f32.
     type F;
-    /// A register of i32.
+    /// A register of i32, or of twice as many i16.
     type I;
+    /// A register of bytes, four for each lane.
+    type B;
     /// The same machine's scalar unit; tails and reductions run on it.
     type One: Machine<One = Self::One>;
+}
 
+/// A float of the scalar unit.
+pub type OneF<M> = <<M as Registers>::One as Registers>::F;
+
+/// A machine. Arithmetic takes references because the traced machine counts live values: a value is live from the
+/// operation that made it until it is dropped.
+///
+/// Slices are indexed in elements. A load or store that leaves its slice panics: variants are safe code.
+pub trait Machine: Integers {
     /// The scalar unit.
     fn one(self) -> Self::One;
 
@@ -51,13 +73,25 @@ pub trait Machine: Copy {
     fn load_splat(self, s: &[f32], i: usize) -> Self::F;
     /// An f16 scale as f32 in every lane.
     fn load_f16_splat(self, h: &f16) -> Self::F;
+    /// `LANES` bf16 from `s[i..]` as f32.
+    fn load_bf16(self, s: &[bf16], i: usize) -> Self::F;
+    /// `LANES` f16 from `s[i..]` as f32.
+    fn load_f16(self, s: &[f16], i: usize) -> Self::F;
+    /// `2 * LANES` values from `s[i..]`: those at even places, those at odd ones.
+    fn load_pairs(self, s: &[f32], i: usize) -> (Self::F, Self::F);
     /// Stores to `s[i..i + LANES]`.
     fn store(self, v: &Self::F, s: &mut [f32], i: usize);
+    /// Stores as bf16, rounded to nearest, halves to even. No NaN.
+    fn store_bf16(self, v: &Self::F, s: &mut [bf16], i: usize);
+    /// Stores as f16, rounded to nearest, halves to even.
+    fn store_f16(self, v: &Self::F, s: &mut [f16], i: usize);
+    /// Stores `2 * LANES` values to `s[i..]`, `even` and `odd` by turns.
+    fn store_pairs(self, even: &Self::F, odd: &Self::F, s: &mut [f32], i: usize);
 
     /// A constant in every lane.
     fn splat(self, x: f32) -> Self::F;
     /// A scalar in every lane.
-    fn broadcast(self, v: &<Self::One as Machine>::F) -> Self::F;
+    fn broadcast(self, v: &OneF<Self>) -> Self::F;
     /// `R` rows of `C` zeroed registers: the accumulators of a tile.
     fn tile<const R: usize, const C: usize>(self) -> [[Self::F; C]; R];
     /// `N` zeroed registers.
@@ -75,37 +109,22 @@ pub trait Machine: Copy {
     fn div(self, a: &Self::F, b: &Self::F) -> Self::F;
     /// The larger of each lane.
     fn max(self, a: &Self::F, b: &Self::F) -> Self::F;
+    /// `|a|`.
+    fn abs(self, a: &Self::F) -> Self::F;
     /// Square root.
     fn sqrt(self, a: &Self::F) -> Self::F;
     /// `2^n` for integral `n` in `-126..=127`, and 0 for -127: convert, add the bias, shift into the exponent field.
     fn pow2(self, n: &Self::F) -> Self::F;
     /// `e^x` by the C library, one lane at a time.
     fn exp_libm(self, x: &Self::F) -> Self::F;
+    /// Sine and cosine by the C library, one lane at a time.
+    fn sin_cos_libm(self, x: &Self::F) -> (Self::F, Self::F);
+    /// The first lane's value, for a decision that the program takes on it.
+    fn reveal(self, v: &Self::F) -> f32;
     /// Sum of the lanes.
-    fn sum(self, v: &Self::F) -> <Self::One as Machine>::F;
+    fn sum(self, v: &Self::F) -> OneF<Self>;
     /// Maximum of the lanes.
-    fn largest(self, v: &Self::F) -> <Self::One as Machine>::F;
-
-    /// Zero in every i32 lane.
-    fn zero_i(self) -> Self::I;
-    /// `LANES` i8 from `s[i..]`, sign-extended.
-    fn load_i8(self, s: &[i8], i: usize) -> Self::I;
-    /// `a + b`, wrapping.
-    fn add_i(self, a: &Self::I, b: &Self::I) -> Self::I;
-    /// `a * b`, low 32 bits.
-    fn mul_i(self, a: &Self::I, b: &Self::I) -> Self::I;
-    /// `table[index]` lane by lane; the next address waits for this one's value.
-    fn lookup(self, table: &[i32], index: &Self::I) -> Self::I;
-    /// i32 to f32.
-    fn to_f32(self, v: &Self::I) -> Self::F;
-    /// `acc` plus the products of `2 * LANES` i8 from `w[i..]` and `x[j..]`, two to a lane (pmaddwd kind).
-    fn madd_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I;
-    /// `acc` plus the products of `4 * LANES` i8 from `w[i..]` and `x[j..]`, four to a lane (vpdpbusd, sdot).
-    /// `x` holds no -128. Machines without the instruction do it with two [`Machine::madd_i8`].
-    fn dot4_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I {
-        let half = self.madd_i8(acc, w, i, x, j);
-        self.madd_i8(&half, w, i + 2 * Self::LANES, x, j + 2 * Self::LANES)
-    }
+    fn largest(self, v: &Self::F) -> OneF<Self>;
 
     /// Tells the traced machine that one iteration of a counted loop ran.
     #[inline(always)]

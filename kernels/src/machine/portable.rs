@@ -1,22 +1,15 @@
 //! The portable native machine, on the `wide` crate. Its instruction set is chosen when the crate is built: in a default
 //! x86-64 build it is SSE2, whatever the host has. Eight lanes: wider values only spill on the sixteen SSE2 registers.
 
-use half::f16;
-use wide::{f32x8, i8x16, i16x8, i16x16, i32x8};
+use half::{bf16, f16};
+use wide::{f32x8, i8x32, i32x8};
 
-use super::scalar::f16_to_f32;
-use super::{Machine, Scalar, native_threads};
+use super::scalar::{f16_to_f32, round_to_bf16};
+use super::{Machine, Registers, Scalar, native_threads};
 
 /// Eight lanes of `wide`.
 #[derive(Clone, Copy, Debug)]
 pub struct Portable;
-
-/// 16 i8 from `s[i..]`, sign-extended to i16.
-#[inline(always)]
-fn load_i16(s: &[i8], i: usize) -> i16x16 {
-    let bytes: &[i8; 16] = s[i..i + 16].try_into().expect("the slice is 16 long");
-    i16x16::from_i8x16(i8x16::new(*bytes))
-}
 
 /// Eight f32 from `s[i..]`.
 #[inline(always)]
@@ -32,12 +25,15 @@ impl Portable {
     }
 }
 
-impl Machine for Portable {
+impl Registers for Portable {
     const LANES: usize = 8;
     type F = f32x8;
     type I = i32x8;
+    type B = i8x32;
     type One = Scalar;
+}
 
+impl Machine for Portable {
     #[inline(always)]
     fn one(self) -> Scalar {
         Scalar
@@ -55,8 +51,39 @@ impl Machine for Portable {
         f32x8::splat(f16_to_f32(*h))
     }
     #[inline(always)]
+    fn load_bf16(self, s: &[bf16], i: usize) -> f32x8 {
+        let values: &[bf16; 8] = s[i..i + 8].try_into().expect("the slice is 8 long");
+        f32x8::new(values.map(|h| f32::from_bits(u32::from(h.to_bits()) << 16)))
+    }
+    #[inline(always)]
+    fn load_f16(self, s: &[f16], i: usize) -> f32x8 {
+        let values: &[f16; 8] = s[i..i + 8].try_into().expect("the slice is 8 long");
+        f32x8::new(values.map(f16_to_f32))
+    }
+    #[inline(always)]
+    fn load_pairs(self, s: &[f32], i: usize) -> (f32x8, f32x8) {
+        let s = &s[i..i + 16];
+        let every_other = |first: usize| f32x8::new(std::array::from_fn(|k| s[2 * k + first]));
+        (every_other(0), every_other(1))
+    }
+    #[inline(always)]
     fn store(self, v: &f32x8, s: &mut [f32], i: usize) {
         s[i..i + 8].copy_from_slice(&v.to_array());
+    }
+    #[inline(always)]
+    fn store_bf16(self, v: &f32x8, s: &mut [bf16], i: usize) {
+        s[i..i + 8].copy_from_slice(&v.to_array().map(round_to_bf16));
+    }
+    #[inline(always)]
+    fn store_f16(self, v: &f32x8, s: &mut [f16], i: usize) {
+        s[i..i + 8].copy_from_slice(&v.to_array().map(f16::from_f32_const));
+    }
+    #[inline(always)]
+    fn store_pairs(self, even: &f32x8, odd: &f32x8, s: &mut [f32], i: usize) {
+        let (even, odd) = (even.to_array(), odd.to_array());
+        for (k, pair) in s[i..i + 16].as_chunks_mut().0.iter_mut().enumerate() {
+            *pair = [even[k], odd[k]];
+        }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> f32x8 {
@@ -99,6 +126,10 @@ impl Machine for Portable {
         a.fast_max(*b)
     }
     #[inline(always)]
+    fn abs(self, a: &f32x8) -> f32x8 {
+        a.abs()
+    }
+    #[inline(always)]
     fn sqrt(self, a: &f32x8) -> f32x8 {
         a.sqrt()
     }
@@ -112,6 +143,14 @@ impl Machine for Portable {
         f32x8::new(x.to_array().map(f32::exp))
     }
     #[inline(always)]
+    fn sin_cos_libm(self, x: &f32x8) -> (f32x8, f32x8) {
+        (f32x8::new(x.to_array().map(f32::sin)), f32x8::new(x.to_array().map(f32::cos)))
+    }
+    #[inline(always)]
+    fn reveal(self, v: &f32x8) -> f32 {
+        v.to_array()[0]
+    }
+    #[inline(always)]
     fn sum(self, v: &f32x8) -> f32 {
         v.reduce_add()
     }
@@ -119,35 +158,6 @@ impl Machine for Portable {
     fn largest(self, v: &f32x8) -> f32 {
         let [a, b, c, d, e, f, g, h] = v.to_array();
         a.max(b).max(c.max(d)).max(e.max(f).max(g.max(h)))
-    }
-    #[inline(always)]
-    fn zero_i(self) -> i32x8 {
-        i32x8::splat(0)
-    }
-    #[inline(always)]
-    fn load_i8(self, s: &[i8], i: usize) -> i32x8 {
-        let bytes: &[i8; 8] = s[i..i + 8].try_into().expect("the slice is 8 long");
-        i32x8::from_i16x8(i16x8::new(bytes.map(i16::from)))
-    }
-    #[inline(always)]
-    fn add_i(self, a: &i32x8, b: &i32x8) -> i32x8 {
-        *a + *b
-    }
-    #[inline(always)]
-    fn mul_i(self, a: &i32x8, b: &i32x8) -> i32x8 {
-        *a * *b
-    }
-    #[inline(always)]
-    fn lookup(self, table: &[i32], index: &i32x8) -> i32x8 {
-        i32x8::new(index.to_array().map(|i| table[i as usize]))
-    }
-    #[inline(always)]
-    fn to_f32(self, v: &i32x8) -> f32x8 {
-        f32x8::from_i32x8(*v)
-    }
-    #[inline(always)]
-    fn madd_i8(self, acc: &i32x8, w: &[i8], i: usize, x: &[i8], j: usize) -> i32x8 {
-        *acc + load_i16(w, i).dot(load_i16(x, j))
     }
 
     native_threads!();

@@ -1,9 +1,9 @@
 //! The scalar native machine: one value at a time, as the source says. A compiler would turn independent scalar
 //! accumulators into SIMD behind our back; an empty `asm!` on each result keeps a scalar rung scalar.
 
-use half::f16;
+use half::{bf16, f16};
 
-use super::{Machine, native_threads};
+use super::{Machine, Registers, native_threads};
 
 /// One lane, no SIMD.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,7 @@ pub struct Scalar;
 
 /// Hides a float from the vectorizers. No instruction is emitted.
 #[inline(always)]
-fn opaque(x: f32) -> f32 {
+pub(super) fn opaque(x: f32) -> f32 {
     #[cfg(target_arch = "x86_64")]
     {
         let mut x = x;
@@ -38,7 +38,7 @@ fn opaque(x: f32) -> f32 {
 
 /// Hides an integer from the vectorizers. No instruction is emitted.
 #[inline(always)]
-fn opaque_i(x: i32) -> i32 {
+pub(super) fn opaque_i(x: i32) -> i32 {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
         let mut x = x;
@@ -73,6 +73,14 @@ pub(crate) fn pow2(n: f32) -> f32 {
     f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 
+/// To the nearest bf16, halves to even: adding half a unit less one, and one more where the bit kept is odd, carries into
+/// the kept bits. No NaN.
+#[inline(always)]
+pub(crate) fn round_to_bf16(x: f32) -> bf16 {
+    let bits = x.to_bits();
+    bf16::from_bits((bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16)
+}
+
 impl Scalar {
     /// Nothing to enter: every build has scalar instructions.
     #[inline(always)]
@@ -81,12 +89,15 @@ impl Scalar {
     }
 }
 
-impl Machine for Scalar {
+impl Registers for Scalar {
     const LANES: usize = 1;
     type F = f32;
     type I = i32;
+    type B = [i8; 4];
     type One = Scalar;
+}
 
+impl Machine for Scalar {
     #[inline(always)]
     fn one(self) -> Scalar {
         self
@@ -104,8 +115,32 @@ impl Machine for Scalar {
         f16_to_f32(*h)
     }
     #[inline(always)]
+    fn load_bf16(self, s: &[bf16], i: usize) -> f32 {
+        opaque(f32::from_bits(u32::from(s[i].to_bits()) << 16))
+    }
+    #[inline(always)]
+    fn load_f16(self, s: &[f16], i: usize) -> f32 {
+        opaque(f16_to_f32(s[i]))
+    }
+    #[inline(always)]
+    fn load_pairs(self, s: &[f32], i: usize) -> (f32, f32) {
+        (s[i], s[i + 1])
+    }
+    #[inline(always)]
     fn store(self, v: &f32, s: &mut [f32], i: usize) {
         s[i] = *v;
+    }
+    #[inline(always)]
+    fn store_bf16(self, v: &f32, s: &mut [bf16], i: usize) {
+        s[i] = round_to_bf16(*v);
+    }
+    #[inline(always)]
+    fn store_f16(self, v: &f32, s: &mut [f16], i: usize) {
+        s[i] = f16::from_f32_const(*v);
+    }
+    #[inline(always)]
+    fn store_pairs(self, even: &f32, odd: &f32, s: &mut [f32], i: usize) {
+        (s[i], s[i + 1]) = (*even, *odd);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> f32 {
@@ -149,6 +184,10 @@ impl Machine for Scalar {
         opaque(if *a > *b { *a } else { *b })
     }
     #[inline(always)]
+    fn abs(self, a: &f32) -> f32 {
+        opaque(a.abs())
+    }
+    #[inline(always)]
     fn sqrt(self, a: &f32) -> f32 {
         opaque(a.sqrt())
     }
@@ -161,43 +200,20 @@ impl Machine for Scalar {
         x.exp()
     }
     #[inline(always)]
+    fn sin_cos_libm(self, x: &f32) -> (f32, f32) {
+        x.sin_cos()
+    }
+    #[inline(always)]
+    fn reveal(self, v: &f32) -> f32 {
+        *v
+    }
+    #[inline(always)]
     fn sum(self, v: &f32) -> f32 {
         *v
     }
     #[inline(always)]
     fn largest(self, v: &f32) -> f32 {
         *v
-    }
-    #[inline(always)]
-    fn zero_i(self) -> i32 {
-        0
-    }
-    #[inline(always)]
-    fn load_i8(self, s: &[i8], i: usize) -> i32 {
-        i32::from(s[i])
-    }
-    #[inline(always)]
-    fn add_i(self, a: &i32, b: &i32) -> i32 {
-        opaque_i(a.wrapping_add(*b))
-    }
-    #[inline(always)]
-    fn mul_i(self, a: &i32, b: &i32) -> i32 {
-        opaque_i(a.wrapping_mul(*b))
-    }
-    #[inline(always)]
-    fn lookup(self, table: &[i32], index: &i32) -> i32 {
-        // An index is never negative; extending it with zeros is free on x86-64, with its sign it is not.
-        table[*index as u32 as usize]
-    }
-    #[inline(always)]
-    fn to_f32(self, v: &i32) -> f32 {
-        opaque(*v as f32)
-    }
-    #[inline(always)]
-    fn madd_i8(self, acc: &i32, w: &[i8], i: usize, x: &[i8], j: usize) -> i32 {
-        let first = i32::from(w[i]) * i32::from(x[j]);
-        let second = i32::from(w[i + 1]) * i32::from(x[j + 1]);
-        opaque_i(acc.wrapping_add(first).wrapping_add(second))
     }
 
     native_threads!();

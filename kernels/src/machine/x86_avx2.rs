@@ -3,9 +3,9 @@
 
 use core::arch::x86_64::*;
 
-use half::f16;
+use half::{bf16, f16};
 
-use super::{Machine, Scalar, native_threads};
+use super::{Machine, Registers, Scalar, native_threads};
 
 /// Eight lanes of AVX2; `VNNI` adds the byte dot product.
 #[derive(Clone, Copy, Debug)]
@@ -37,29 +37,16 @@ impl<const VNNI: bool> Avx2<VNNI> {
     }
 }
 
-/// 16 i8 from `s[i..]`, sign-extended to i16.
-#[inline(always)]
-fn load_i16(s: &[i8], i: usize) -> __m256i {
-    let bytes = &s[i..i + 16];
-    // SAFETY: `bytes` is 16 long and the load needs no alignment.
-    unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(bytes.as_ptr().cast())) }
-}
-
-/// 32 i8 from `s[i..]`.
-#[inline(always)]
-fn load_32(s: &[i8], i: usize) -> __m256i {
-    let bytes = &s[i..i + 32];
-    // SAFETY: `bytes` is 32 long and the load needs no alignment.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
 // SAFETY of the arithmetic below: an `Avx2` value exists only where `detect` found every feature the intrinsics need.
-impl<const VNNI: bool> Machine for Avx2<VNNI> {
+impl<const VNNI: bool> Registers for Avx2<VNNI> {
     const LANES: usize = 8;
     type F = __m256;
     type I = __m256i;
+    type B = __m256i;
     type One = Scalar;
+}
 
+impl<const VNNI: bool> Machine for Avx2<VNNI> {
     #[inline(always)]
     fn one(self) -> Scalar {
         Scalar
@@ -81,10 +68,64 @@ impl<const VNNI: bool> Machine for Avx2<VNNI> {
         unsafe { _mm256_cvtph_ps(_mm_set1_epi16(h.to_bits() as i16)) }
     }
     #[inline(always)]
+    fn load_bf16(self, s: &[bf16], i: usize) -> __m256 {
+        let values = &s[i..i + 8];
+        // SAFETY: `values` is 8 long and the load needs no alignment.
+        unsafe {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(_mm_loadu_si128(values.as_ptr().cast()))))
+        }
+    }
+    #[inline(always)]
+    fn load_f16(self, s: &[f16], i: usize) -> __m256 {
+        let values = &s[i..i + 8];
+        // SAFETY: `values` is 8 long and the load needs no alignment.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(values.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_pairs(self, s: &[f32], i: usize) -> (__m256, __m256) {
+        let (a, b) = (self.load(s, i), self.load(s, i + 8));
+        // SAFETY: features detected.
+        unsafe {
+            // Within halves of the register: a0 a2 b0 b2 | a4 a6 b4 b6; then the quarters into order.
+            let order = |v| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(v)));
+            let (even, odd) = (_mm256_shuffle_ps::<0b10_00_10_00>(a, b), _mm256_shuffle_ps::<0b11_01_11_01>(a, b));
+            (order(even), order(odd))
+        }
+    }
+    #[inline(always)]
     fn store(self, v: &__m256, s: &mut [f32], i: usize) {
         let values = &mut s[i..i + 8];
         // SAFETY: `values` is 8 long and the store needs no alignment.
         unsafe { _mm256_storeu_ps(values.as_mut_ptr(), *v) }
+    }
+    #[inline(always)]
+    fn store_bf16(self, v: &__m256, s: &mut [bf16], i: usize) {
+        let values = &mut s[i..i + 8];
+        // SAFETY: `values` is 8 long and the store needs no alignment.
+        unsafe {
+            let bits = _mm256_castps_si256(*v);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+            let kept = _mm256_srli_epi32::<16>(rounded);
+            let packed = _mm_packus_epi32(_mm256_castsi256_si128(kept), _mm256_extracti128_si256::<1>(kept));
+            _mm_storeu_si128(values.as_mut_ptr().cast(), packed);
+        }
+    }
+    #[inline(always)]
+    fn store_f16(self, v: &__m256, s: &mut [f16], i: usize) {
+        let values = &mut s[i..i + 8];
+        // SAFETY: `values` is 8 long and the store needs no alignment.
+        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(*v)) }
+    }
+    #[inline(always)]
+    fn store_pairs(self, even: &__m256, odd: &__m256, s: &mut [f32], i: usize) {
+        // SAFETY: features detected.
+        let (low, high) = unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(*even, *odd), _mm256_unpackhi_ps(*even, *odd));
+            (_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high))
+        };
+        self.store(&low, s, i);
+        self.store(&high, s, i + 8);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
@@ -134,6 +175,11 @@ impl<const VNNI: bool> Machine for Avx2<VNNI> {
         unsafe { _mm256_max_ps(*a, *b) }
     }
     #[inline(always)]
+    fn abs(self, a: &__m256) -> __m256 {
+        // SAFETY: features detected.
+        unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), *a) }
+    }
+    #[inline(always)]
     fn sqrt(self, a: &__m256) -> __m256 {
         // SAFETY: features detected.
         unsafe { _mm256_sqrt_ps(*a) }
@@ -153,6 +199,17 @@ impl<const VNNI: bool> Machine for Avx2<VNNI> {
         self.load(&lanes.map(f32::exp), 0)
     }
     #[inline(always)]
+    fn sin_cos_libm(self, x: &__m256) -> (__m256, __m256) {
+        let mut lanes = [0.0; 8];
+        self.store(x, &mut lanes, 0);
+        (self.load(&lanes.map(f32::sin), 0), self.load(&lanes.map(f32::cos), 0))
+    }
+    #[inline(always)]
+    fn reveal(self, v: &__m256) -> f32 {
+        // SAFETY: features detected.
+        unsafe { _mm256_cvtss_f32(*v) }
+    }
+    #[inline(always)]
     fn sum(self, v: &__m256) -> f32 {
         // SAFETY: features detected.
         unsafe {
@@ -168,54 +225,6 @@ impl<const VNNI: bool> Machine for Avx2<VNNI> {
             let four = _mm_max_ps(_mm256_castps256_ps128(*v), _mm256_extractf128_ps::<1>(*v));
             let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
-        }
-    }
-    #[inline(always)]
-    fn zero_i(self) -> __m256i {
-        // SAFETY: features detected.
-        unsafe { _mm256_setzero_si256() }
-    }
-    #[inline(always)]
-    fn load_i8(self, s: &[i8], i: usize) -> __m256i {
-        let bytes = &s[i..i + 8];
-        // SAFETY: `bytes` is 8 long and the load needs no alignment.
-        unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(bytes.as_ptr().cast())) }
-    }
-    #[inline(always)]
-    fn add_i(self, a: &__m256i, b: &__m256i) -> __m256i {
-        // SAFETY: features detected.
-        unsafe { _mm256_add_epi32(*a, *b) }
-    }
-    #[inline(always)]
-    fn mul_i(self, a: &__m256i, b: &__m256i) -> __m256i {
-        // SAFETY: features detected.
-        unsafe { _mm256_mullo_epi32(*a, *b) }
-    }
-    #[inline(always)]
-    fn lookup(self, table: &[i32], index: &__m256i) -> __m256i {
-        let index: [i32; 8] = bytemuck::cast(*index);
-        bytemuck::cast(index.map(|i| table[i as usize]))
-    }
-    #[inline(always)]
-    fn to_f32(self, v: &__m256i) -> __m256 {
-        // SAFETY: features detected.
-        unsafe { _mm256_cvtepi32_ps(*v) }
-    }
-    #[inline(always)]
-    fn madd_i8(self, acc: &__m256i, w: &[i8], i: usize, x: &[i8], j: usize) -> __m256i {
-        // SAFETY: features detected.
-        unsafe { _mm256_add_epi32(*acc, _mm256_madd_epi16(load_i16(w, i), load_i16(x, j))) }
-    }
-    // vpdpbusd multiplies unsigned by signed bytes: move the sign of w to x. |w| of -128 is 128, right as unsigned.
-    #[inline(always)]
-    fn dot4_i8(self, acc: &__m256i, w: &[i8], i: usize, x: &[i8], j: usize) -> __m256i {
-        if VNNI {
-            let (w, x) = (load_32(w, i), load_32(x, j));
-            // SAFETY: features detected, VNNI among them.
-            unsafe { _mm256_dpbusd_epi32(*acc, _mm256_abs_epi8(w), _mm256_sign_epi8(x, w)) }
-        } else {
-            let half = self.madd_i8(acc, w, i, x, j);
-            self.madd_i8(&half, w, i + 16, x, j + 16)
         }
     }
 

@@ -3,9 +3,9 @@
 
 use core::arch::x86_64::*;
 
-use half::f16;
+use half::{bf16, f16};
 
-use super::{Machine, Scalar, native_threads};
+use super::{Machine, Registers, Scalar, native_threads};
 
 /// Sixteen lanes of AVX-512.
 #[derive(Clone, Copy, Debug)]
@@ -35,20 +35,15 @@ impl Avx512 {
     }
 }
 
-/// 32 i8 from `s[i..]`, sign-extended to i16.
-#[inline(always)]
-fn load_i16(s: &[i8], i: usize) -> __m512i {
-    let bytes = &s[i..i + 32];
-    // SAFETY: `bytes` is 32 long and the load needs no alignment.
-    unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(bytes.as_ptr().cast())) }
-}
-
-impl Machine for Avx512 {
+impl Registers for Avx512 {
     const LANES: usize = 16;
     type F = __m512;
     type I = __m512i;
+    type B = __m512i;
     type One = Scalar;
+}
 
+impl Machine for Avx512 {
     #[inline(always)]
     fn one(self) -> Scalar {
         Scalar
@@ -70,10 +65,65 @@ impl Machine for Avx512 {
         unsafe { _mm512_cvtph_ps(_mm256_set1_epi16(h.to_bits() as i16)) }
     }
     #[inline(always)]
+    fn load_bf16(self, s: &[bf16], i: usize) -> __m512 {
+        let values = &s[i..i + 16];
+        // SAFETY: `values` is 16 long and the load needs no alignment.
+        unsafe {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(
+                values.as_ptr().cast(),
+            ))))
+        }
+    }
+    #[inline(always)]
+    fn load_f16(self, s: &[f16], i: usize) -> __m512 {
+        let values = &s[i..i + 16];
+        // SAFETY: `values` is 16 long and the load needs no alignment.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(values.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_pairs(self, s: &[f32], i: usize) -> (__m512, __m512) {
+        let (a, b) = (self.load(s, i), self.load(s, i + 16));
+        // SAFETY: features detected.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            (_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b))
+        }
+    }
+    #[inline(always)]
     fn store(self, v: &__m512, s: &mut [f32], i: usize) {
         let values = &mut s[i..i + 16];
         // SAFETY: `values` is 16 long and the store needs no alignment.
         unsafe { _mm512_storeu_ps(values.as_mut_ptr(), *v) }
+    }
+    #[inline(always)]
+    fn store_bf16(self, v: &__m512, s: &mut [bf16], i: usize) {
+        let values = &mut s[i..i + 16];
+        // SAFETY: `values` is 16 long and the store needs no alignment.
+        unsafe {
+            let bits = _mm512_castps_si512(*v);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+            let packed = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded));
+            _mm256_storeu_si256(values.as_mut_ptr().cast(), packed);
+        }
+    }
+    #[inline(always)]
+    fn store_f16(self, v: &__m512, s: &mut [f16], i: usize) {
+        let values = &mut s[i..i + 16];
+        // SAFETY: `values` is 16 long and the store needs no alignment.
+        unsafe { _mm256_storeu_si256(values.as_mut_ptr().cast(), _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(*v)) }
+    }
+    #[inline(always)]
+    fn store_pairs(self, even: &__m512, odd: &__m512, s: &mut [f32], i: usize) {
+        // SAFETY: features detected.
+        let (low, high) = unsafe {
+            let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let last = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+            (_mm512_permutex2var_ps(*even, first, *odd), _mm512_permutex2var_ps(*even, last, *odd))
+        };
+        self.store(&low, s, i);
+        self.store(&high, s, i + 16);
     }
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -123,6 +173,11 @@ impl Machine for Avx512 {
         unsafe { _mm512_max_ps(*a, *b) }
     }
     #[inline(always)]
+    fn abs(self, a: &__m512) -> __m512 {
+        // SAFETY: features detected.
+        unsafe { _mm512_abs_ps(*a) }
+    }
+    #[inline(always)]
     fn sqrt(self, a: &__m512) -> __m512 {
         // SAFETY: features detected.
         unsafe { _mm512_sqrt_ps(*a) }
@@ -142,6 +197,17 @@ impl Machine for Avx512 {
         self.load(&lanes.map(f32::exp), 0)
     }
     #[inline(always)]
+    fn sin_cos_libm(self, x: &__m512) -> (__m512, __m512) {
+        let mut lanes = [0.0; 16];
+        self.store(x, &mut lanes, 0);
+        (self.load(&lanes.map(f32::sin), 0), self.load(&lanes.map(f32::cos), 0))
+    }
+    #[inline(always)]
+    fn reveal(self, v: &__m512) -> f32 {
+        // SAFETY: features detected.
+        unsafe { _mm512_cvtss_f32(*v) }
+    }
+    #[inline(always)]
     fn sum(self, v: &__m512) -> f32 {
         // SAFETY: features detected.
         unsafe { _mm512_reduce_add_ps(*v) }
@@ -150,42 +216,6 @@ impl Machine for Avx512 {
     fn largest(self, v: &__m512) -> f32 {
         // SAFETY: features detected.
         unsafe { _mm512_reduce_max_ps(*v) }
-    }
-    #[inline(always)]
-    fn zero_i(self) -> __m512i {
-        // SAFETY: features detected.
-        unsafe { _mm512_setzero_si512() }
-    }
-    #[inline(always)]
-    fn load_i8(self, s: &[i8], i: usize) -> __m512i {
-        let bytes = &s[i..i + 16];
-        // SAFETY: `bytes` is 16 long and the load needs no alignment.
-        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(bytes.as_ptr().cast())) }
-    }
-    #[inline(always)]
-    fn add_i(self, a: &__m512i, b: &__m512i) -> __m512i {
-        // SAFETY: features detected.
-        unsafe { _mm512_add_epi32(*a, *b) }
-    }
-    #[inline(always)]
-    fn mul_i(self, a: &__m512i, b: &__m512i) -> __m512i {
-        // SAFETY: features detected.
-        unsafe { _mm512_mullo_epi32(*a, *b) }
-    }
-    #[inline(always)]
-    fn lookup(self, table: &[i32], index: &__m512i) -> __m512i {
-        let index: [i32; 16] = bytemuck::cast(*index);
-        bytemuck::cast(index.map(|i| table[i as usize]))
-    }
-    #[inline(always)]
-    fn to_f32(self, v: &__m512i) -> __m512 {
-        // SAFETY: features detected.
-        unsafe { _mm512_cvtepi32_ps(*v) }
-    }
-    #[inline(always)]
-    fn madd_i8(self, acc: &__m512i, w: &[i8], i: usize, x: &[i8], j: usize) -> __m512i {
-        // SAFETY: features detected.
-        unsafe { _mm512_add_epi32(*acc, _mm512_madd_epi16(load_i16(w, i), load_i16(x, j))) }
     }
 
     native_threads!();

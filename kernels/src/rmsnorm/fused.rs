@@ -3,7 +3,7 @@
 use super::simd::SUMS;
 use super::{Args, RmsNorm, Row};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, OneF};
 
 /// See the file's first line.
 pub struct Fused;
@@ -26,7 +26,7 @@ impl Rung<RmsNorm> for Fused {
 
 /// `h_out = h + delta`; returns the sum of its squares.
 #[inline(always)]
-fn add_and_square<M: Machine>(m: M, row: &mut Row<'_>) -> <M::One as Machine>::F {
+fn add_and_square<M: Machine>(m: M, row: &mut Row<'_>) -> OneF<M> {
     let n = row.w.len();
     let mut sums = m.zeros::<SUMS>();
     let main = m.steps(0, n, SUMS * M::LANES);

@@ -8,7 +8,7 @@ mod simd;
 
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::{Machine, tasks};
+use crate::machine::{Machine, OneF, tasks};
 use crate::operand::Operand;
 
 /// The contract.
@@ -186,7 +186,7 @@ fn inverse_rms<M: Machine>(m: M, squares: &M::F, n: usize) -> M::F {
 
 /// `y = h_out * inverse * w` in lanes.
 #[inline(always)]
-fn scale<M: Machine>(m: M, row: &mut Row<'_>, inverse: &<M::One as Machine>::F) {
+fn scale<M: Machine>(m: M, row: &mut Row<'_>, inverse: &OneF<M>) {
     let n = row.w.len();
     let wide = m.broadcast(inverse);
     let main = m.steps(0, n, M::LANES);

@@ -2,7 +2,7 @@
 
 use super::{Args, RmsNorm, Row};
 use crate::kernel::Rung;
-use crate::machine::Machine;
+use crate::machine::{Machine, OneF};
 
 /// See the file's first line.
 pub struct Simd;
@@ -44,7 +44,7 @@ fn add<M: Machine>(m: M, row: &mut Row<'_>) {
 
 /// `sum of h^2`.
 #[inline(always)]
-fn sum_of_squares<M: Machine>(m: M, h: &[f32]) -> <M::One as Machine>::F {
+fn sum_of_squares<M: Machine>(m: M, h: &[f32]) -> OneF<M> {
     let mut sums = m.zeros::<SUMS>();
     let main = m.steps(0, h.len(), SUMS * M::LANES);
     let tail = main.tail();

@@ -12,7 +12,7 @@ mod tests;
 
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
-use crate::machine::Machine;
+use crate::machine::{Machine, OneF};
 use crate::operand::Operand;
 
 /// The contract.
@@ -150,7 +150,7 @@ fn sum_error(n: usize, partial_sums: usize) -> f64 {
 
 /// `y *= scale` in lanes.
 #[inline(always)]
-fn scale_row<M: Machine>(m: M, y: &mut [f32], scale: &<M::One as Machine>::F) {
+fn scale_row<M: Machine>(m: M, y: &mut [f32], scale: &OneF<M>) {
     let wide = m.broadcast(scale);
     let main = m.steps(0, y.len(), M::LANES);
     let tail = main.tail();

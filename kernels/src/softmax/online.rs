@@ -3,7 +3,7 @@
 use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
 use crate::kernel::Rung;
-use crate::machine::{Machine, tasks};
+use crate::machine::{Machine, OneF, tasks};
 
 /// See the file's first line. Milakov and Gimelshein, Online normalizer calculation for softmax, arXiv 1805.02867; each
 /// lane keeps a maximum and a sum of its own, and lanes merge at the end by the same rescaling.
@@ -26,7 +26,7 @@ impl Rung<Softmax> for Online {
 
 /// `max x` and `sum exp(x - max x)`.
 #[inline(always)]
-fn largest_and_sum<M: Machine>(m: M, x: &[f32]) -> (<M::One as Machine>::F, <M::One as Machine>::F) {
+fn largest_and_sum<M: Machine>(m: M, x: &[f32]) -> (OneF<M>, OneF<M>) {
     let exp = Exp::new(m);
     let mut tops = m.splat(LOWEST);
     let [mut sums] = m.zeros();
@@ -58,7 +58,7 @@ fn largest_and_sum<M: Machine>(m: M, x: &[f32]) -> (<M::One as Machine>::F, <M::
 
 /// `y = exp(x - top) / sum`.
 #[inline(always)]
-fn normalise<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &<M::One as Machine>::F, sum: &<M::One as Machine>::F) {
+fn normalise<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &OneF<M>, sum: &OneF<M>) {
     let one = m.one();
     let scale = one.div(&one.splat(1.0), sum);
     let (exp, tops, scales) = (Exp::new(m), m.broadcast(top), m.broadcast(&scale));

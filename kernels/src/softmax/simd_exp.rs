@@ -3,7 +3,7 @@
 use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
 use crate::kernel::Rung;
-use crate::machine::{Machine, tasks};
+use crate::machine::{Machine, OneF, tasks};
 
 /// See the file's first line.
 pub struct SimdExp;
@@ -29,7 +29,7 @@ impl Rung<Softmax> for SimdExp {
 
 /// The maximum of a row.
 #[inline(always)]
-fn largest<M: Machine>(m: M, x: &[f32]) -> <M::One as Machine>::F {
+fn largest<M: Machine>(m: M, x: &[f32]) -> OneF<M> {
     let mut tops = m.zeros::<MAX_REGISTERS>();
     for top in &mut tops {
         *top = m.splat(LOWEST);
@@ -55,7 +55,7 @@ fn largest<M: Machine>(m: M, x: &[f32]) -> <M::One as Machine>::F {
 
 /// `y = exp(x - top)`; returns the sum of y.
 #[inline(always)]
-fn exponentials<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &<M::One as Machine>::F) -> <M::One as Machine>::F {
+fn exponentials<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &OneF<M>) -> OneF<M> {
     let exp = Exp::new(m);
     let tops = m.broadcast(top);
     let mut sums = m.zeros::<EXP_REGISTERS>();
