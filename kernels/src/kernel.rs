@@ -23,6 +23,8 @@ pub struct Shape {
     pub n: usize,
     /// Inner size.
     pub k: usize,
+    /// Parts that the operation falls into: heads of keys and values, experts, groups of experts. 1 elsewhere.
+    pub parts: usize,
     /// True for the shapes of the tour; the others are run by name.
     pub tour: bool,
 }
@@ -30,12 +32,18 @@ pub struct Shape {
 impl Shape {
     /// A shape of the tour.
     pub const fn tour(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, tour: true }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, tour: true }
     }
 
     /// A shape that is run when asked for.
     pub const fn new(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, tour: false }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, tour: false }
+    }
+
+    /// The same in so many parts.
+    pub const fn parts(mut self, parts: usize) -> Self {
+        self.parts = parts;
+        self
     }
 }
 
@@ -201,6 +209,9 @@ pub trait Contract: Sized + Send + Sync + 'static {
     const ABOUT: &'static str;
     /// Every variant, rung 0 first: the only place that lists and orders them.
     const LADDER: &'static [Variant<Self>];
+    /// Operations that rung 0 does for each declared one, where it does more than the contract asks: a weight that is
+    /// multiplied by its scale before it is used, say.
+    const RUNG_0_OPERATIONS: f64 = 1.0;
     /// Owned operands of one shape.
     type Data: Send;
     /// What a variant receives.
@@ -214,6 +225,10 @@ pub trait Contract: Sized + Send + Sync + 'static {
     }
     /// Small and ragged shapes for the correctness gate.
     fn test_shapes() -> Vec<Shape>;
+    /// A shape of the kernel's kind near these sizes, for property tests.
+    fn shape_near(m: usize, n: usize, k: usize) -> Shape {
+        Shape::new("near", m, n, k)
+    }
     /// Sizes for people.
     fn dims(shape: &Shape) -> String;
     /// Work of one run.
@@ -253,6 +268,10 @@ pub trait Kernel: Send + Sync {
     fn shape_of(&self, source: &Source) -> Option<Shape>;
     /// Ragged shapes of the gate.
     fn test_shapes(&self) -> Vec<Shape>;
+    /// A shape of the kernel's kind near these sizes, for property tests.
+    fn shape_near(&self, m: usize, n: usize, k: usize) -> Shape;
+    /// Operations that rung 0 does for each declared one.
+    fn rung_0_operations(&self) -> f64;
     /// Sizes for people.
     fn dims(&self, shape: &Shape) -> String;
     /// Work of one run.
@@ -315,6 +334,12 @@ impl<C: Contract> Kernel for Entry<C> {
     }
     fn test_shapes(&self) -> Vec<Shape> {
         C::test_shapes()
+    }
+    fn shape_near(&self, m: usize, n: usize, k: usize) -> Shape {
+        C::shape_near(m, n, k)
+    }
+    fn rung_0_operations(&self) -> f64 {
+        C::RUNG_0_OPERATIONS
     }
     fn dims(&self, shape: &Shape) -> String {
         C::dims(shape)

@@ -34,7 +34,7 @@ impl Source {
         let info = self.tensor.info();
         let widened = (info.dtype, dtype) == (Dtype::F16, Dtype::F32);
         let fits = (info.dtype == dtype || widened) && info.rows > 1;
-        fits.then(|| Shape { name: self.name.clone().into(), m, n: info.rows, k: info.cols, tour: false })
+        fits.then(|| Shape { name: self.name.clone().into(), m, n: info.rows, k: info.cols, parts: 1, tour: false })
     }
 }
 

@@ -99,6 +99,8 @@ impl Contract for GemvQ8 {
             .after("dot4")
             .accumulators(LANE_SUMS),
     ];
+    // Rung 0 multiplies each weight by its scale.
+    const RUNG_0_OPERATIONS: f64 = 1.5;
     type Data = Data;
     type Args<'a> = Args<'a>;
 
@@ -118,6 +120,10 @@ impl Contract for GemvQ8 {
     fn test_shapes() -> Vec<Shape> {
         let sizes = [(0, 32), (1, 0), (1, 32), (3, 96), (5, 32), (33, 96), (3, 1024), (5, 1024), (33, 1024), (8, 64)];
         sizes.into_iter().map(|(n, k)| Shape::new("test", 1, n, k)).collect()
+    }
+
+    fn shape_near(_: usize, n: usize, k: usize) -> Shape {
+        Shape::new("near", 1, n, k.next_multiple_of(BLOCK_LEN))
     }
 
     fn dims(s: &Shape) -> String {
