@@ -66,7 +66,7 @@ fn modules_say_what_they_are() {
 fn every_rung_is_a_file_that_begins_with_its_idea() {
     let mut broken = Vec::new();
     for kernel in KERNELS {
-        let folder = format!("kernels/src/{}", kernel.name());
+        let folder = format!("kernels/src/{}", kernel.folder());
         let sources = files(&folder, "rs");
         let text_of = |stem: &str| sources.iter().find(|(p, _)| *p == format!("{folder}/{stem}.rs")).map(|(_, t)| t);
         let variants = kernel.variants();
@@ -95,7 +95,7 @@ fn every_rung_is_a_file_that_begins_with_its_idea() {
 fn references_are_small_and_plain() {
     let mut broken = Vec::new();
     for kernel in KERNELS {
-        let path = format!("kernels/src/{}/reference.rs", kernel.name());
+        let path = format!("kernels/src/{}/reference.rs", kernel.folder());
         let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
         let lines = text.lines().count();
         if lines == 0 || lines > 60 {

@@ -3,6 +3,11 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use half::{bf16, f16};
+
+use crate::dtype::q4_0::BlockQ4_0;
+use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::weights::Source;
 
@@ -80,7 +85,7 @@ fn adversarial(bits: u32, i: usize, scale: f32) -> f32 {
 const CANARY_VALUES: usize = 64;
 
 /// An element that can mark memory as out of bounds.
-pub trait Canary: bytemuck::Pod + PartialEq {
+pub trait Canary: bytemuck::Pod + PartialEq + Send + Sync {
     /// What lies beside the buffer.
     const VALUE: Self;
 }
@@ -94,8 +99,28 @@ impl Canary for i8 {
     const VALUE: i8 = -128;
 }
 
+impl Canary for bf16 {
+    const VALUE: bf16 = bf16::from_bits(0x7fad);
+}
+
+impl Canary for f16 {
+    const VALUE: f16 = f16::from_bits(0x7ead);
+}
+
 impl Canary for BlockQ8_0 {
-    const VALUE: BlockQ8_0 = BlockQ8_0 { d: half::f16::from_bits(0x7ead), qs: [-128; BLOCK_LEN] };
+    const VALUE: BlockQ8_0 = BlockQ8_0 { d: f16::VALUE, qs: [-128; BLOCK_LEN] };
+}
+
+impl Canary for BlockQ4_0 {
+    const VALUE: BlockQ4_0 = BlockQ4_0 { d: f16::VALUE, qs: [0xad; 16] };
+}
+
+impl Canary for BlockQ4K {
+    const VALUE: BlockQ4K = BlockQ4K { d: f16::VALUE, dmin: f16::VALUE, scales: [0xad; 12], qs: [0xad; 128] };
+}
+
+impl Canary for BlockQ6K {
+    const VALUE: BlockQ6K = BlockQ6K { ql: [0xad; 128], qh: [0xad; 64], scales: [-1; 16], d: f16::VALUE };
 }
 
 /// Owned values between canaries, the first value on a 64-byte boundary.
@@ -191,5 +216,8 @@ mod tests {
         aligned_and_guarded::<f32>();
         aligned_and_guarded::<i8>();
         aligned_and_guarded::<BlockQ8_0>();
+        aligned_and_guarded::<BlockQ4K>();
+        aligned_and_guarded::<BlockQ6K>();
+        aligned_and_guarded::<bf16>();
     }
 }

@@ -203,8 +203,10 @@ pub struct ShapeError {
 
 /// One kernel's typed contract; implemented in the kernel's folder.
 pub trait Contract: Sized + Send + Sync + 'static {
-    /// The folder's name.
+    /// Name in records and filters.
     const NAME: &'static str;
+    /// The folder of its rungs, where several kernels share one ladder.
+    const FOLDER: &'static str = Self::NAME;
     /// What it computes, with shapes, in one line.
     const ABOUT: &'static str;
     /// Every variant, rung 0 first: the only place that lists and orders them.
@@ -256,8 +258,10 @@ pub struct NotAvailable(pub String);
 
 /// A kernel as the harness sees it.
 pub trait Kernel: Send + Sync {
-    /// The folder's name.
+    /// Name in records and filters.
     fn name(&self) -> &'static str;
+    /// The folder of its rungs.
+    fn folder(&self) -> &'static str;
     /// What it computes.
     fn about(&self) -> &'static str;
     /// The ladder, rung 0 first.
@@ -319,6 +323,9 @@ impl<C> Default for Entry<C> {
 impl<C: Contract> Kernel for Entry<C> {
     fn name(&self) -> &'static str {
         C::NAME
+    }
+    fn folder(&self) -> &'static str {
+        C::FOLDER
     }
     fn about(&self) -> &'static str {
         C::ABOUT

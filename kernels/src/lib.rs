@@ -4,7 +4,7 @@
 pub mod compare;
 pub mod dtype;
 pub mod gemm_f32;
-pub mod gemv_f32;
+pub mod gemv;
 pub mod gemv_q8;
 pub mod input;
 pub mod kernel;
@@ -16,11 +16,14 @@ pub mod rmsnorm;
 pub mod softmax;
 pub mod weights;
 
+use half::{bf16, f16};
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
 pub static KERNELS: &[&dyn Kernel] = &[
-    &Entry::<gemv_f32::GemvF32>::new(),
+    &Entry::<gemv::Gemv<f32>>::new(),
+    &Entry::<gemv::Gemv<bf16>>::new(),
+    &Entry::<gemv::Gemv<f16>>::new(),
     &Entry::<gemv_q8::GemvQ8>::new(),
     &Entry::<gemm_f32::GemmF32>::new(),
     &Entry::<softmax::Softmax>::new(),

@@ -1,7 +1,13 @@
 //! Weights of a case: seeded copies to rotate through, or a tensor of a mapped model file; and which activations are so
 //! large that they are as cold as weights.
 
-use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+use half::{bf16, f16};
+
+use crate::dtype::Block;
+use crate::dtype::q4_0::BlockQ4_0;
+use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q6_k::BlockQ6K;
+use crate::dtype::q8_0::BlockQ8_0;
 use crate::input::{Buffer, Canary, Flavor, Input};
 use crate::kernel::{Shape, ShapeError};
 use crate::model::{Dtype, MappedTensor};
@@ -40,21 +46,18 @@ impl Source {
 
 /// An element that a model file may hold.
 pub trait Stored: Canary {
-    /// The tensor's values, where it holds this element.
-    fn view(tensor: &MappedTensor) -> Option<&[Self]>;
+    /// What a file calls it.
+    const DTYPE: Dtype;
 }
 
-impl Stored for f32 {
-    fn view(tensor: &MappedTensor) -> Option<&[f32]> {
-        tensor.as_f32()
-    }
+macro_rules! stored {
+    ($($element:ty => $dtype:ident),*) => {$(
+        impl Stored for $element {
+            const DTYPE: Dtype = Dtype::$dtype;
+        }
+    )*};
 }
-
-impl Stored for BlockQ8_0 {
-    fn view(tensor: &MappedTensor) -> Option<&[BlockQ8_0]> {
-        tensor.as_q8_0()
-    }
-}
+stored!(f32 => F32, f16 => F16, bf16 => Bf16, BlockQ8_0 => Q8_0, BlockQ4_0 => Q4_0, BlockQ4K => Q4K, BlockQ6K => Q6K);
 
 enum Storage<T: Canary> {
     Owned(Buffer<T>),
@@ -67,86 +70,94 @@ pub struct Weights<T: Stored> {
     current: usize,
 }
 
-impl Weights<f32> {
-    /// f32 weights of `(rows, cols)`, seeded, in as many copies as the input asks for.
-    pub fn f32(
-        _kernel: &'static str,
-        _shape: &Shape,
-        (rows, cols): (usize, usize),
-        input: &Input,
-    ) -> Result<Self, ShapeError> {
-        if let Some(mapped) = Self::mapped(input, rows * cols) {
-            return Ok(mapped);
+impl<T: Stored> Weights<T> {
+    /// Weights of `(rows, cols)`: the input's tensor where it holds this element, or seeded values, encoded one by one.
+    pub fn dense((rows, cols): (usize, usize), input: &Input, encode: impl Fn(f32) -> T) -> Self {
+        let len = rows * cols;
+        if let Some(mapped) = Self::mapped(input, len) {
+            return mapped;
         }
-        let widened = Self::widened(input, rows * cols);
-        Ok(Self::copied(widened.unwrap_or_else(|| input.values(0, rows * cols, 1.0)), input))
-    }
-
-    /// The values of the input's tensor where that is one of f16 and of this length.
-    fn widened(input: &Input, len: usize) -> Option<Buffer<f32>> {
-        let values = input.weights.as_ref()?.tensor.as_f16().filter(|values| values.len() == len)?;
-        Some(Buffer::filled(len, |i| values[i].to_f32()))
-    }
-
-    /// f32 weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded ones.
-    pub fn f32_transposed((k, n): (usize, usize), input: &Input) -> Self {
-        let (mapped, widened) = (Self::mapped(input, k * n), Self::widened(input, k * n));
-        let Some(w) = mapped.as_ref().map(Self::as_slice).or(widened.as_ref().map(Buffer::as_slice)) else {
-            return Self::copied(input.values(0, k * n, 1.0), input);
+        let first = match (widened(input, len), input.flavor) {
+            (Some(values), _) => Buffer::filled(len, |i| encode(values[i].to_f32())),
+            (None, Flavor::Blank) => Buffer::zeroed(len),
+            (None, _) => {
+                let values = input.values(0, len, 1.0);
+                Buffer::filled(len, |i| encode(values.as_slice()[i]))
+            }
         };
-        Self::copied(Buffer::filled(k * n, |i| w[(i % n) * k + i / n]), input)
+        Self::copied(first, input)
     }
 }
 
-impl Weights<BlockQ8_0> {
-    /// q8_0 weights of `(rows, cols)`: seeded f32 values, encoded, in as many copies as the input asks for.
+/// The values of the input's tensor where that is one of f16 and of this length.
+fn widened(input: &Input, len: usize) -> Option<&[f16]> {
+    input.weights.as_ref()?.tensor.view::<f16>().filter(|values| values.len() == len)
+}
+
+impl Weights<f32> {
+    /// f32 weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded ones.
+    pub fn f32_transposed((k, n): (usize, usize), input: &Input) -> Self {
+        let turned = |i: usize| (i % n) * k + i / n;
+        let first = if let Some(mapped) = Self::mapped(input, k * n) {
+            Buffer::filled(k * n, |i| mapped.as_slice()[turned(i)])
+        } else if let Some(values) = widened(input, k * n) {
+            Buffer::filled(k * n, |i| values[turned(i)].to_f32())
+        } else {
+            input.values(0, k * n, 1.0)
+        };
+        Self::copied(first, input)
+    }
+}
+
+impl<T: Stored + Block> Weights<T> {
+    /// Block weights of `(rows, cols)`: the input's tensor where it holds this format, or seeded f32 values, encoded.
     ///
     /// # Errors
     /// [`ShapeError`] when the columns do not split into whole blocks.
-    pub fn q8_0(
+    pub fn blocks(
         kernel: &'static str,
         shape: &Shape,
         (rows, cols): (usize, usize),
         input: &Input,
     ) -> Result<Self, ShapeError> {
-        if !cols.is_multiple_of(BLOCK_LEN) {
+        if !cols.is_multiple_of(T::LEN) {
             return Err(ShapeError {
                 kernel,
                 shape: format!("{} {rows}×{cols}", shape.name),
-                reason: format!("k = {cols} is not a multiple of {BLOCK_LEN}, the weights of a q8_0 block"),
+                reason: format!("k = {cols} is not a multiple of {}, the weights of a {} block", T::LEN, T::NAME),
             });
         }
-        let blocks = rows * cols / BLOCK_LEN;
+        let blocks = rows * cols / T::LEN;
         if let Some(mapped) = Self::mapped(input, blocks) {
             return Ok(mapped);
         }
         if input.flavor == Flavor::Blank {
             return Ok(Self::copied(Buffer::zeroed(blocks), input));
         }
-        let values = input.values(0, rows * cols, 1.0);
-        let (values, _) = values.as_slice().as_chunks::<BLOCK_LEN>();
-        let first = Buffer::filled(blocks, |b| BlockQ8_0::encode(&values[b].map(within_f16_scales)));
-        Ok(Self::copied(first, input))
+        let mut values = input.values(0, rows * cols, 1.0);
+        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v));
+        let mut rest = values.as_slice().chunks_exact(T::LEN);
+        Ok(Self::copied(Buffer::filled(blocks, |_| rest.next().map_or_else(T::zeroed, T::encode)), input))
     }
 }
 
 /// Adversarial f32 values beyond what a block's f16 scale holds go to its ends: huge ones to its largest scales, denormal
-/// ones to its denormal scales.
+/// ones to its denormal scales. The bound suits the format with the smallest range: four bits a weight.
 fn within_f16_scales(x: f32) -> f32 {
     let x = if x.is_subnormal() { x * 2f32.powi(120) } else { x };
-    x.clamp(-8e6, 8e6)
+    x.clamp(-5e5, 5e5)
 }
 
 impl<T: Stored> Weights<T> {
     /// The input's tensor where it names one of this element and length. Nothing is copied.
     fn mapped(input: &Input, len: usize) -> Option<Self> {
         let tensor = &input.weights.as_ref()?.tensor;
-        let fits = T::view(tensor).is_some_and(|values| values.len() == len);
+        let fits = tensor.view::<T>().is_some_and(|values| values.len() == len);
         fits.then(|| Self { copies: vec![Storage::Mapped(tensor.clone())], current: 0 })
     }
 
     /// As many copies as the input asks for.
-    fn copied(first: Buffer<T>, input: &Input) -> Self {
+    pub(crate) fn copied(first: Buffer<T>, input: &Input) -> Self {
         let copies = input.rotation_bytes.div_ceil(size_of_val(first.as_slice()).max(1)).max(1);
         let mut all = vec![first];
         for _ in 1..copies {
@@ -164,7 +175,7 @@ impl<T: Stored> Weights<T> {
     fn slice_of(&self, copy: usize) -> &[T] {
         match &self.copies[copy] {
             Storage::Owned(buffer) => buffer.as_slice(),
-            Storage::Mapped(tensor) => T::view(tensor).unwrap_or_default(),
+            Storage::Mapped(tensor) => tensor.view().unwrap_or_default(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use kernels::dtype::q8_0::BlockQ8_0;
 use kernels::model::synthetic::{self, File, Gguf};
 use kernels::model::{Dtype, Layout};
 use rand::{Rng, RngExt, SeedableRng};
@@ -64,7 +65,7 @@ fn gguf_files() -> Vec<File> {
     vec![
         synthetic::gguf(),
         Gguf::new(3).finish(),
-        Gguf::new(2).alignment(64).f32("a", &[4, 2], &[0.0; 8]).tensor("b", &[9], 99, &[1]).finish(),
+        Gguf::new(2).alignment(64).weights("a", &[4, 2], &[0.0f32; 8]).tensor("b", &[9], 99, &[1]).finish(),
         Gguf::new(3).texts("tokens", &["a"; 20]).finish(),
     ]
 }
@@ -134,14 +135,17 @@ fn execute(bytes: &[u8]) -> bool {
         assert_eq!(Some(tensor.bytes().len()), info.byte_len());
         let expected = match info.dtype {
             Dtype::F32 => Some(4 * weights),
-            Dtype::F16 => Some(2 * weights),
+            Dtype::F16 | Dtype::Bf16 => Some(2 * weights),
+            Dtype::Q4_0 => Some(18 * (weights / 32)),
+            Dtype::Q4K => Some(144 * (weights / 256)),
+            Dtype::Q6K => Some(210 * (weights / 256)),
             Dtype::Q8_0 => Some(34 * (weights / 32)),
             Dtype::Other(_) => None,
         };
         assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);
         let ends = [tensor.bytes().first(), tensor.bytes().last()];
         assert!(ends.iter().all(|byte| byte.is_some()), "{} is empty", info.name);
-        std::hint::black_box((ends, tensor.as_f32(), tensor.as_f16(), tensor.as_q8_0()));
+        std::hint::black_box((ends, tensor.view::<f32>(), tensor.view::<half::f16>(), tensor.view::<BlockQ8_0>()));
     }
     true
 }

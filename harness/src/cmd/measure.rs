@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use kernels::KERNELS;
 use kernels::machine::Isa;
-use kernels::model::{ModelFile, WeightsSelector};
+use kernels::model::{Dtype, ModelFile, WeightsSelector};
 use kernels::weights::Source;
 use rayon::prelude::*;
 
@@ -216,13 +216,14 @@ fn open_weights(selector: &WeightsSelector) -> Result<Vec<Source>, Failure> {
     if names.is_empty() {
         let shown = selector.file.display();
         return Err(Failure::input(format!(
-            "{shown}: no F32, F16 or Q8_0 matrix in it; name a tensor as {shown}:TENSOR"
+            "{shown}: no matrix of {} in it; name a tensor as {shown}:TENSOR",
+            Dtype::supported()
         )));
     }
     let sources: Result<Vec<Source>, _> = names.iter().map(|n| file.mapped(n).map(Source::new)).collect();
     let sources = sources.map_err(Failure::input)?;
     if let Some(useless) = sources.iter().find(|s| KERNELS.iter().all(|k| k.shape_of(s).is_none())) {
-        let reason = "no kernel takes this tensor as its weights; those of several rows of F32, F16 or Q8_0 they do";
+        let reason = "no kernel takes this tensor as its weights; they take matrices, tensors of several rows";
         return Err(Failure::input(format!("{}: {reason}", useless.name())));
     }
     Ok(sources)

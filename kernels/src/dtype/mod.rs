@@ -1,4 +1,77 @@
 //! Weight formats: one file per format, each with its block as it lies in a file, encode and decode. They are the
 //! slow, obvious versions that kernels are checked against; the fast ones are inside the kernels.
 
+pub mod q4_0;
+pub mod q4_k;
+pub mod q6_k;
 pub mod q8_0;
+
+/// A block of weights that share their scales, byte for byte as in a file.
+pub trait Block: bytemuck::Pod {
+    /// Name of the format, as ggml spells it.
+    const NAME: &'static str;
+    /// Weights of a block.
+    const LEN: usize;
+    /// Encodes [`Block::LEN`] values. Of finite values within the format's range the nearest that its rule finds; never a
+    /// wrong finite number for what it cannot hold.
+    fn encode(values: &[f32]) -> Self;
+    /// Writes the [`Block::LEN`] values, exact in f32.
+    fn decode(&self, values: &mut [f32]);
+}
+
+/// Encodes a row of whole blocks; values beyond the last whole block are left out.
+pub fn encode_row<B: Block>(values: &[f32]) -> Vec<B> {
+    values.chunks_exact(B::LEN).map(B::encode).collect()
+}
+
+/// Decodes a row.
+pub fn decode_row<B: Block>(blocks: &[B]) -> Vec<f32> {
+    let mut values = vec![0.0; blocks.len() * B::LEN];
+    for (block, values) in blocks.iter().zip(values.chunks_exact_mut(B::LEN)) {
+        block.decode(values);
+    }
+    values
+}
+
+/// Largest magnitude, or NaN where there is one (`f32::max` drops it).
+fn largest_magnitude(values: &[f32]) -> f32 {
+    values.iter().map(|v| v.abs()).fold(0.0, |m, a| if a > m || a.is_nan() { a } else { m })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// `n` standard normal values (sums of twelve uniforms less six).
+    fn normal(n: usize) -> Vec<f32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut uniform = move || f64::from(rng.next_u32()) / 4_294_967_296.0;
+        (0..n).map(|_| ((0..12).map(|_| uniform()).sum::<f64>() - 6.0) as f32).collect()
+    }
+
+    fn format_error<B: Block>() -> f64 {
+        let values = normal(64 * 256);
+        let back = decode_row(&encode_row::<B>(&values));
+        let square = |v: f64| v * v;
+        let error: f64 = values.iter().zip(&back).map(|(a, b)| square(f64::from(a - b))).sum();
+        error / values.iter().map(|v| square(f64::from(*v))).sum::<f64>()
+    }
+
+    /// Bands around what the reference note measured for q8_0 and q4_0; K formats must be better than the simple ones.
+    #[test]
+    fn formats_lose_as_much_as_they_are_known_to() {
+        let (q8, q4, q4k, q6k) = (
+            format_error::<q8_0::BlockQ8_0>(),
+            format_error::<q4_0::BlockQ4_0>(),
+            format_error::<q4_k::BlockQ4K>(),
+            format_error::<q6_k::BlockQ6K>(),
+        );
+        assert!((2.0e-5..3.8e-5).contains(&q8), "q8_0 {q8:.2e}");
+        assert!((5.1e-3..9.5e-3).contains(&q4), "q4_0 {q4:.2e}");
+        assert!(q4k < q4, "q4_K {q4k:.2e}, q4_0 {q4:.2e}");
+        assert!(q6k < 5e-4 && q8 < q6k, "q6_K {q6k:.2e}");
+    }
+}

@@ -3,7 +3,8 @@
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
-use thiserror::Error;
+
+use super::{Block, largest_magnitude};
 
 /// Weights per block.
 pub const BLOCK_LEN: usize = 32;
@@ -20,57 +21,36 @@ pub struct BlockQ8_0 {
 
 const _: () = assert!(size_of::<BlockQ8_0>() == 34 && align_of::<BlockQ8_0>() == 2);
 
-/// A row that does not split into whole blocks.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("a q8_0 row has {len} values, which is not a multiple of {BLOCK_LEN}; pad it with zeros")]
-pub struct RaggedRow {
-    /// Values in the row.
-    pub len: usize,
-}
+impl Block for BlockQ8_0 {
+    const NAME: &'static str = "Q8_0";
+    const LEN: usize = BLOCK_LEN;
 
-impl BlockQ8_0 {
     /// Encodes 32 values: `d = max|x| / 127` stored as f16, `q = round(x / d)` with `d` still in f32, halves away from
     /// zero.
     ///
     /// What the format cannot hold never turns into a wrong finite number: a block with a NaN or an infinity decodes to
     /// NaN throughout, and one whose `max|x|` is 127 × 65520 or more gets an infinite scale. A scale below 2⁻²⁵ becomes
     /// zero, and so does the block.
-    pub fn encode(x: &[f32; BLOCK_LEN]) -> Self {
-        // Not f32::max, which drops NaN.
-        let amax = x.iter().map(|v| v.abs()).fold(0.0_f32, |m, a| if a > m || a.is_nan() { a } else { m });
-        let d = amax / 127.0;
+    fn encode(x: &[f32]) -> Self {
+        let d = largest_magnitude(x) / 127.0;
         let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
         // The clamp matters only where 1/d overflows, the cast maps NaN to 0.
-        let qs = x.map(|v| (v * inverse).round().clamp(-127.0, 127.0) as i8);
+        let qs = std::array::from_fn(|i| (x[i] * inverse).round().clamp(-127.0, 127.0) as i8);
         Self { d: f16::from_f32(d), qs }
     }
 
-    /// The 32 values `d * q`, exact in f32.
-    pub fn decode(&self) -> [f32; BLOCK_LEN] {
+    fn decode(&self, values: &mut [f32]) {
         let d = self.d.to_f32();
-        self.qs.map(|q| d * f32::from(q))
+        for (value, q) in values.iter_mut().zip(self.qs) {
+            *value = d * f32::from(q);
+        }
     }
-}
-
-/// Encodes a row of whole blocks.
-///
-/// # Errors
-/// [`RaggedRow`] when the length is not a multiple of 32.
-pub fn encode_row(x: &[f32]) -> Result<Vec<BlockQ8_0>, RaggedRow> {
-    match x.as_chunks() {
-        (blocks, []) => Ok(blocks.iter().map(BlockQ8_0::encode).collect()),
-        _ => Err(RaggedRow { len: x.len() }),
-    }
-}
-
-/// Decodes a row.
-pub fn decode_row(blocks: &[BlockQ8_0]) -> Vec<f32> {
-    blocks.iter().flat_map(BlockQ8_0::decode).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dtype::{decode_row, encode_row};
     use proptest::prelude::*;
 
     fn block(head: &[f32]) -> [f32; BLOCK_LEN] {
@@ -91,7 +71,7 @@ mod tests {
         assert_eq!(b.d.to_bits(), 0x3008);
         assert_eq!(b.qs[..4], [-127, 64, 1, 0]); // 8 × 127/16 = 63.5; 0.063 × 127/16 = 0.50006
         let d = 0.125 * (1.0 + 8.0 / 1024.0);
-        assert_eq!(b.decode()[..2], [-127.0 * d, 64.0 * d]);
+        assert_eq!(decode_row(&[b])[..2], [-127.0 * d, 64.0 * d]);
     }
 
     #[test]
@@ -108,7 +88,7 @@ mod tests {
             let b = BlockQ8_0::encode(&block(&[x, -x]));
             assert_eq!(b.d.to_bits(), 0, "{x}");
             assert!(b.qs.iter().all(|&q| q >= -127), "{x}");
-            assert!(b.decode().iter().all(|&v| v == 0.0), "{x}");
+            assert!(decode_row(&[b]).iter().all(|&v| v == 0.0), "{x}");
         }
     }
 
@@ -118,23 +98,22 @@ mod tests {
             for place in [0, 31] {
                 let mut values = [1.0; BLOCK_LEN];
                 values[place] = x;
-                assert!(BlockQ8_0::encode(&values).decode().iter().all(|v| v.is_nan()), "{x} at {place}");
+                assert!(decode_row(&[BlockQ8_0::encode(&values)]).iter().all(|v| v.is_nan()), "{x} at {place}");
             }
         }
         let largest = BlockQ8_0::encode(&block(&[127.0 * 65504.0]));
         assert_eq!(largest.d, f16::MAX);
         for x in [127.0 * 65520.0, f32::MAX] {
             let b = BlockQ8_0::encode(&block(&[x, -x]));
-            assert_eq!(b.decode()[..2], [f32::INFINITY, f32::NEG_INFINITY]);
-            assert!(b.decode()[2].is_nan());
+            assert_eq!(decode_row(&[b])[..2], [f32::INFINITY, f32::NEG_INFINITY]);
+            assert!(decode_row(&[b])[2].is_nan());
         }
     }
 
     #[test]
     fn rows_are_whole_blocks() {
-        assert_eq!(encode_row(&[1.0; 33]), Err(RaggedRow { len: 33 }));
-        assert_eq!(encode_row(&[]).unwrap(), []);
-        assert_eq!(decode_row(&encode_row(&[127.0; 64]).unwrap()), [127.0; 64]);
+        assert_eq!(encode_row::<BlockQ8_0>(&[]), []);
+        assert_eq!(decode_row(&encode_row::<BlockQ8_0>(&[127.0; 64])), [127.0; 64]);
     }
 
     proptest! {
@@ -147,7 +126,7 @@ mod tests {
             let d = f64::from(x.iter().fold(0.0_f32, |m, v| m.max(v.abs()))) / 127.0;
             // f16: relative 2⁻¹¹, or 2⁻²⁵ where it is denormal; the f32 quotient adds a few 2⁻²⁴.
             let bound = d / 2.0 * (1.0 + 1e-4) + 127.0 * (d * 2.0_f64.powi(-11)).max(2.0_f64.powi(-25));
-            for (a, v) in x.iter().zip(b.decode()) {
+            for (a, v) in x.iter().zip(decode_row(&[b])) {
                 prop_assert!((f64::from(*a) - f64::from(v)).abs() <= bound, "{a} became {v}, bound {bound:e}");
             }
         }
@@ -156,7 +135,7 @@ mod tests {
         fn any_bits_encode_and_any_block_decodes(bits in prop::array::uniform32(any::<u32>()), d: u16) {
             let b = BlockQ8_0::encode(&bits.map(f32::from_bits));
             prop_assert!(b.qs.iter().all(|&q| q >= -127));
-            let back = BlockQ8_0 { d: f16::from_bits(d), qs: b.qs }.decode();
+            let back = decode_row(&[BlockQ8_0 { d: f16::from_bits(d), qs: b.qs }]);
             prop_assert!(f16::from_bits(d).is_finite() == back.iter().all(|v| v.is_finite()));
         }
     }

@@ -148,7 +148,7 @@ impl Contract for GemvQ8 {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        let w = Weights::q8_0(Self::NAME, s, (s.n, s.k), input)?;
+        let w = Weights::blocks(Self::NAME, s, (s.n, s.k), input)?;
         let values = input.values(1, s.k, 1.0);
         let (mut xq, mut xd) = (Buffer::zeroed(s.k), Buffer::zeroed(s.k / BLOCK_LEN));
         quantize(values.as_slice(), xq.as_mut_slice(), xd.as_mut_slice());

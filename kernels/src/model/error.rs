@@ -40,8 +40,8 @@ pub enum ModelError {
     },
     /// The tensor is there, in a type that kernels cannot take.
     #[error(
-        "{}: tensor {name:?} is {dtype}; supported are F32, F16 and Q8_0: choose another tensor or convert the file",
-        path.display()
+        "{}: tensor {name:?} is {dtype}; supported are {}: choose another tensor or convert the file",
+        path.display(), Dtype::supported()
     )]
     Unsupported {
         /// The file.

@@ -187,8 +187,8 @@ impl ModelFile {
     /// The weights of a tensor.
     ///
     /// # Errors
-    /// [`ModelError::NoTensor`], with the closest names, or [`ModelError::Unsupported`] for a type other than F32, F16
-    /// and Q8_0.
+    /// [`ModelError::NoTensor`], with the closest names, or [`ModelError::Unsupported`] for a type that kernels
+    /// cannot take.
     pub fn tensor(&self, name: &str) -> Result<Tensor<'_>, ModelError> {
         self.find(name).map(|(_, tensor)| tensor)
     }

@@ -1,9 +1,14 @@
 //! Small valid model files made in memory, for the tests of this crate and of those that use it. Each knows where its
 //! integers are, so that a fuzzer can aim at them.
 
-use half::f16;
+use half::{bf16, f16};
 
+use crate::dtype::Block;
+use crate::dtype::q4_0::BlockQ4_0;
+use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
+use crate::weights::Stored;
 
 /// A model file's bytes.
 #[derive(Clone, Debug, Default)]
@@ -127,19 +132,9 @@ impl Gguf {
         self.entry(name, dims, kind, offset)
     }
 
-    /// An F32 tensor.
-    pub fn f32(self, name: &str, dims: &[u64], data: &[f32]) -> Self {
-        self.tensor(name, dims, 0, bytemuck::cast_slice(data))
-    }
-
-    /// An F16 tensor.
-    pub fn f16(self, name: &str, dims: &[u64], data: &[f16]) -> Self {
-        self.tensor(name, dims, 1, bytemuck::cast_slice(data))
-    }
-
-    /// A Q8_0 tensor.
-    pub fn q8_0(self, name: &str, dims: &[u64], data: &[BlockQ8_0]) -> Self {
-        self.tensor(name, dims, 8, bytemuck::cast_slice(data))
+    /// A tensor of values or blocks of them.
+    pub fn weights<T: Stored>(self, name: &str, dims: &[u64], data: &[T]) -> Self {
+        self.tensor(name, dims, T::DTYPE.id(), bytemuck::cast_slice(data))
     }
 
     /// The whole file.
@@ -158,7 +153,7 @@ impl Gguf {
     }
 }
 
-/// A GGUF file with every value type, every dimension count and all three supported tensor types.
+/// A GGUF file with every value type, every dimension count and all supported tensor types, and one that is not.
 pub fn gguf() -> File {
     let blocks = [1.0, 2.0, 3.0, 4.0].map(|x| BlockQ8_0::encode(&[x; 32]));
     let mut numbers = [6_u32.to_le_bytes(), 2_u32.to_le_bytes(), [0; 4]].concat(); // array of two f32
@@ -181,10 +176,14 @@ pub fn gguf() -> File {
         .kv("u64", 10, &u64::MAX.to_le_bytes())
         .kv("i64", 11, &i64::MIN.to_le_bytes())
         .kv("f64", 12, &0.1_f64.to_le_bytes())
-        .f32("output_norm.weight", &[3], &[1.0, 2.0, 3.0])
-        .f16("blk.0.attn_q.weight", &[2, 3], &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0].map(f16::from_f32))
-        .q8_0("blk.0.ffn_down.weight", &[64, 2], &blocks)
-        .f32("blk.0.ffn_up_exps.weight", &[2, 2, 3], &[7.0; 12])
-        .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 12, &[0; 144])
+        .weights("output_norm.weight", &[3], &[1.0f32, 2.0, 3.0])
+        .weights("blk.0.attn_q.weight", &[2, 3], &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0].map(f16::from_f32))
+        .weights("blk.0.ffn_down.weight", &[64, 2], &blocks)
+        .weights("blk.0.ffn_up_exps.weight", &[2, 2, 3], &[7.0f32; 12])
+        .weights("blk.0.attn_v.weight", &[2, 1], &[1.0, -2.0].map(bf16::from_f32))
+        .weights("blk.0.attn_output.weight", &[32, 1], &[BlockQ4_0::encode(&[1.0; 32])])
+        .weights("blk.0.ffn_gate.weight", &[256, 1], &[BlockQ4K::encode(&[1.0; 256])])
+        .weights("blk.0.ffn_up.weight", &[256, 1], &[BlockQ6K::encode(&[1.0; 256])])
+        .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 13, &[0; 176])
         .finish()
 }

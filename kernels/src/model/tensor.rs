@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use half::f16;
-
 use super::ModelFile;
-use crate::dtype::q8_0::BlockQ8_0;
+use crate::weights::Stored;
 
 /// How the weights of a tensor are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +13,16 @@ pub enum Dtype {
     F32,
     /// IEEE half precision.
     F16,
-    /// Blocks of 32 with an f16 scale, see [`BlockQ8_0`].
+    /// The upper half of an f32.
+    Bf16,
+    /// Blocks of 32 weights of 8 bits, see [`crate::dtype::q8_0`].
     Q8_0,
+    /// Blocks of 32 weights of 4 bits, see [`crate::dtype::q4_0`].
+    Q4_0,
+    /// Blocks of 256 weights of 4 bits, see [`crate::dtype::q4_k`].
+    Q4K,
+    /// Blocks of 256 weights of 6 bits, see [`crate::dtype::q6_k`].
+    Q6K,
     /// Another ggml type, by its number in a GGUF file. Listed, but not available as weights.
     Other(u32),
 }
@@ -58,22 +64,33 @@ const GGML_TYPES: [(u32, &str, u64, u64); 32] = [
 ];
 
 impl Dtype {
+    const SUPPORTED: [Dtype; 7] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K];
+
+    /// Names of the types that kernels can take as weights, for messages.
+    pub fn supported() -> String {
+        Self::SUPPORTED.map(|dtype| dtype.to_string()).join(", ")
+    }
+
     pub(super) fn from_ggml(id: u32) -> Self {
-        match id {
-            0 => Self::F32,
-            1 => Self::F16,
-            8 => Self::Q8_0,
-            other => Self::Other(other),
+        Self::SUPPORTED.into_iter().find(|dtype| dtype.id() == id).unwrap_or(Self::Other(id))
+    }
+
+    /// Its number in a GGUF file.
+    pub(super) fn id(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+            Self::Q4_0 => 2,
+            Self::Q8_0 => 8,
+            Self::Q4K => 12,
+            Self::Q6K => 14,
+            Self::Bf16 => 30,
+            Self::Other(id) => id,
         }
     }
 
     fn ggml(self) -> Option<&'static (u32, &'static str, u64, u64)> {
-        let id = match self {
-            Self::F32 => 0,
-            Self::F16 => 1,
-            Self::Q8_0 => 8,
-            Self::Other(id) => id,
-        };
+        let id = self.id();
         GGML_TYPES.iter().find(|row| row.0 == id)
     }
 
@@ -153,24 +170,10 @@ impl<'a> Tensor<'a> {
         self.bytes
     }
 
-    /// `rows × cols` weights; `None` unless the type is [`Dtype::F32`].
-    pub fn as_f32(&self) -> Option<&'a [f32]> {
-        self.cast(Dtype::F32)
-    }
-
-    /// `rows × cols` weights; `None` unless the type is [`Dtype::F16`].
-    pub fn as_f16(&self) -> Option<&'a [f16]> {
-        self.cast(Dtype::F16)
-    }
-
-    /// `rows × cols / 32` blocks, each within one row; `None` unless the type is [`Dtype::Q8_0`].
-    pub fn as_q8_0(&self) -> Option<&'a [BlockQ8_0]> {
-        self.cast(Dtype::Q8_0)
-    }
-
+    /// The weights, or blocks of them, each within one row; `None` unless they are stored as `T`.
     /// Mapped tensors are always aligned (pages, and the rules of the formats); bytes from elsewhere may not be.
-    fn cast<T: bytemuck::Pod>(&self, dtype: Dtype) -> Option<&'a [T]> {
-        if self.info.dtype != dtype {
+    pub fn view<T: Stored>(&self) -> Option<&'a [T]> {
+        if self.info.dtype != T::DTYPE {
             return None;
         }
         bytemuck::try_cast_slice(self.bytes).ok()
@@ -201,19 +204,9 @@ impl MappedTensor {
         self.tensor().map_or(&[], |t| t.bytes())
     }
 
-    /// As [`Tensor::as_f32`].
-    pub fn as_f32(&self) -> Option<&[f32]> {
-        self.tensor()?.as_f32()
-    }
-
-    /// As [`Tensor::as_f16`].
-    pub fn as_f16(&self) -> Option<&[f16]> {
-        self.tensor()?.as_f16()
-    }
-
-    /// As [`Tensor::as_q8_0`].
-    pub fn as_q8_0(&self) -> Option<&[BlockQ8_0]> {
-        self.tensor()?.as_q8_0()
+    /// As [`Tensor::view`].
+    pub fn view<T: Stored>(&self) -> Option<&[T]> {
+        self.tensor()?.view()
     }
 
     fn tensor(&self) -> Option<Tensor<'_>> {
@@ -227,11 +220,16 @@ mod tests {
 
     #[test]
     fn types_have_their_ggml_names_and_sizes() {
-        assert_eq!(Dtype::from_ggml(12), Dtype::Other(12));
-        assert_eq!(Dtype::from_ggml(12).to_string(), "Q4_K");
+        assert_eq!(Dtype::from_ggml(13), Dtype::Other(13));
+        assert_eq!(Dtype::from_ggml(13).to_string(), "Q5_K");
+        assert_eq!((Dtype::from_ggml(12), Dtype::from_ggml(12).to_string()), (Dtype::Q4K, "Q4_K".into()));
         assert_eq!(Dtype::from_ggml(8).block(), Some((32, 34)));
         assert_eq!((Dtype::from_ggml(99).to_string(), Dtype::from_ggml(99).block()), ("ggml type 99".into(), None));
         assert_eq!(format!("[{:>5}]", Dtype::F16), "[  F16]");
+        for (id, name, weights, bytes) in GGML_TYPES {
+            let dtype = Dtype::from_ggml(id);
+            assert_eq!((dtype.id(), dtype.to_string(), dtype.block()), (id, name.into(), Some((weights, bytes))));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use half::f16;
 
 use super::*;
+use crate::dtype::q8_0::BlockQ8_0;
 
 #[test]
 fn gguf_tensors_and_metadata() {
@@ -13,13 +14,17 @@ fn gguf_tensors_and_metadata() {
         ("blk.0.attn_q.weight", 3, 2),
         ("blk.0.ffn_down.weight", 2, 64),
         ("blk.0.ffn_up_exps.weight", 6, 2),
+        ("blk.0.attn_v.weight", 1, 2),
+        ("blk.0.attn_output.weight", 1, 32),
+        ("blk.0.ffn_gate.weight", 1, 256),
+        ("blk.0.ffn_up.weight", 1, 256),
         ("blk.0.attn_k.weight", 1, 256),
     ];
     assert_eq!(shapes(file.tensors()), expected);
-    assert_eq!(file.tensor("output_norm.weight").unwrap().as_f32().unwrap(), [1.0, 2.0, 3.0]);
-    let q = file.tensor("blk.0.attn_q.weight").unwrap().as_f16().unwrap();
+    assert_eq!(file.tensor("output_norm.weight").unwrap().view::<f32>().unwrap(), [1.0, 2.0, 3.0]);
+    let q = file.tensor("blk.0.attn_q.weight").unwrap().view::<half::f16>().unwrap();
     assert_eq!((q.len(), q[5]), (6, f16::from_f32(3.0)));
-    let down = file.tensor("blk.0.ffn_down.weight").unwrap().as_q8_0().unwrap();
+    let down = file.tensor("blk.0.ffn_down.weight").unwrap().view::<BlockQ8_0>().unwrap();
     assert_eq!((down.len(), down[3].qs), (4, [127; 32]));
     let value = |key| file.metadata(key).unwrap().clone();
     assert_eq!(value("tokenizer.ggml.tokens"), Value::Array { len: 3 });
@@ -37,15 +42,15 @@ fn gguf_version_2_alignment_and_shared_data() {
     let file = open(
         &Gguf::new(2)
             .alignment(64)
-            .f32("a", &[1], &[1.0])
-            .f32("b", &[1], &[2.0])
+            .weights("a", &[1], &[1.0f32])
+            .weights("b", &[1], &[2.0f32])
             .entry("c", &[1], 0, 64)
             .finish()
             .bytes,
     );
     assert_eq!(file.format().to_string(), "GGUF v2");
     assert!(file.tensors().iter().all(|t| t.offset() % 64 == 0));
-    assert_eq!(file.tensor("b").unwrap().as_f32(), file.tensor("c").unwrap().as_f32());
+    assert_eq!(file.tensor("b").unwrap().view::<f32>(), file.tensor("c").unwrap().view::<f32>());
     assert_eq!(open(&Gguf::new(3).finish().bytes).tensors(), []);
 }
 
@@ -86,7 +91,10 @@ fn gguf_rules() {
     refuses(&entry(&[33, 2], 8, 0), &["rows of 33 weights, not a multiple of Q8_0's 32"]);
     refuses(&entry(&[1], 99, 0), &["(data at offset 0"]);
     refuses(&Gguf::new(3).entry(&"n".repeat(65), &[1], 0, 0).finish().bytes, &["tensor name has 65 bytes"]);
-    refuses(&Gguf::new(3).f32("t", &[1], &[0.0]).f32("t", &[1], &[0.0]).finish().bytes, &["tensor \"t\" occurs twice"]);
+    refuses(
+        &Gguf::new(3).weights("t", &[1], &[0.0f32]).weights("t", &[1], &[0.0f32]).finish().bytes,
+        &["tensor \"t\" occurs twice"],
+    );
     refuses(&Gguf::new(3).kv("k", 0, &[0]).kv("k", 0, &[0]).finish().bytes, &["key \"k\" occurs twice"]);
     refuses(&Gguf::new(3).kv("k", 13, &[0; 8]).finish().bytes, &["type 13 does not exist"]);
     refuses(&Gguf::new(3).kv("k", 7, &[2]).finish().bytes, &["a bool is 2"]);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::dtype::q8_0::BlockQ8_0;
 
 #[test]
 fn llama2c_tensors_are_where_run_c_reads_them() {
@@ -15,7 +16,7 @@ fn llama2c_tensors_are_where_run_c_reads_them() {
         [("token_embd.weight", 5, 8), ("blk.0.attn_norm.weight", 1, 8), ("blk.1.attn_norm.weight", 1, 8)]
     );
     // The numbers of a synthetic file count up from its start, so a first weight is a position.
-    let first = |name: &str| file.tensor(name).unwrap().as_f32().unwrap()[0];
+    let first = |name: &str| file.tensor(name).unwrap().view::<f32>().unwrap()[0];
     for (name, at) in [
         ("token_embd.weight", 0.0),
         ("blk.0.attn_norm.weight", 40.0),
@@ -33,8 +34,8 @@ fn llama2c_tensors_are_where_run_c_reads_them() {
         assert_eq!(first(name), at, "{name}");
     }
     let down = file.tensor("blk.1.ffn_down.weight").unwrap();
-    assert_eq!((down.info().rows, down.info().cols, down.as_f32().unwrap().len()), (8, 3, 24));
-    assert_eq!((down.as_f16(), down.as_q8_0()), (None, None));
+    assert_eq!((down.info().rows, down.info().cols, down.view::<f32>().unwrap().len()), (8, 3, 24));
+    assert_eq!((down.view::<half::f16>(), down.view::<BlockQ8_0>()), (None, None));
     assert_eq!(file.metadata("llama.attention.head_count_kv").unwrap().as_u64(), Some(2));
     assert_eq!(file.metadata("general.architecture").unwrap().as_str(), Some("llama"));
 }
@@ -45,7 +46,7 @@ fn llama2c_untied_classifier_lies_after_the_rope_tables() {
     let last = file.tensors().last().unwrap();
     assert_eq!((last.name.as_str(), last.rows, last.cols), ("output.weight", 5, 8));
     // 600 + output_norm + two tables of 3 positions × 1 pair.
-    assert_eq!(file.tensor("output.weight").unwrap().as_f32().unwrap()[0], 614.0);
+    assert_eq!(file.tensor("output.weight").unwrap().view::<f32>().unwrap()[0], 614.0);
     assert_eq!(last.offset() + last.byte_len().unwrap(), file.bytes().len());
     assert_eq!(file.metadata("llama.vocab_size").unwrap().as_u64(), Some(5));
 }
@@ -101,17 +102,17 @@ fn stories260k() {
     assert_eq!(file.tensors().len(), 1 + 5 * 9 + 1); // tied
     for layer in 0..5 {
         let q = file.tensor(&format!("blk.{layer}.attn_q.weight")).unwrap();
-        assert_eq!((q.info().rows, q.info().cols, q.as_f32().unwrap().len()), (64, 64, 4096));
+        assert_eq!((q.info().rows, q.info().cols, q.view::<f32>().unwrap().len()), (64, 64, 4096));
         let k = file.tensor(&format!("blk.{layer}.attn_k.weight")).unwrap();
         assert_eq!((k.info().rows, k.info().cols), (32, 64));
     }
     // Trained weights are small everywhere; read at a wrong place or in a wrong type they would not be.
     for info in file.tensors() {
-        let weights = file.tensor(&info.name).unwrap().as_f32().unwrap();
+        let weights = file.tensor(&info.name).unwrap().view::<f32>().unwrap();
         assert!(weights.iter().all(|w| w.is_finite() && w.abs() < 20.0), "{}", info.name);
     }
-    assert_eq!(file.tensor("token_embd.weight").unwrap().as_f32().unwrap()[0].to_bits(), 0xbe96_e950);
+    assert_eq!(file.tensor("token_embd.weight").unwrap().view::<f32>().unwrap()[0].to_bits(), 0xbe96_e950);
     // RMSNorm gains are positive, around 1: a sharp test of the last offset.
-    let norm = file.tensor("output_norm.weight").unwrap().as_f32().unwrap();
+    let norm = file.tensor("output_norm.weight").unwrap().view::<f32>().unwrap();
     assert!(norm.iter().all(|&w| w > 0.0), "{norm:?}");
 }

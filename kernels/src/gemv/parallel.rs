@@ -1,7 +1,7 @@
 //! idea: blocks of rows go to every core, until their misses together fill the memory bus
 
 use super::multi_row::four_rows;
-use super::{Args, GemvF32, multi_row::ROWS};
+use super::{Args, Element, Gemv, multi_row::ROWS};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -11,9 +11,9 @@ pub struct Parallel;
 /// Rows of one task: enough work to be worth a steal, enough tasks to balance.
 const ROWS_PER_TASK: usize = 32;
 
-impl Rung<GemvF32> for Parallel {
+impl<E: Element> Rung<Gemv<E>> for Parallel {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         let (w, x, k) = (a.w, a.x, a.k);
         m.par_chunks(
             a.y,

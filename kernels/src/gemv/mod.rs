@@ -1,6 +1,8 @@
-//! GEMV, f32: `y[n] = W[n, k] x[k]`, row-major weights. The decode step of a dense layer; every weight is used once, so
-//! out of cache it is a race for bytes.
+//! GEMV: `y[n] = W[n, k] x[k]`, row-major weights stored as f32, bf16 or f16, all else f32. The decode step of a dense
+//! layer; every weight is used once, so out of cache it is a race for bytes. One ladder makes three kernels: `gemv_f32`,
+//! `gemv_bf16`, `gemv_f16`.
 
+mod element;
 mod multi_row;
 mod naive;
 mod parallel;
@@ -10,21 +12,30 @@ mod unrolled;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512;
 
+use std::marker::PhantomData;
+
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, OneF};
-use crate::model::Dtype;
 use crate::operand::Operand;
 use crate::weights::{Source, Weights};
 
-/// The contract.
-pub struct GemvF32;
+pub use element::Element;
+
+/// What an element can do beside, for the rungs in intrinsics.
+#[cfg(not(target_arch = "x86_64"))]
+use core::marker::Sized as ArchLoad;
+#[cfg(target_arch = "x86_64")]
+use x86_avx512::Load16 as ArchLoad;
+
+/// The contract, for weights stored as `E`.
+pub struct Gemv<E>(PhantomData<E>);
 
 /// Operands of one run.
-pub struct Args<'a> {
+pub struct Args<'a, E> {
     /// Weights, `y.len()` rows of `k`.
-    pub w: &'a [f32],
+    pub w: &'a [E],
     /// Columns.
     pub k: usize,
     /// Activations, `k` values.
@@ -34,15 +45,16 @@ pub struct Args<'a> {
 }
 
 /// Owned operands.
-pub struct Data {
-    w: Weights<f32>,
+pub struct Data<E: Element> {
+    w: Weights<E>,
     x: Buffer<f32>,
     y: Buffer<f32>,
 }
 
-impl Contract for GemvF32 {
-    const NAME: &'static str = "gemv_f32";
-    const ABOUT: &'static str = "y[n] = W[n, k] x[k], f32: one token through a dense layer";
+impl<E: Element> Contract for Gemv<E> {
+    const NAME: &'static str = E::KERNEL;
+    const FOLDER: &'static str = "gemv";
+    const ABOUT: &'static str = E::ABOUT;
     const LADDER: &'static [Variant<Self>] = &[
         Variant::new::<naive::Naive>(
             "naive",
@@ -83,8 +95,9 @@ impl Contract for GemvF32 {
             .after("multi_row")
             .accumulators(1),
     ];
-    type Data = Data;
-    type Args<'a> = Args<'a>;
+    const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
+    type Data = Data<E>;
+    type Args<'a> = Args<'a, E>;
 
     fn shapes() -> Vec<Shape> {
         vec![
@@ -97,7 +110,7 @@ impl Contract for GemvF32 {
     }
 
     fn shape_of(source: &Source) -> Option<Shape> {
-        source.shape(Dtype::F32, 1)
+        source.shape(E::DTYPE, 1)
     }
 
     fn test_shapes() -> Vec<Shape> {
@@ -116,26 +129,26 @@ impl Contract for GemvF32 {
 
     fn cost(s: &Shape) -> Cost {
         let (n, k) = (s.n as u64, s.k as u64);
-        Cost { operations: 2 * n * k, bytes: 4 * (n * k + n + k), work: Work::F32 }
+        Cost { operations: 2 * n * k, bytes: size_of::<E>() as u64 * n * k + 4 * (n + k), work: Work::F32 }
     }
 
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
         Tolerance { nmse: 1e-10, backward: dot_error_bound(s.k, partial_sums) }
     }
 
-    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
+    fn prepare(s: &Shape, input: &Input) -> Result<Data<E>, ShapeError> {
         Ok(Data {
-            w: Weights::f32(Self::NAME, s, (s.n, s.k), input)?,
+            w: Weights::dense((s.n, s.k), input, E::encode),
             x: input.values(1, s.k, 1.0),
             y: Buffer::zeroed(s.n),
         })
     }
 
-    fn args(d: &mut Data) -> Args<'_> {
+    fn args(d: &mut Data<E>) -> Args<'_, E> {
         Args { w: d.w.as_slice(), k: d.x.as_slice().len(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
     }
 
-    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+    fn operands(d: &mut Data<E>) -> Vec<Operand<'_>> {
         vec![Operand::Weights(&mut d.w), Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
     }
 
@@ -143,19 +156,19 @@ impl Contract for GemvF32 {
         s.n
     }
 
-    fn reference(d: &Data, row: usize) -> RowReference {
+    fn reference(d: &Data<E>, row: usize) -> RowReference {
         let x = d.x.as_slice();
         reference::row(&d.w.as_slice()[row * x.len()..(row + 1) * x.len()], x)
     }
 
-    fn output(d: &Data, row: usize) -> Vec<f32> {
+    fn output(d: &Data<E>, row: usize) -> Vec<f32> {
         vec![d.y.as_slice()[row]]
     }
 }
 
 /// The dot product of two equal-length slices in `SUMS` independent registers, the tail on the scalar unit.
 #[inline(always)]
-fn dot<M: Machine, const SUMS: usize>(m: M, w: &[f32], x: &[f32]) -> OneF<M> {
+fn dot<M: Machine, E: Element, const SUMS: usize>(m: M, w: &[E], x: &[f32]) -> OneF<M> {
     let k = w.len();
     let mut sums = m.zeros::<SUMS>();
     let main = m.steps(0, k, SUMS * M::LANES);
@@ -163,7 +176,7 @@ fn dot<M: Machine, const SUMS: usize>(m: M, w: &[f32], x: &[f32]) -> OneF<M> {
     for c in main {
         for (s, sum) in sums.iter_mut().enumerate() {
             let at = c + s * M::LANES;
-            *sum = m.mul_add(&m.load(w, at), &m.load(x, at), sum);
+            *sum = m.mul_add(&E::load(m, w, at), &m.load(x, at), sum);
         }
     }
     let [mut all] = m.zeros();
@@ -173,7 +186,7 @@ fn dot<M: Machine, const SUMS: usize>(m: M, w: &[f32], x: &[f32]) -> OneF<M> {
     let one = m.one();
     let mut total = m.sum(&all);
     for c in one.steps(tail, k, 1) {
-        total = one.mul_add(&one.load(w, c), &one.load(x, c), &total);
+        total = one.mul_add(&E::load(one, w, c), &one.load(x, c), &total);
     }
     total
 }

@@ -1,6 +1,6 @@
 //! idea: four rows share each load of x, which saves loads and keeps four streams of weights in flight
 
-use super::{Args, GemvF32};
+use super::{Args, Element, Gemv};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -10,9 +10,9 @@ pub struct MultiRow;
 /// Rows done together.
 pub(super) const ROWS: usize = 4;
 
-impl Rung<GemvF32> for MultiRow {
+impl<E: Element> Rung<Gemv<E>> for MultiRow {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         let rows = a.y.len();
         tasks!(m, rows.div_ceil(ROWS), 1, |t| {
             let first = t * ROWS;
@@ -24,31 +24,31 @@ impl Rung<GemvF32> for MultiRow {
 
 /// `y[r] = w[r, :] · x` for up to four rows.
 #[inline(always)]
-pub(super) fn four_rows<M: Machine>(m: M, w: &[f32], k: usize, x: &[f32], y: &mut [f32]) {
+pub(super) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
     if y.len() < ROWS {
         for (r, out) in y.iter_mut().enumerate() {
-            let sum = super::dot::<M, 1>(m, &w[r * k..(r + 1) * k], &x[..k]);
+            let sum = super::dot::<M, E, 1>(m, &w[r * k..(r + 1) * k], &x[..k]);
             m.one().store(&sum, std::slice::from_mut(out), 0);
         }
         return;
     }
     let x = &x[..k];
-    let row: [&[f32]; ROWS] = std::array::from_fn(|r| &w[r * k..(r + 1) * k]);
+    let row: [&[E]; ROWS] = std::array::from_fn(|r| &w[r * k..(r + 1) * k]);
     let mut sums: [[M::F; 2]; ROWS] = m.tile::<ROWS, 2>();
     let main = m.steps(0, k, 2 * M::LANES);
     let tail = main.tail();
     for c in main {
         let (x0, x1) = (m.load(x, c), m.load(x, c + M::LANES));
         for r in 0..ROWS {
-            sums[r][0] = m.mul_add(&m.load(row[r], c), &x0, &sums[r][0]);
-            sums[r][1] = m.mul_add(&m.load(row[r], c + M::LANES), &x1, &sums[r][1]);
+            sums[r][0] = m.mul_add(&E::load(m, row[r], c), &x0, &sums[r][0]);
+            sums[r][1] = m.mul_add(&E::load(m, row[r], c + M::LANES), &x1, &sums[r][1]);
         }
     }
     let one = m.one();
     for r in 0..ROWS {
         let mut sum = m.sum(&m.add(&sums[r][0], &sums[r][1]));
         for c in one.steps(tail, k, 1) {
-            sum = one.mul_add(&one.load(row[r], c), &one.load(x, c), &sum);
+            sum = one.mul_add(&E::load(one, row[r], c), &one.load(x, c), &sum);
         }
         one.store(&sum, y, r);
     }
