@@ -1,10 +1,12 @@
 //! The hot kernels of an LLM inference core, each a ladder of variants from textbook-naive to the best known code.
 //! What runs, and nothing of where: no clock, no profile, no plot.
 
+pub mod activations;
 pub mod compare;
 pub mod dtype;
 pub mod gemm_f32;
 pub mod gemv;
+pub mod gemv_packed;
 pub mod gemv_q8;
 pub mod input;
 pub mod kernel;
@@ -16,6 +18,9 @@ pub mod rmsnorm;
 pub mod softmax;
 pub mod weights;
 
+use dtype::q4_0::BlockQ4_0;
+use dtype::q4_k::BlockQ4K;
+use dtype::q6_k::BlockQ6K;
 use half::{bf16, f16};
 use kernel::{Entry, Kernel};
 
@@ -25,6 +30,9 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<gemv::Gemv<bf16>>::new(),
     &Entry::<gemv::Gemv<f16>>::new(),
     &Entry::<gemv_q8::GemvQ8>::new(),
+    &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
+    &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
+    &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
     &Entry::<gemm_f32::GemmF32>::new(),
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),

@@ -2,7 +2,7 @@
 //! and the timing model each need of that list.
 
 use crate::input::{Buffer, Canary};
-use crate::weights::{Stored, Weights};
+use crate::weights::{Copies, Stored, Weights};
 
 /// A buffer the timed machine gives a simulated address.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub struct Region {
     pub bytes: usize,
     /// True for what a run reads once and cold.
     pub streamed: bool,
+    /// True for what another region holds already, in another order: a run reads the one or the other.
+    pub repacked: bool,
 }
 
 /// A buffer between canaries.
@@ -47,22 +49,30 @@ pub trait Rotating {
     fn rotate(&mut self);
 }
 
-impl<T: Stored> Rotating for Weights<T> {
-    fn place(&self) -> (usize, usize) {
-        (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
-    }
-    fn total_bytes(&self) -> usize {
-        self.rotation_bytes()
-    }
-    fn rotate(&mut self) {
-        self.rotate();
-    }
+macro_rules! rotating {
+    ($of:ident, $bound:ident) => {
+        impl<T: $bound> Rotating for $of<T> {
+            fn place(&self) -> (usize, usize) {
+                (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
+            }
+            fn total_bytes(&self) -> usize {
+                self.bytes()
+            }
+            fn rotate(&mut self) {
+                self.rotate();
+            }
+        }
+    };
 }
+rotating!(Weights, Stored);
+rotating!(Copies, Canary);
 
 /// One operand by its role.
 pub enum Operand<'a> {
     /// Read once a run, and cold: weights, or a cache of keys and values.
     Weights(&'a mut dyn Rotating),
+    /// The weights once more, in the order in which some variants read them. Made once, when a model is loaded.
+    Repacked(&'a mut dyn Rotating),
     /// Read; made by the kernel before, so warm unless it is too large for any cache.
     Input(&'a mut dyn Guarded),
     /// Written, every value of it.
@@ -78,7 +88,7 @@ const LARGER_THAN_CACHES: usize = 32 << 20;
 impl Operand<'_> {
     fn place(&self) -> (usize, usize) {
         match self {
-            Operand::Weights(w) => w.place(),
+            Operand::Weights(w) | Operand::Repacked(w) => w.place(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.place(),
         }
     }
@@ -87,11 +97,11 @@ impl Operand<'_> {
     pub fn region(&self) -> Region {
         let (start, bytes) = self.place();
         let streamed = match self {
-            Operand::Weights(_) => true,
+            Operand::Weights(_) | Operand::Repacked(_) => true,
             Operand::Input(_) => bytes >= LARGER_THAN_CACHES,
             Operand::Output(_) | Operand::Scratch(_) => false,
         };
-        Region { start, bytes, streamed }
+        Region { start, bytes, streamed, repacked: matches!(self, Operand::Repacked(_)) }
     }
 
     /// Bytes that runs walk through before they come back to the first one: a run finds them cold where that is more
@@ -106,7 +116,7 @@ impl Operand<'_> {
 
     /// Moves weights to their next copy.
     pub fn rotate(&mut self) {
-        if let Operand::Weights(w) = self {
+        if let Operand::Weights(w) | Operand::Repacked(w) = self {
             w.rotate();
         }
     }
@@ -121,7 +131,7 @@ impl Operand<'_> {
     /// False when a variant wrote beside it.
     pub fn canaries_intact(&self) -> bool {
         match self {
-            Operand::Weights(_) => true,
+            Operand::Weights(_) | Operand::Repacked(_) => true,
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.canaries_intact(),
         }
     }

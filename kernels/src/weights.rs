@@ -59,15 +59,47 @@ macro_rules! stored {
 }
 stored!(f32 => F32, f16 => F16, bf16 => Bf16, BlockQ8_0 => Q8_0, BlockQ4_0 => Q4_0, BlockQ4K => Q4K, BlockQ6K => Q6K);
 
-enum Storage<T: Canary> {
-    Owned(Buffer<T>),
-    Mapped(MappedTensor),
+/// An operand that decode streams once per token, in as many copies as an input asks for.
+pub struct Copies<T: Canary> {
+    all: Vec<Buffer<T>>,
+    current: usize,
 }
 
-/// A `rows × cols` operand that decode streams once per token.
-pub struct Weights<T: Stored> {
-    copies: Vec<Storage<T>>,
-    current: usize,
+impl<T: Canary> Copies<T> {
+    /// As many copies of `first` as together reach the input's rotation.
+    pub fn new(first: Buffer<T>, input: &Input) -> Self {
+        let copies = input.rotation_bytes.div_ceil(size_of_val(first.as_slice()).max(1)).max(1);
+        let mut all = vec![first];
+        for _ in 1..copies {
+            let mut again = Buffer::zeroed(all[0].as_slice().len());
+            again.as_mut_slice().copy_from_slice(all[0].as_slice());
+            all.push(again);
+        }
+        Self { all, current: 0 }
+    }
+
+    /// The copy in use.
+    pub fn as_slice(&self) -> &[T] {
+        self.all[self.current].as_slice()
+    }
+
+    /// Moves to the next copy.
+    pub fn rotate(&mut self) {
+        self.current = (self.current + 1) % self.all.len();
+    }
+
+    /// Bytes of all copies together.
+    pub fn bytes(&self) -> usize {
+        self.all.iter().map(|copy| size_of_val(copy.as_slice())).sum()
+    }
+}
+
+/// A `rows × cols` operand that decode streams once per token: copies to rotate through, or a tensor of a mapped file.
+pub enum Weights<T: Stored> {
+    /// Seeded, or made of a tensor of another type.
+    Owned(Copies<T>),
+    /// As the file has it.
+    Mapped(MappedTensor),
 }
 
 impl<T: Stored> Weights<T> {
@@ -153,39 +185,33 @@ impl<T: Stored> Weights<T> {
     fn mapped(input: &Input, len: usize) -> Option<Self> {
         let tensor = &input.weights.as_ref()?.tensor;
         let fits = tensor.view::<T>().is_some_and(|values| values.len() == len);
-        fits.then(|| Self { copies: vec![Storage::Mapped(tensor.clone())], current: 0 })
+        fits.then(|| Self::Mapped(tensor.clone()))
     }
 
-    /// As many copies as the input asks for.
-    pub(crate) fn copied(first: Buffer<T>, input: &Input) -> Self {
-        let copies = input.rotation_bytes.div_ceil(size_of_val(first.as_slice()).max(1)).max(1);
-        let mut all = vec![first];
-        for _ in 1..copies {
-            let again = Buffer::filled(all[0].as_slice().len(), |i| all[0].as_slice()[i]);
-            all.push(again);
-        }
-        Self { copies: all.into_iter().map(Storage::Owned).collect(), current: 0 }
+    fn copied(first: Buffer<T>, input: &Input) -> Self {
+        Self::Owned(Copies::new(first, input))
     }
 
     /// The copy in use.
     pub fn as_slice(&self) -> &[T] {
-        self.slice_of(self.current)
-    }
-
-    fn slice_of(&self, copy: usize) -> &[T] {
-        match &self.copies[copy] {
-            Storage::Owned(buffer) => buffer.as_slice(),
-            Storage::Mapped(tensor) => tensor.view().unwrap_or_default(),
+        match self {
+            Self::Owned(copies) => copies.as_slice(),
+            Self::Mapped(tensor) => tensor.view().unwrap_or_default(),
         }
     }
 
     /// Moves to the next copy.
     pub fn rotate(&mut self) {
-        self.current = (self.current + 1) % self.copies.len();
+        if let Self::Owned(copies) = self {
+            copies.rotate();
+        }
     }
 
     /// Bytes of all copies together.
-    pub fn rotation_bytes(&self) -> usize {
-        (0..self.copies.len()).map(|c| size_of_val(self.slice_of(c))).sum()
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Owned(copies) => copies.bytes(),
+            Self::Mapped(_) => size_of_val(self.as_slice()),
+        }
     }
 }

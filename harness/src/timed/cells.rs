@@ -73,7 +73,7 @@ pub fn stays_cached(case: &mut dyn Case, profile: &Profile) -> bool {
 
 /// Bytes of the operands that a run streams through once.
 pub fn streamed_bytes(case: &mut dyn Case) -> usize {
-    case.regions().iter().filter(|r| r.streamed).map(|r| r.bytes).sum()
+    case.regions().iter().filter(|r| r.streamed && !r.repacked).map(|r| r.bytes).sum()
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
@@ -94,7 +94,8 @@ fn outcome(
         Err(NotAvailable(reason)) => return (Outcome::NotAvailable { reason }, isa_name(about, 1, profile), threads),
     };
     let isa = isa_name(about, lanes, profile);
-    let needed = case.regions().iter().map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64;
+    let needed =
+        case.regions().iter().filter(|r| !r.repacked).map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64;
     if needed > profile.machine.memory_mib.value {
         let reason = format!("needs {needed:.0} MiB, the machine has {:.0} MiB", profile.machine.memory_mib.value);
         return (Outcome::DoesNotFit { reason }, isa, threads);

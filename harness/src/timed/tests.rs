@@ -61,7 +61,7 @@ fn at(address: u64, lanes: usize) -> Access {
 /// An engine whose only buffer is a made-up range of addresses.
 fn mapped(params: &Params, bytes: usize, warm: bool) -> Engine<'_> {
     let engine = Engine::new(params, Mode::Full);
-    engine.map(&[kernels::operand::Region { start: 1 << 20, bytes, streamed: true }], warm);
+    engine.map(&[kernels::operand::Region { start: 1 << 20, bytes, streamed: true, repacked: false }], warm);
     engine
 }
 
@@ -339,7 +339,10 @@ fn sampling_agrees_with_the_full_run() {
     let p = params(|_| {});
     let run = |mode: Mode| {
         let engine = Engine::new(&p, mode);
-        engine.map(&[kernels::operand::Region { start: 1 << 20, bytes: 1 << 22, streamed: true }], false);
+        engine.map(
+            &[kernels::operand::Region { start: 1 << 20, bytes: 1 << 22, streamed: true, repacked: false }],
+            false,
+        );
         engine.begin_tasks(1000, 1, false);
         while let Some(i) = engine.next_task() {
             for k in 0..256u64 {

@@ -14,6 +14,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
 
+use crate::activations::Activations;
 use crate::compare::dot_error_bound;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Input};
@@ -42,9 +43,7 @@ pub struct Args<'a> {
 /// Owned operands.
 pub struct Data {
     w: Weights<BlockQ8_0>,
-    xq: Buffer<i8>,
-    xd: Buffer<f32>,
-    x: Buffer<f32>,
+    x: Activations,
     y: Buffer<f32>,
 }
 
@@ -149,24 +148,25 @@ impl Contract for GemvQ8 {
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
         let w = Weights::blocks(Self::NAME, s, (s.n, s.k), input)?;
-        let values = input.values(1, s.k, 1.0);
-        let (mut xq, mut xd) = (Buffer::zeroed(s.k), Buffer::zeroed(s.k / BLOCK_LEN));
-        quantize(values.as_slice(), xq.as_mut_slice(), xd.as_mut_slice());
-        let (quants, scales) = (xq.as_slice(), xd.as_slice());
-        let x = Buffer::filled(s.k, |c| scales[c / BLOCK_LEN] * f32::from(quants[c]));
-        Ok(Data { w, xq, xd, x, y: Buffer::zeroed(s.n) })
+        Ok(Data { w, x: Activations::seeded(s.k, BLOCK_LEN, BLOCK_LEN, input), y: Buffer::zeroed(s.n) })
     }
 
     fn args(d: &mut Data) -> Args<'_> {
-        Args { w: d.w.as_slice(), xq: d.xq.as_slice(), xd: d.xd.as_slice(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
+        Args {
+            w: d.w.as_slice(),
+            xq: d.x.quants.as_slice(),
+            xd: d.x.scales.as_slice(),
+            x: d.x.values.as_slice(),
+            y: d.y.as_mut_slice(),
+        }
     }
 
     fn operands(d: &mut Data) -> Vec<Operand<'_>> {
         vec![
             Operand::Weights(&mut d.w),
-            Operand::Input(&mut d.xq),
-            Operand::Input(&mut d.xd),
-            Operand::Input(&mut d.x),
+            Operand::Input(&mut d.x.quants),
+            Operand::Input(&mut d.x.scales),
+            Operand::Input(&mut d.x.values),
             Operand::Output(&mut d.y),
         ]
     }
@@ -176,8 +176,8 @@ impl Contract for GemvQ8 {
     }
 
     fn reference(d: &Data, row: usize) -> RowReference {
-        let xd = d.xd.as_slice();
-        reference::row(&d.w.as_slice()[row * xd.len()..(row + 1) * xd.len()], d.xq.as_slice(), xd)
+        let xd = d.x.scales.as_slice();
+        reference::row(&d.w.as_slice()[row * xd.len()..(row + 1) * xd.len()], d.x.quants.as_slice(), xd)
     }
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
@@ -188,18 +188,6 @@ impl Contract for GemvQ8 {
 /// What a lane's sum counts for in the error bound. A lane adds once per block: a chain of `k / 32`. There are at most
 /// sixteen lanes, so with eight here the tree bound's `4 k / (16 * 8)` is just that.
 const LANE_SUMS: usize = 8;
-
-/// Activations to blocks: `d = max|x| / 127` in f32, `q = round(x / d)`, halves away from zero.
-fn quantize(x: &[f32], xq: &mut [i8], xd: &mut [f32]) {
-    let blocks = x.chunks_exact(BLOCK_LEN).zip(xq.chunks_exact_mut(BLOCK_LEN)).zip(xd);
-    for ((x, q), d) in blocks {
-        *d = x.iter().fold(0.0, |m: f32, v| m.max(v.abs())) / 127.0;
-        for (q, v) in q.iter_mut().zip(x) {
-            // The clamp is for denormal scales, which are coarse.
-            *q = if *d == 0.0 { 0 } else { (v / *d).round().clamp(-127.0, 127.0) as i8 };
-        }
-    }
-}
 
 /// Rows after which the weights begin a cache line again: the period of what a row costs.
 fn rows_per_whole_lines(blocks: usize) -> usize {

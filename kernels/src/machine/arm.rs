@@ -31,6 +31,7 @@ impl<const DOT: bool> Registers for Neon<DOT> {
     type F = float32x4_t;
     type I = int32x4_t;
     type B = int8x16_t;
+    type Sixteen = [float32x4_t; 4];
     type One = Scalar;
 }
 
@@ -141,6 +142,10 @@ impl<const DOT: bool> Machine for Neon<DOT> {
     #[inline(always)]
     fn tile<const R: usize, const C: usize>(self) -> [[float32x4_t; C]; R] {
         [[self.splat(0.0); C]; R]
+    }
+    #[inline(always)]
+    fn sixteen(self) -> [float32x4_t; 4] {
+        [self.splat(0.0); 4]
     }
     #[inline(always)]
     fn zeros<const N: usize>(self) -> [float32x4_t; N] {

@@ -52,6 +52,8 @@ pub trait Registers: Copy {
     type I;
     /// A register of bytes, four for each lane.
     type B;
+    /// As many registers as hold sixteen f32.
+    type Sixteen: AsRef<[Self::F]> + AsMut<[Self::F]>;
     /// The same machine's scalar unit; tails and reductions run on it.
     type One: Machine<One = Self::One>;
 }
@@ -94,6 +96,8 @@ pub trait Machine: Integers {
     fn broadcast(self, v: &OneF<Self>) -> Self::F;
     /// `R` rows of `C` zeroed registers: the accumulators of a tile.
     fn tile<const R: usize, const C: usize>(self) -> [[Self::F; C]; R];
+    /// Sixteen zeros.
+    fn sixteen(self) -> Self::Sixteen;
     /// `N` zeroed registers.
     fn zeros<const N: usize>(self) -> [Self::F; N];
 

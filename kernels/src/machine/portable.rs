@@ -30,6 +30,7 @@ impl Registers for Portable {
     type F = f32x8;
     type I = i32x8;
     type B = i8x32;
+    type Sixteen = [f32x8; 2];
     type One = Scalar;
 }
 
@@ -96,6 +97,10 @@ impl Machine for Portable {
     #[inline(always)]
     fn tile<const R: usize, const C: usize>(self) -> [[f32x8; C]; R] {
         [[f32x8::splat(0.0); C]; R]
+    }
+    #[inline(always)]
+    fn sixteen(self) -> [f32x8; 2] {
+        [f32x8::splat(0.0); 2]
     }
     #[inline(always)]
     fn zeros<const N: usize>(self) -> [f32x8; N] {

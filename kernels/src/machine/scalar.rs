@@ -94,6 +94,7 @@ impl Registers for Scalar {
     type F = f32;
     type I = i32;
     type B = [i8; 4];
+    type Sixteen = [f32; 16];
     type One = Scalar;
 }
 
@@ -153,6 +154,10 @@ impl Machine for Scalar {
     #[inline(always)]
     fn tile<const R: usize, const C: usize>(self) -> [[f32; C]; R] {
         [[0.0; C]; R]
+    }
+    #[inline(always)]
+    fn sixteen(self) -> [f32; 16] {
+        [0.0; 16]
     }
     #[inline(always)]
     fn zeros<const N: usize>(self) -> [f32; N] {

@@ -131,6 +131,7 @@ impl<'t, const N: usize> Registers for Traced<'t, N> {
     type F = F<'t, N>;
     type I = I<'t, N>;
     type B = B<'t, N>;
+    type Sixteen = Vec<F<'t, N>>;
     type One = Traced<'t, 1>;
 }
 
@@ -226,6 +227,10 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
     #[inline]
     fn tile<const R: usize, const C: usize>(self) -> [[F<'t, N>; C]; R] {
         std::array::from_fn(|_| std::array::from_fn(|_| self.splat(0.0)))
+    }
+    #[inline]
+    fn sixteen(self) -> Vec<F<'t, N>> {
+        (0..16 / N).map(|_| self.splat(0.0)).collect()
     }
     #[inline]
     fn zeros<const K: usize>(self) -> [F<'t, N>; K] {

@@ -43,6 +43,7 @@ impl<const VNNI: bool> Registers for Avx2<VNNI> {
     type F = __m256;
     type I = __m256i;
     type B = __m256i;
+    type Sixteen = [__m256; 2];
     type One = Scalar;
 }
 
@@ -139,6 +140,10 @@ impl<const VNNI: bool> Machine for Avx2<VNNI> {
     #[inline(always)]
     fn tile<const R: usize, const C: usize>(self) -> [[__m256; C]; R] {
         [[self.splat(0.0); C]; R]
+    }
+    #[inline(always)]
+    fn sixteen(self) -> [__m256; 2] {
+        [self.splat(0.0); 2]
     }
     #[inline(always)]
     fn zeros<const N: usize>(self) -> [__m256; N] {

@@ -40,6 +40,7 @@ impl Registers for Avx512 {
     type F = __m512;
     type I = __m512i;
     type B = __m512i;
+    type Sixteen = [__m512; 1];
     type One = Scalar;
 }
 
@@ -137,6 +138,10 @@ impl Machine for Avx512 {
     #[inline(always)]
     fn tile<const R: usize, const C: usize>(self) -> [[__m512; C]; R] {
         [[self.splat(0.0); C]; R]
+    }
+    #[inline(always)]
+    fn sixteen(self) -> [__m512; 1] {
+        [self.splat(0.0)]
     }
     #[inline(always)]
     fn zeros<const N: usize>(self) -> [__m512; N] {

@@ -1,0 +1,29 @@
+//! idea: the products of a sub-block are summed as integers, so its scales are applied once
+
+use super::{Args, Format, GemvPacked, rows_per_whole_lines};
+use crate::kernel::Rung;
+use crate::machine::{Machine, tasks};
+
+/// See the file's first line.
+pub struct Integer;
+
+impl<F: Format> Rung<GemvPacked<F>> for Integer {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, a: Args<'_, F>) {
+        row_by_row::<M::One, F, false>(m.one(), a);
+    }
+}
+
+/// Every row, block by block.
+#[inline(always)]
+pub(super) fn row_by_row<M: Machine<One = M>, F: Format, const HOISTED: bool>(m: M, a: Args<'_, F>) {
+    let blocks = a.x.scales.len();
+    tasks!(m, a.y.len(), rows_per_whole_lines(blocks * size_of::<F>()), |r| {
+        let row = &a.w[r * blocks..(r + 1) * blocks];
+        let [mut sum] = m.zeros();
+        for b in m.steps(0, blocks, 1) {
+            sum = F::dot::<M, HOISTED>(m, &row[b], a.x.block::<F>(b), sum);
+        }
+        m.store(&sum, a.y, r);
+    });
+}

@@ -1,0 +1,37 @@
+//! idea: sixteen rows lie interleaved by four weights, a row to a lane: nothing is summed across lanes, scales are vectors
+
+use super::{Args, Format, GROUP_ROWS, GemvPacked, X, rows_per_whole_lines};
+use crate::kernel::Rung;
+use crate::machine::{Machine, tasks};
+
+/// See the file's first line. Layouts of this kind are ggml's and ik_llama.cpp's (`Q4_0_8_8`, `Q4_0_R4`).
+pub struct Interleaved;
+
+impl<F: Format> Rung<GemvPacked<F>> for Interleaved {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, a: Args<'_, F>) {
+        let blocks = a.x.scales.len();
+        let period = rows_per_whole_lines(blocks * size_of::<F::Group>());
+        tasks!(m, a.y.len().div_ceil(GROUP_ROWS), period, |g| {
+            let end = a.y.len().min((g + 1) * GROUP_ROWS);
+            sixteen_rows::<M, F>(m, &a.groups[g * blocks..(g + 1) * blocks], a.x, &mut a.y[g * GROUP_ROWS..end]);
+        });
+    }
+}
+
+/// Up to sixteen outputs of one row of groups.
+#[inline(always)]
+pub(super) fn sixteen_rows<M: Machine, F: Format>(m: M, groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
+    let mut sums = m.sixteen();
+    for b in m.steps(0, groups.len(), 1) {
+        F::dot_group(m, &groups[b], x.block::<F>(b), &mut sums);
+    }
+    let mut edge = [0.0; GROUP_ROWS];
+    let whole = y.len() == GROUP_ROWS;
+    for (v, sum) in sums.as_ref().iter().enumerate() {
+        m.store(sum, if whole { &mut *y } else { &mut edge }, v * M::LANES);
+    }
+    if !whole {
+        y.copy_from_slice(&edge[..y.len()]);
+    }
+}

@@ -1,0 +1,20 @@
+//! `y[r] = sum over blocks and weights of w (xd xq)`, in f64, over the stored quants and scales.
+
+use super::Format;
+use crate::kernel::RowReference;
+
+/// One output, and the sum of its terms' magnitudes. A format with minimums takes one sum from another, so a weight's
+/// magnitude is that of its largest possible neighbour: the largest of its block.
+pub fn row<F: Format>(w: &[F], quants: &[i8], scales: &[f32]) -> RowReference {
+    let (mut value, mut magnitude) = (0.0, 0.0);
+    for ((block, x), d) in w.iter().zip(quants.chunks_exact(F::LEN)).zip(scales) {
+        let weights = block.exact();
+        let largest = weights.iter().fold(0.0f64, |m, w| m.max(w.abs()));
+        for (w, x) in weights.iter().zip(x) {
+            let activation = f64::from(*d) * f64::from(*x);
+            value += w * activation;
+            magnitude += largest * activation.abs();
+        }
+    }
+    RowReference { values: vec![value], magnitudes: vec![magnitude] }
+}
