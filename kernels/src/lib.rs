@@ -4,6 +4,7 @@
 pub mod activations;
 pub mod compare;
 pub mod dtype;
+mod exp;
 pub mod gemm_f32;
 pub mod gemv;
 pub mod gemv_packed;
@@ -16,6 +17,7 @@ pub mod operand;
 pub mod probe;
 pub mod rmsnorm;
 pub mod softmax;
+pub mod swiglu;
 pub mod weights;
 
 use dtype::q4_0::BlockQ4_0;
@@ -36,4 +38,5 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<gemm_f32::GemmF32>::new(),
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
+    &Entry::<swiglu::SwiGlu>::new(),
 ];

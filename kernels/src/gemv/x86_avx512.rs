@@ -27,6 +27,8 @@ pub trait Load16: Sized {
 }
 
 impl Load16 for f32 {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn load16(mask: __mmask16, p: *const f32) -> __m512 {
@@ -36,6 +38,8 @@ impl Load16 for f32 {
 }
 
 impl Load16 for bf16 {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn load16(mask: __mmask16, p: *const bf16) -> __m512 {
@@ -46,6 +50,8 @@ impl Load16 for bf16 {
 }
 
 impl Load16 for f16 {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn load16(mask: __mmask16, p: *const f16) -> __m512 {

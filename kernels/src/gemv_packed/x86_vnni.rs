@@ -96,6 +96,8 @@ fn halves(h: &[half::f16; GROUP_ROWS]) -> __m512 {
 }
 
 impl Interleaved<q4_0::Group> for BlockQ4_0 {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn dot_vnni(group: &q4_0::Group, x: X<'_>, sum: __m512) -> __m512 {
@@ -113,6 +115,8 @@ impl Interleaved<q4_0::Group> for BlockQ4_0 {
 }
 
 impl Interleaved<q4_k::Group> for BlockQ4K {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn dot_vnni(group: &q4_k::Group, x: X<'_>, sum: __m512) -> __m512 {
@@ -140,6 +144,8 @@ impl Interleaved<q4_k::Group> for BlockQ4K {
 }
 
 impl Interleaved<q6_k::Group> for BlockQ6K {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     unsafe fn dot_vnni(group: &q6_k::Group, x: X<'_>, sum: __m512) -> __m512 {

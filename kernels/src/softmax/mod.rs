@@ -1,7 +1,6 @@
 //! Softmax over rows: `y[r, c] = exp(x[r, c] - max_c x[r, c]) / sum of the same over c`. Attention scores and the logits
-//! of the head. Two rungs call the C library's exp, two carry their own in lanes (`exp.rs`).
+//! of the head. Two rungs call the C library's exp, two carry their own in lanes ([`crate::exp`]).
 
-mod exp;
 mod naive;
 mod online;
 mod reciprocal;

@@ -1,7 +1,7 @@
 //! idea: maximum and sum in one pass, rescaling the sum when the maximum grows: one trip over the row less for more exps
 
-use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
+use crate::exp::Exp;
 use crate::kernel::Rung;
 use crate::machine::{Machine, OneF, tasks};
 

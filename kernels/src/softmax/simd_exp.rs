@@ -1,7 +1,7 @@
 //! idea: a polynomial replaces the library's exp, so that all three passes run in SIMD lanes without a call
 
-use super::exp::Exp;
 use super::{Args, LOWEST, Softmax};
+use crate::exp::Exp;
 use crate::kernel::Rung;
 use crate::machine::{Machine, OneF, tasks};
 

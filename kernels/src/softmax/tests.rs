@@ -1,7 +1,7 @@
 //! What the softmax ladder promises beyond its tolerance.
 
-use super::exp::Exp;
 use super::*;
+use crate::exp::Exp;
 use crate::machine::{Isa, Portable, Scalar};
 
 /// Runs a variant on rows of `n` and gives its output.

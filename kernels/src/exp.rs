@@ -15,7 +15,7 @@ const POLYNOMIAL: [f32; 6] =
     [1.987_569_15e-4, 1.398_199_95e-3, 8.333_451_9e-3, 4.166_579_6e-2, 1.666_666_55e-1, 5.000_000_1e-1];
 
 /// The constants of `e^x` in registers.
-pub(super) struct Exp<M: Machine> {
+pub(crate) struct Exp<M: Machine> {
     flush: M::F,
     log2_e: M::F,
     round: M::F,
@@ -28,7 +28,7 @@ pub(super) struct Exp<M: Machine> {
 impl<M: Machine> Exp<M> {
     /// Loads the constants.
     #[inline(always)]
-    pub(super) fn new(m: M) -> Self {
+    pub(crate) fn new(m: M) -> Self {
         let mut polynomial = m.zeros::<6>();
         for (register, c) in polynomial.iter_mut().zip(POLYNOMIAL) {
             *register = m.splat(c);
@@ -46,7 +46,7 @@ impl<M: Machine> Exp<M> {
 
     /// `e^x` for `x <= 88`, minus infinity included; results below the smallest normal f32 may be 0.
     #[inline(always)]
-    pub(super) fn of(&self, m: M, x: &M::F) -> M::F {
+    pub(crate) fn of(&self, m: M, x: &M::F) -> M::F {
         let x = m.max(x, &self.flush);
         // e^x = 2^n e^r with n integral and |r| <= ln 2 / 2.
         let n = m.sub(&m.mul_add(&x, &self.log2_e, &self.round), &self.round);
