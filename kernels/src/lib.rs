@@ -2,6 +2,7 @@
 //! What runs, and nothing of where: no clock, no profile, no plot.
 
 pub mod activations;
+pub mod attention_decode;
 pub mod compare;
 pub mod dtype;
 mod exp;
@@ -39,4 +40,5 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),
+    &Entry::<attention_decode::AttentionDecode>::new(),
 ];

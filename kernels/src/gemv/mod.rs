@@ -168,7 +168,7 @@ impl<E: Element> Contract for Gemv<E> {
 
 /// The dot product of two equal-length slices in `SUMS` independent registers, the tail on the scalar unit.
 #[inline(always)]
-fn dot<M: Machine, E: Element, const SUMS: usize>(m: M, w: &[E], x: &[f32]) -> OneF<M> {
+pub(crate) fn dot<M: Machine, E: Element, const SUMS: usize>(m: M, w: &[E], x: &[f32]) -> OneF<M> {
     let k = w.len();
     let mut sums = m.zeros::<SUMS>();
     let main = m.steps(0, k, SUMS * M::LANES);
