@@ -119,7 +119,10 @@ fn weights_come_from_model_files_of_every_supported_element() {
     };
     assert_eq!(shapes(&format!("{llama2c}:blk.0.ffn_down.weight")), ["gemv_f32 tiny/blk.0.ffn_down.weight"]);
     assert!(shapes(&llama2c).len() >= 8);
-    assert_eq!(shapes(&format!("{gguf}:blk.0.attn_q.weight")), ["gemv_f32 tiny/blk.0.attn_q.weight (f16 as f32)"]);
+    assert_eq!(
+        shapes(&format!("{gguf}:blk.0.attn_q.weight")),
+        ["gemv_f32 tiny/blk.0.attn_q.weight (f16 as f32)", "gemv_f16 tiny/blk.0.attn_q.weight"]
+    );
     assert_eq!(shapes(&format!("{gguf}:blk.0.ffn_down.weight")), ["gemv_q8 tiny/blk.0.ffn_down.weight"]);
 }
 

@@ -13,6 +13,7 @@ pub mod gemv_q8;
 pub mod input;
 pub mod kernel;
 pub mod machine;
+pub mod mla_decode;
 pub mod model;
 pub mod operand;
 pub mod probe;
@@ -41,4 +42,5 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),
     &Entry::<attention_decode::AttentionDecode>::new(),
+    &Entry::<mla_decode::MlaDecode>::new(),
 ];

@@ -20,27 +20,26 @@ pub struct Source {
 }
 
 impl Source {
-    /// Names the shape after the file and the tensor: `stories260K/blk.0.attn_q.weight`, and after what is made of it
-    /// where no kernel takes it as it is stored.
+    /// Named after the file and the tensor: `stories260K/blk.0.attn_q.weight`.
     pub fn new(tensor: MappedTensor) -> Self {
         let stem = tensor.file().path().file_stem().map_or("model".into(), |s| s.to_string_lossy().into_owned());
-        let info = tensor.info();
-        let widened = if info.dtype == Dtype::F16 { " (f16 as f32)" } else { "" };
-        let name = format!("{stem}/{}{widened}", info.name);
+        let name = format!("{stem}/{}", tensor.info().name);
         Self { tensor, name }
     }
 
-    /// Name of the shape that the tensor makes.
+    /// File and tensor.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype` or, of f16, is widened to it.
+    /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype` or, of f16, is widened to it;
+    /// its name says which.
     pub fn shape(&self, dtype: Dtype, m: usize) -> Option<Shape> {
         let info = self.tensor.info();
         let widened = (info.dtype, dtype) == (Dtype::F16, Dtype::F32);
         let fits = (info.dtype == dtype || widened) && info.rows > 1;
-        fits.then(|| Shape { name: self.name.clone().into(), m, n: info.rows, k: info.cols, parts: 1, tour: false })
+        let name = if widened { format!("{} (f16 as f32)", self.name) } else { self.name.clone() };
+        fits.then(|| Shape { name: name.into(), m, n: info.rows, k: info.cols, parts: 1, tour: false })
     }
 }
 

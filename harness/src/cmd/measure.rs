@@ -168,7 +168,7 @@ impl Sink {
 pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, sink: &mut Sink) -> Result<(), Failure> {
     for group in &plan.groups {
         bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
-        let source = sources.iter().find(|s| s.name() == group.shape.name);
+        let source = sources.iter().find(|s| group.kernel.shape_of(s).as_ref() == Some(&group.shape));
         let records = bay.measure(group.kernel, &group.shape, &group.variants, source).map_err(Failure::input)?;
         sink.take(records)?;
         bar.inc(group.variants.len() as u64);

@@ -3,12 +3,12 @@
 //! cache is read once a token and grows with the text: a race for bytes, if each byte is used by all heads at once.
 //! `blocks.rs` holds the two small products and the softmax between that rungs share.
 
-mod blocks;
+pub(crate) mod blocks;
 mod grouped;
 mod head_major;
-mod naive;
-mod online;
-mod parallel;
+pub(crate) mod naive;
+pub(crate) mod online;
+pub(crate) mod parallel;
 mod reference;
 mod simd;
 

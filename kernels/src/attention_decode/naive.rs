@@ -43,7 +43,7 @@ impl Rung<AttentionDecode> for Naive {
 
 /// In place.
 #[inline(always)]
-fn softmax<M: Machine>(m: M, x: &mut [f32]) {
+pub(crate) fn softmax<M: Machine>(m: M, x: &mut [f32]) {
     let mut top = m.splat(f32::MIN);
     for t in m.steps(0, x.len(), 1) {
         top = m.max(&m.load(x, t), &top);

@@ -45,7 +45,7 @@ pub(super) fn one_pass<'a, M: Machine>(
 /// score and the sum of the weights.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "one operand each")]
-pub(super) fn pass<M: Machine>(
+pub(crate) fn pass<M: Machine>(
     m: M,
     q: &[f32],
     k: Rows<'_>,
@@ -74,7 +74,7 @@ pub(super) fn pass<M: Machine>(
             let sum = blocks::exps(m, x, &top);
             // e^(before - top), which is 1 in most blocks.
             let faded = crate::exp::Exp::new(one).of(one, &one.sub(&before, &top));
-            blocks::scale(m, &mut o[h * k.width..(h + 1) * k.width], &faded);
+            blocks::scale(m, &mut o[h * v.width..(h + 1) * v.width], &faded);
             one.store(&one.mul_add(&one.load(state, 1), &faded, &sum), state, 1);
             one.store(&top, state, 0);
         }

@@ -64,7 +64,7 @@ impl Rung<AttentionDecode> for Parallel {
 
 /// Head `h` of a group from what each task left of it.
 #[inline(always)]
-fn merge<M: Machine>(m: M, parts: &[f32], left: usize, group: usize, h: usize, o: &mut [f32]) {
+pub(crate) fn merge<M: Machine>(m: M, parts: &[f32], left: usize, group: usize, h: usize, o: &mut [f32]) {
     let one = m.one();
     let mut top = one.splat(f32::MIN);
     for part in parts.chunks_exact(left) {

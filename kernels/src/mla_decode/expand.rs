@@ -1,0 +1,32 @@
+//! The expanded cache: what a model that caches keys and values would have kept.
+
+use super::Size;
+use super::reference::product;
+use crate::input::Buffer;
+
+/// The keys and values that the latents stand for, rounded to f32 once. `blank` leaves them zeros.
+pub fn expand(
+    size: &Size,
+    latents: &Buffer<f32>,
+    to_key: &Buffer<f32>,
+    to_value: &Buffer<f32>,
+    blank: bool,
+) -> (Buffer<f32>, Buffer<f32>) {
+    let (plain, key, latent) = (size.plain(), size.key(), size.latent);
+    let mut keys = Buffer::zeroed(size.heads * size.tokens * key);
+    let mut values = Buffer::zeroed(size.heads * size.tokens * plain);
+    let rows = keys.as_mut_slice().chunks_exact_mut(key).zip(values.as_mut_slice().chunks_exact_mut(plain));
+    for (i, (k, v)) in rows.enumerate().take(if blank { 0 } else { usize::MAX }) {
+        let (head, t) = (i / size.tokens, i % size.tokens);
+        let (c, p) = latents.as_slice()[t * size.row()..(t + 1) * size.row()].split_at(latent);
+        let of_head = head * plain * latent..(head + 1) * plain * latent;
+        let round = |matrix: &Buffer<f32>, out: &mut [f32]| {
+            let (exact, _) = product(&matrix.as_slice()[of_head.clone()], c);
+            out.iter_mut().zip(exact).for_each(|(out, x)| *out = x as f32);
+        };
+        round(to_key, &mut k[..plain]);
+        k[plain..].copy_from_slice(p);
+        round(to_value, v);
+    }
+    (keys, values)
+}

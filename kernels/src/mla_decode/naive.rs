@@ -1,0 +1,49 @@
+//! idea: the latents are cached, and every head makes its keys and values of them anew for each token of the text
+
+use super::{Args, MlaDecode};
+use crate::attention_decode::{blocks, naive::softmax};
+use crate::gemv::dot;
+use crate::kernel::Rung;
+use crate::machine::{Machine, tasks};
+
+/// See the file's first line.
+pub struct Naive;
+
+impl Rung<MlaDecode> for Naive {
+    #[inline(always)]
+    fn run<M: Machine>(m: M, a: Args<'_>) {
+        let m = m.one();
+        let size = a.size;
+        let (plain, latent) = (size.plain(), size.latent);
+        let scale = m.splat(size.scale());
+        tasks!(m, size.heads, 1, |h| {
+            let q = &a.q[h * size.key()..(h + 1) * size.key()];
+            let of_head = h * plain * latent..(h + 1) * plain * latent;
+            let (to_key, to_value) = (&a.to_key[of_head.clone()], &a.to_value[of_head]);
+            let scores = &mut a.scratch[h * size.tokens..(h + 1) * size.tokens];
+            let o = &mut a.o[h * plain..(h + 1) * plain];
+            tasks!(m, size.tokens, 1, |t| {
+                let row = &a.latents[t * size.row()..(t + 1) * size.row()];
+                let [mut score] = m.zeros();
+                for d in m.steps(0, plain, 1) {
+                    let key = dot::<M::One, f32, 1>(m, &to_key[d * latent..(d + 1) * latent], &row[..latent]);
+                    score = m.mul_add(&m.load(q, d), &key, &score);
+                }
+                for d in m.steps(0, size.rope(), 1) {
+                    score = m.mul_add(&m.load(q, plain + d), &m.load(row, latent + d), &score);
+                }
+                m.store(&m.mul(&score, &scale), scores, t);
+            });
+            softmax(m, scores);
+            blocks::clear(m, o);
+            tasks!(m, size.tokens, 1, |t| {
+                let row = &a.latents[t * size.row()..(t + 1) * size.row()];
+                let p = m.load(scores, t);
+                for d in m.steps(0, plain, 1) {
+                    let value = dot::<M::One, f32, 1>(m, &to_value[d * latent..(d + 1) * latent], &row[..latent]);
+                    m.store(&m.mul_add(&p, &value, &m.load(o, d)), o, d);
+                }
+            });
+        });
+    }
+}
