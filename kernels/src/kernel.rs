@@ -235,6 +235,10 @@ pub trait Contract: Sized + Send + Sync + 'static {
     fn dims(shape: &Shape) -> String;
     /// Work of one run.
     fn cost(shape: &Shape) -> Cost;
+    /// [`Contract::RUNG_0_OPERATIONS`] where it depends on the shape.
+    fn rung_0_operations(_shape: &Shape) -> f64 {
+        Self::RUNG_0_OPERATIONS
+    }
     /// Largest error of a variant that keeps `partial_sums` sums per output.
     fn tolerance(shape: &Shape, partial_sums: usize) -> Tolerance;
     /// Allocates and fills the operands.
@@ -275,7 +279,7 @@ pub trait Kernel: Send + Sync {
     /// A shape of the kernel's kind near these sizes, for property tests.
     fn shape_near(&self, m: usize, n: usize, k: usize) -> Shape;
     /// Operations that rung 0 does for each declared one.
-    fn rung_0_operations(&self) -> f64;
+    fn rung_0_operations(&self, shape: &Shape) -> f64;
     /// Sizes for people.
     fn dims(&self, shape: &Shape) -> String;
     /// Work of one run.
@@ -345,8 +349,8 @@ impl<C: Contract> Kernel for Entry<C> {
     fn shape_near(&self, m: usize, n: usize, k: usize) -> Shape {
         C::shape_near(m, n, k)
     }
-    fn rung_0_operations(&self) -> f64 {
-        C::RUNG_0_OPERATIONS
+    fn rung_0_operations(&self, shape: &Shape) -> f64 {
+        C::rung_0_operations(shape)
     }
     fn dims(&self, shape: &Shape) -> String {
         C::dims(shape)

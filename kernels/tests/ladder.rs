@@ -121,7 +121,7 @@ fn declared_work_is_what_rung_0_does() {
         let counter = Counter::default();
         case.trace(0, &counter, 1).expect("rung 0 runs on one lane");
         let counts = counter.counts();
-        let ratio = counts.operations as f64 / (cost.operations as f64 * kernel.rung_0_operations());
+        let ratio = counts.operations as f64 / (cost.operations as f64 * kernel.rung_0_operations(&shape));
         assert!((0.99..1.05).contains(&ratio), "{}: {ratio} times the declared {cost:?}", kernel.name());
         // Rung 0 reloads operands, so it moves at least what must move.
         let moved = counts.loaded + counts.stored;

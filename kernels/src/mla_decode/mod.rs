@@ -214,6 +214,14 @@ impl Contract for MlaDecode {
         Cost { operations, bytes: 4 * values, work: Work::F32 }
     }
 
+    // Rung 0 makes a key and a value of every token for every head, each a product with the latent.
+    fn rung_0_operations(s: &Shape) -> f64 {
+        let size = Size { heads: s.m, tokens: s.n, latent: s.k };
+        let (plain, latent, rope) = (size.plain() as f64, size.latent as f64, size.rope() as f64);
+        let per_token = 2.0 * plain * (2.0 * latent + 2.0) + 2.0 * rope + 6.0;
+        (s.m * s.n) as f64 * per_token / Self::cost(s).operations as f64
+    }
+
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
         let products = dot_error_bound(s.k + s.k / 8, partial_sums) + dot_error_bound(s.k, partial_sums);
         Tolerance { nmse: 1e-9, backward: products + dot_error_bound(s.n, 1) + 4e-7 }
