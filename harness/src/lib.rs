@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod caught;
 pub mod cmd;
+pub mod crossover;
 pub mod doctor;
 pub mod environment;
 pub mod gate;

@@ -166,6 +166,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("validate.rs", &["record"]),
         ("plan.rs", &["profile", "record"]),
         ("timed", &["profile", "record", "plan", "gate", "caught"]),
+        ("crossover.rs", &["profile", "timed"]),
         ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment"]),
         ("calibrate", &["profile", "record", "stats", "native", "environment"]),
     ];
