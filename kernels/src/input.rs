@@ -99,6 +99,11 @@ impl Canary for i8 {
     const VALUE: i8 = -128;
 }
 
+impl Canary for i32 {
+    // No sum of a kernel comes near it.
+    const VALUE: i32 = i32::MIN + 0xdead;
+}
+
 impl Canary for bf16 {
     const VALUE: bf16 = bf16::from_bits(0x7fad);
 }
@@ -215,6 +220,7 @@ mod tests {
     fn buffers_are_aligned_and_guarded() {
         aligned_and_guarded::<f32>();
         aligned_and_guarded::<i8>();
+        aligned_and_guarded::<i32>();
         aligned_and_guarded::<BlockQ8_0>();
         aligned_and_guarded::<BlockQ4K>();
         aligned_and_guarded::<BlockQ6K>();

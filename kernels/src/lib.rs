@@ -4,12 +4,14 @@
 pub mod activations;
 pub mod attention_decode;
 pub mod compare;
+pub mod dot_fixed;
 pub mod dtype;
 mod exp;
 pub mod gemm_f32;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
+pub mod head_argmax;
 pub mod input;
 pub mod kernel;
 pub mod machine;
@@ -17,7 +19,9 @@ pub mod mla_decode;
 pub mod model;
 pub mod operand;
 pub mod probe;
+pub mod quantize_q8_0;
 pub mod rmsnorm;
+pub mod rope;
 pub mod softmax;
 pub mod swiglu;
 pub mod weights;
@@ -43,4 +47,11 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<swiglu::SwiGlu>::new(),
     &Entry::<attention_decode::AttentionDecode>::new(),
     &Entry::<mla_decode::MlaDecode>::new(),
+    &Entry::<rope::Rope<rope::Interleaved>>::new(),
+    &Entry::<rope::Rope<rope::Halves>>::new(),
+    &Entry::<rope::Rope<rope::Yarn>>::new(),
+    &Entry::<quantize_q8_0::QuantizeQ8>::new(),
+    &Entry::<head_argmax::HeadArgmax<f32>>::new(),
+    &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
+    &Entry::<dot_fixed::DotFixed>::new(),
 ];

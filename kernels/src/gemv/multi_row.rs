@@ -2,13 +2,13 @@
 
 use super::{Args, Element, Gemv};
 use crate::kernel::Rung;
-use crate::machine::{Machine, tasks};
+use crate::machine::{Machine, OneF, tasks};
 
 /// See the file's first line.
 pub struct MultiRow;
 
 /// Rows done together.
-pub(super) const ROWS: usize = 4;
+pub(crate) const ROWS: usize = 4;
 
 impl<E: Element> Rung<Gemv<E>> for MultiRow {
     #[inline(always)]
@@ -32,6 +32,14 @@ pub(super) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f3
         }
         return;
     }
+    for (r, sum) in four_sums(m, w, k, x).iter().enumerate() {
+        m.one().store(sum, y, r);
+    }
+}
+
+/// The dot products of four rows with x.
+#[inline(always)]
+pub(crate) fn four_sums<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f32]) -> [OneF<M>; ROWS] {
     let x = &x[..k];
     let row: [&[E]; ROWS] = std::array::from_fn(|r| &w[r * k..(r + 1) * k]);
     let mut sums: [[M::F; 2]; ROWS] = m.tile::<ROWS, 2>();
@@ -45,11 +53,12 @@ pub(super) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f3
         }
     }
     let one = m.one();
+    let mut totals = one.zeros::<ROWS>();
     for r in 0..ROWS {
-        let mut sum = m.sum(&m.add(&sums[r][0], &sums[r][1]));
+        totals[r] = m.sum(&m.add(&sums[r][0], &sums[r][1]));
         for c in one.steps(tail, k, 1) {
-            sum = one.mul_add(&E::load(one, row[r], c), &one.load(x, c), &sum);
+            totals[r] = one.mul_add(&E::load(one, row[r], c), &one.load(x, c), &totals[r]);
         }
-        one.store(&sum, y, r);
     }
+    totals
 }

@@ -8,7 +8,7 @@ use crate::machine::{Machine, tasks};
 pub struct Simd;
 
 /// Four: the portable machine's eight lanes are two SSE2 registers, and sixteen registers hold no more.
-pub(super) const SUMS: usize = 4;
+pub(crate) const SUMS: usize = 4;
 
 impl<E: Element> Rung<Gemv<E>> for Simd {
     #[inline(always)]

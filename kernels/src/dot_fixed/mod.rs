@@ -1,0 +1,239 @@
+//! Fixed point: `y[n] = W[n, k] x[k]`, i8 by i8 into i32, exact. What a machine without a floating-point unit runs, and
+//! down to the 8-bit ones without a multiplier: there a product is eight shifts and adds, or two entries of a table of
+//! squares. Scales, where there are any, are a matter of the block and not of this loop.
+
+mod dot4;
+mod fixed_base;
+mod integer;
+mod naive;
+mod parallel;
+mod quarter_square;
+mod reference;
+mod shift_add;
+mod simd_madd;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni;
+
+use crate::input::{Buffer, Flavor, Input};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::machine::{Machine, Registers, tasks};
+use crate::operand::Operand;
+use crate::weights::Copies;
+
+/// The contract.
+pub struct DotFixed;
+
+/// Operands of one run.
+pub struct Args<'a> {
+    /// Weights, `y.len()` rows of `x.len()`.
+    pub w: &'a [i8],
+    /// Activations, in -127..=127.
+    pub x: &'a [i8],
+    /// The weights plus [`W_BIAS`], for rungs that make indices of them.
+    pub w_biased: &'a [u8],
+    /// The activations plus [`X_BIAS`], for the same.
+    pub x_biased: &'a [u8],
+    /// `floor(i^2 / 4)` for `i` from `-(W_BIAS + X_BIAS)` to as much.
+    pub squares: &'a [i32],
+    /// Output, one sum per row.
+    pub y: &'a mut [i32],
+}
+
+/// Owned operands.
+pub struct Data {
+    w: Copies<i8>,
+    x: Buffer<i8>,
+    w_biased: Copies<i8>,
+    x_biased: Buffer<i8>,
+    squares: Buffer<i32>,
+    y: Buffer<i32>,
+}
+
+/// Makes a weight an index.
+pub const W_BIAS: i32 = 128;
+/// Makes an activation an index.
+pub const X_BIAS: i32 = 127;
+/// Most columns: so many products of the largest do not overflow an i32.
+const MOST_COLUMNS: usize = 1 << 17;
+
+impl Contract for DotFixed {
+    const NAME: &'static str = "dot_fixed";
+    const ABOUT: &'static str = "y[n] = W[n, k] x[k], i8 by i8 into i32, exact: a layer without floating point";
+    const LADDER: &'static [Variant<Self>] = &[
+        Variant::new::<naive::Naive>(
+            "naive",
+            Width::Scalar,
+            "both bytes become f32 and their product goes into a running sum, emptied before it needs more than 24 bits",
+        ),
+        Variant::new::<integer::Integer>(
+            "integer",
+            Width::Scalar,
+            "the integer multiplier makes the product of two bytes; nothing is converted",
+        )
+        .after("naive"),
+        Variant::new::<shift_add::ShiftAdd>(
+            "shift_add",
+            Width::Scalar,
+            "no multiplier: for each bit of the weight the activation is added or not, by a mask, and the sum doubled",
+        )
+        .after("naive"),
+        Variant::new::<quarter_square::QuarterSquare>(
+            "quarter_square",
+            Width::Scalar,
+            "a product is the difference of two quarter squares, (w + x)^2 / 4 - (w - x)^2 / 4, from a table of 511",
+        )
+        .after("shift_add"),
+        Variant::new::<fixed_base::FixedBase>(
+            "fixed_base",
+            Width::Scalar,
+            "an activation that meets four rows fixes where in the table both lookups begin, so a weight is their index as it is",
+        )
+        .after("quarter_square"),
+        Variant::new::<simd_madd::SimdMadd>(
+            "simd_madd",
+            Width::SimdMadd,
+            "one instruction multiplies a register of i16 and adds pairs",
+        )
+        .after("integer"),
+        Variant::new::<dot4::Dot4>(
+            "dot4",
+            Width::Dot4,
+            "the byte dot product of four to a lane needs no widening",
+        )
+        .after("simd_madd"),
+        Variant::new::<parallel::Parallel>(
+            "parallel",
+            Width::SimdMadd,
+            "blocks of rows go to every core, until their misses together fill the memory bus",
+        )
+        .after("simd_madd")
+        .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run).after("dot4"),
+    ];
+    type Data = Data;
+    type Args<'a> = Args<'a>;
+
+    fn shapes() -> Vec<Shape> {
+        vec![
+            Shape::tour("stories260k/attn-q", 1, 64, 64),
+            Shape::new("stories260k/ffn-up", 1, 172, 64),
+            Shape::tour("r1-distill-qwen-1.5b/attn-k", 1, 256, 1536),
+            Shape::new("r1-distill-qwen-1.5b/ffn-down", 1, 1536, 8960),
+        ]
+    }
+
+    fn test_shapes() -> Vec<Shape> {
+        let sizes = [(0, 5), (5, 0), (1, 1), (3, 7), (4, 64), (5, 33), (7, 1029), (33, 130), (6, 2500)];
+        sizes.into_iter().map(|(n, k)| Shape::new("test", 1, n, k)).collect()
+    }
+
+    fn shape_near(_: usize, n: usize, k: usize) -> Shape {
+        Shape::new("near", 1, n, k)
+    }
+
+    fn dims(s: &Shape) -> String {
+        format!("{}×{}", s.n, s.k)
+    }
+
+    fn cost(s: &Shape) -> Cost {
+        let (n, k) = (s.n as u64, s.k as u64);
+        Cost { operations: 2 * n * k, bytes: n * k + k + 4 * n, work: Work::I8 }
+    }
+
+    fn tolerance(_: &Shape, _: usize) -> Tolerance {
+        Tolerance { nmse: 0.0, backward: 0.0 }
+    }
+
+    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
+        if s.k > MOST_COLUMNS {
+            return Err(ShapeError {
+                kernel: Self::NAME,
+                shape: format!("{} {}", s.name, Self::dims(s)),
+                reason: format!("k = {} products may overflow an i32, at most {MOST_COLUMNS}", s.k),
+            });
+        }
+        let bytes = |stream: u64, len: usize, least: f32| {
+            let values = input.values(stream, len, 100.0);
+            Buffer::filled(len, |i| values.as_slice()[i].round().clamp(least, 127.0) as i8)
+        };
+        let biased = |of: &Buffer<i8>, bias: i32| {
+            Buffer::filled(of.as_slice().len(), |i| (i32::from(of.as_slice()[i]) + bias) as i8)
+        };
+        // A timing model looks at no value: its zeros are indices, whichever they are.
+        let blank = input.flavor == Flavor::Blank;
+        let w = if blank { Buffer::zeroed(s.n * s.k) } else { bytes(0, s.n * s.k, -128.0) };
+        let w_biased = if blank { Buffer::zeroed(s.n * s.k) } else { biased(&w, W_BIAS) };
+        let x = bytes(1, s.k, -127.0);
+        Ok(Data {
+            w: Copies::new(w, input),
+            w_biased: Copies::new(w_biased, input),
+            x_biased: biased(&x, X_BIAS),
+            x,
+            squares: squares(),
+            y: Buffer::zeroed(s.n),
+        })
+    }
+
+    fn args(d: &mut Data) -> Args<'_> {
+        Args {
+            w: d.w.as_slice(),
+            x: d.x.as_slice(),
+            w_biased: bytemuck::cast_slice(d.w_biased.as_slice()),
+            x_biased: bytemuck::cast_slice(d.x_biased.as_slice()),
+            squares: d.squares.as_slice(),
+            y: d.y.as_mut_slice(),
+        }
+    }
+
+    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+        vec![
+            Operand::Weights(&mut d.w),
+            Operand::Repacked(&mut d.w_biased),
+            Operand::Input(&mut d.x),
+            Operand::Input(&mut d.x_biased),
+            Operand::Input(&mut d.squares),
+            Operand::Output(&mut d.y),
+        ]
+    }
+
+    fn rows(s: &Shape) -> usize {
+        s.n
+    }
+
+    fn reference(d: &Data, row: usize) -> RowReference {
+        let x = d.x.as_slice();
+        reference::row(&d.w.as_slice()[row * x.len()..(row + 1) * x.len()], x)
+    }
+
+    // An f32 does not hold every i32: its upper and its lower half.
+    fn output(d: &Data, row: usize) -> Vec<f32> {
+        let y = d.y.as_slice()[row];
+        vec![(y >> 16) as f32, (y & 0xffff) as f32]
+    }
+}
+
+/// The table of [`Args::squares`].
+fn squares() -> Buffer<i32> {
+    let most = W_BIAS + X_BIAS;
+    Buffer::filled(2 * most as usize + 1, |i| (i as i32 - most).pow(2) / 4)
+}
+
+/// Calls `sum` with each row's weights and keeps what it gives, as independent tasks. Neighbouring rows share a line.
+#[inline(always)]
+fn every_row<M: Machine<One = M>, W>(m: M, w: &[W], k: usize, y: &mut [i32], mut sum: impl FnMut(&[W]) -> M::I) {
+    tasks!(m, y.len(), rows_per_whole_lines(k), |r| keep(m, &sum(&w[r * k..(r + 1) * k]), y, r));
+}
+
+/// `y[r] = sum`, by its bits.
+#[inline(always)]
+fn keep<M: Machine<One = M>>(m: M, sum: &<M as Registers>::I, y: &mut [i32], r: usize) {
+    m.store(&m.bits_as_f32(sum), bytemuck::cast_slice_mut(y), r);
+}
+
+/// Rows after which the weights begin a cache line again: the period of what a row costs.
+fn rows_per_whole_lines(k: usize) -> usize {
+    64 >> k.trailing_zeros().min(6)
+}
