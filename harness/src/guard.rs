@@ -7,6 +7,8 @@ use kernels::kernel::{Cost, Work};
 pub struct Peaks {
     /// f32 operations per second with the best instructions (a multiply-add counts two).
     pub f32_ops_per_s: Option<f64>,
+    /// Operations per second on bf16 operands with f32 sums, with the best instructions (a multiply-add counts two).
+    pub bf16_ops_per_s: Option<f64>,
     /// i8 operations per second with the best instructions (a multiply-add counts two).
     pub i8_ops_per_s: Option<f64>,
     /// Bytes per second read from memory.
@@ -20,6 +22,7 @@ impl Peaks {
     pub fn ops_per_s(&self, work: Work) -> Option<f64> {
         match work {
             Work::F32 => self.f32_ops_per_s,
+            Work::Bf16 => self.bf16_ops_per_s,
             Work::I8 => self.i8_ops_per_s,
         }
     }
@@ -98,7 +101,7 @@ pub fn check(high_ns: f64, cost: &Cost, floor: &Floor) -> Result<(), BelowFloor>
         work: if by_memory {
             format!("{} bytes from memory", cost.bytes)
         } else {
-            format!("{} {} operations", cost.operations, if cost.work == Work::F32 { "f32" } else { "i8" })
+            format!("{} {} operations", cost.operations, cost.work.name())
         },
         shown_rate: amount / high_ns * 1e9,
         peak_rate: amount / floor_ns * 1e9,
@@ -111,8 +114,13 @@ mod tests {
     use super::*;
 
     const COST: Cost = Cost { operations: 2_000_000, bytes: 4_000_000, work: Work::F32 };
-    const PEAKS: Peaks =
-        Peaks { f32_ops_per_s: Some(1e11), i8_ops_per_s: None, bytes_per_s: Some(1e10), bytes_spread: 0.0 };
+    const PEAKS: Peaks = Peaks {
+        f32_ops_per_s: Some(1e11),
+        bf16_ops_per_s: Some(2e11),
+        i8_ops_per_s: None,
+        bytes_per_s: Some(1e10),
+        bytes_spread: 0.0,
+    };
 
     #[test]
     fn the_floor_is_the_larger_side_and_memory_counts_only_when_cold() {
@@ -121,6 +129,9 @@ mod tests {
         assert_eq!(Floor::of(&COST, false, &PEAKS).ns(), Some(20_000.0));
         let bytes = Cost { work: Work::I8, ..COST };
         assert_eq!(Floor::of(&bytes, false, &PEAKS).ns(), None);
+        let pairs = Cost { work: Work::Bf16, ..COST };
+        assert_eq!(Floor::of(&pairs, false, &PEAKS).ns(), Some(10_000.0));
+        assert!(check(9_000.0, &pairs, &Floor::of(&pairs, false, &PEAKS)).unwrap_err().work.contains("bf16"));
     }
 
     #[test]

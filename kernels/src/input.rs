@@ -51,11 +51,16 @@ impl Input {
 
     /// `len` values of about the size `scale`.
     pub fn values(&self, stream: u64, len: usize, scale: f32) -> Buffer<f32> {
+        self.encoded(stream, len, scale, |x| x)
+    }
+
+    /// [`Input::values`], encoded one by one. Zero is taken to be all bits zero.
+    pub fn encoded<T: Canary>(&self, stream: u64, len: usize, scale: f32, encode: impl Fn(f32) -> T) -> Buffer<T> {
         let mut rng = self.rng(stream);
         match self.flavor {
             Flavor::Blank => Buffer::zeroed(len),
-            Flavor::Typical => Buffer::filled(len, |_| typical(rng.next_u32(), scale)),
-            Flavor::Adversarial => Buffer::filled(len, |i| adversarial(rng.next_u32(), i, scale)),
+            Flavor::Typical => Buffer::filled(len, |_| encode(typical(rng.next_u32(), scale))),
+            Flavor::Adversarial => Buffer::filled(len, |i| encode(adversarial(rng.next_u32(), i, scale))),
         }
     }
 }

@@ -52,8 +52,21 @@ impl Shape {
 pub enum Work {
     /// f32 multiply-adds.
     F32,
+    /// Products of bf16 summed in f32.
+    Bf16,
     /// i8 products summed in i32.
     I8,
+}
+
+impl Work {
+    /// Of its operands, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Work::F32 => "f32",
+            Work::Bf16 => "bf16",
+            Work::I8 => "i8",
+        }
+    }
 }
 
 /// Work of one run, by contract.

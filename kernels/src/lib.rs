@@ -7,7 +7,7 @@ pub mod compare;
 pub mod dot_fixed;
 pub mod dtype;
 mod exp;
-pub mod gemm_f32;
+pub mod gemm;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
@@ -41,7 +41,8 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
     &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
     &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
-    &Entry::<gemm_f32::GemmF32>::new(),
+    &Entry::<gemm::Gemm<f32>>::new(),
+    &Entry::<gemm::Gemm<bf16>>::new(),
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),

@@ -108,36 +108,37 @@ impl<T: Stored> Weights<T> {
         if let Some(mapped) = Self::mapped(input, len) {
             return mapped;
         }
-        let first = match (widened(input, len), input.flavor) {
-            (Some(values), _) => Buffer::filled(len, |i| encode(values[i].to_f32())),
-            (None, Flavor::Blank) => Buffer::zeroed(len),
-            (None, _) => {
-                let values = input.values(0, len, 1.0);
-                Buffer::filled(len, |i| encode(values.as_slice()[i]))
-            }
+        Self::copied(filled(len, input, |i| i, encode), input)
+    }
+
+    /// Weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded values, encoded one by
+    /// one.
+    pub fn transposed((k, n): (usize, usize), input: &Input, encode: impl Fn(f32) -> T) -> Self {
+        let turned = |i: usize| (i % n) * k + i / n;
+        let first = match Self::mapped(input, k * n) {
+            Some(mapped) => Buffer::filled(k * n, |i| mapped.as_slice()[turned(i)]),
+            None => filled(k * n, input, turned, encode),
         };
         Self::copied(first, input)
+    }
+}
+
+/// The input's tensor of f16 where it has one of this length, its value at `place(i)` in place `i`; or seeded values.
+fn filled<T: Stored>(
+    len: usize,
+    input: &Input,
+    place: impl Fn(usize) -> usize,
+    encode: impl Fn(f32) -> T,
+) -> Buffer<T> {
+    match widened(input, len) {
+        Some(values) => Buffer::filled(len, |i| encode(values[place(i)].to_f32())),
+        None => input.encoded(0, len, 1.0, encode),
     }
 }
 
 /// The values of the input's tensor where that is one of f16 and of this length.
 fn widened(input: &Input, len: usize) -> Option<&[f16]> {
     input.weights.as_ref()?.tensor.view::<f16>().filter(|values| values.len() == len)
-}
-
-impl Weights<f32> {
-    /// f32 weights of `(k, n)`: the transpose of a model's `[n, k]` tensor (a copy, made once), or seeded ones.
-    pub fn f32_transposed((k, n): (usize, usize), input: &Input) -> Self {
-        let turned = |i: usize| (i % n) * k + i / n;
-        let first = if let Some(mapped) = Self::mapped(input, k * n) {
-            Buffer::filled(k * n, |i| mapped.as_slice()[turned(i)])
-        } else if let Some(values) = widened(input, k * n) {
-            Buffer::filled(k * n, |i| values[turned(i)].to_f32())
-        } else {
-            input.values(0, k * n, 1.0)
-        };
-        Self::copied(first, input)
-    }
 }
 
 impl<T: Stored + Block> Weights<T> {

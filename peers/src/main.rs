@@ -1,9 +1,9 @@
-//! The f32 GEMM ladder beside `faer` and `matrixmultiply`, one thread, in one process.
+//! The GEMM ladders beside `faer` and `matrixmultiply`, which know f32 alone, one thread, in one process.
 //!
 //! A package outside the workspace, so that nothing else ever builds the peers. From this folder:
 //!
 //! ```text
-//! cargo run --release [-- ROUNDS [SHAPE]]      # default 15 rounds, every shape; SHAPE is part of a name
+//! cargo run --release [-- ROUNDS [SHAPE [RUNG]]]   # default 15 rounds, every shape and rung; SHAPE and RUNG are parts of names
 //! ```
 //!
 //! Every round runs each contestant once, starting with another one each time; a ratio is the median over rounds of
@@ -20,14 +20,18 @@ use kernels::input::{Buffer, Input};
 use kernels::kernel::{Case, Kernel, Shape};
 use kernels::machine::Isa;
 
-/// Our contestants: variant and machine.
-const RUNGS: [(&str, Isa); 6] = [
-    ("register_tile", Isa::Avx512),
-    ("packed", Isa::Avx2),
-    ("packed", Isa::Avx512),
-    ("wide_tile", Isa::Avx2),
-    ("wide_tile", Isa::Avx512),
-    ("x86_avx512", Isa::Avx512),
+/// Our contestants: kernel, variant and machine.
+const RUNGS: [(&str, &str, Isa); 10] = [
+    ("gemm_f32", "register_tile", Isa::Avx512),
+    ("gemm_f32", "packed", Isa::Avx2),
+    ("gemm_f32", "packed", Isa::Avx512),
+    ("gemm_f32", "wide_tile", Isa::Avx2),
+    ("gemm_f32", "wide_tile", Isa::Avx512),
+    ("gemm_f32", "x86_avx512", Isa::Avx512),
+    ("gemm_bf16", "packed", Isa::Avx512),
+    ("gemm_bf16", "wide_tile", Isa::Avx512),
+    ("gemm_bf16", "x86_avx512", Isa::Avx512),
+    ("gemm_bf16", "x86_bf16", Isa::Avx512),
 ];
 /// Runs of one contestant in a round last at least this long.
 const ROUND_SECONDS: f64 = 0.02;
@@ -128,7 +132,12 @@ fn peak() -> f64 {
     0.0
 }
 
-fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
+fn listed(name: &str) -> &'static dyn Kernel {
+    *KERNELS.iter().find(|k| k.name() == name).expect("the kernel is listed")
+}
+
+fn compare(shape: &Shape, rounds: usize, only: &str) {
+    let gemm = listed("gemm_f32");
     let input = Input::typical(1);
     let (m, n, k) = (shape.m, shape.n, shape.k);
     let operands = || Operands {
@@ -141,10 +150,14 @@ fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
     };
     let (mut for_faer, mut for_matrixmultiply) = (operands(), operands());
     let mut cases: Vec<(String, usize, Isa, Box<dyn Case>)> = Vec::new();
-    for (name, isa) in RUNGS {
-        let found = gemm.variants().iter().position(|v| v.name == name);
+    for (kernel, name, isa) in RUNGS.iter().filter(|r| format!("{} {}", r.0, r.1).contains(only)) {
+        let kernel = listed(kernel);
+        let found = kernel.variants().iter().position(|v| v.name == *name);
         if let (Some(v), true) = (found, isa.available()) {
-            cases.push((format!("{name} ({})", isa.name()), v, isa, gemm.prepare(shape, &input).expect("it fits")));
+            let mut case = kernel.prepare(shape, &input).expect("it fits");
+            if case.run(v, *isa).is_ok() {
+                cases.push((format!("{} {name} ({})", kernel.name(), isa.name()), v, *isa, case));
+            }
         }
     }
     let mut contestants = vec![
@@ -168,7 +181,7 @@ fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
     let peak = median(peaks.into_iter());
     println!("{} ({}), {rounds} rounds, peak {peak:.0} GFLOP/s", shape.name, gemm.dims(shape));
     println!(
-        "  {:<24} {:>6} {:>7} {:>7} {:>9} {:>18}",
+        "  {:<32} {:>6} {:>7} {:>7} {:>9} {:>18}",
         "", "best", "median", "of peak", "vs faer", "vs matrixmultiply"
     );
     for c in &contestants {
@@ -177,10 +190,10 @@ fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
         let typical = gflops(median(c.seconds.iter().copied()));
         let (faer, mm) = (c.faster_than(&contestants[0]), c.faster_than(&contestants[1]));
         let of_peak = 100.0 * typical / peak;
-        println!("  {:<24} {best:>6.1} {typical:>7.1} {of_peak:>6.0}% {faer:>9.3} {mm:>18.3}", c.name);
+        println!("  {:<32} {best:>6.1} {typical:>7.1} {of_peak:>6.0}% {faer:>9.3} {mm:>18.3}", c.name);
     }
     drop(contestants);
-    for (name, v, isa, case) in &cases {
+    for (name, v, isa, case) in &mut cases {
         let verdict = case.verify(*v, isa.lanes());
         assert!(verdict.passed(), "{name}: {:?}", verdict.failure);
     }
@@ -192,8 +205,8 @@ fn compare(gemm: &dyn Kernel, shape: &Shape, rounds: usize) {
 fn main() {
     let rounds = std::env::args().nth(1).map_or(15, |r| r.parse().expect("ROUNDS is a number"));
     let only = std::env::args().nth(2).unwrap_or_default();
-    let gemm = KERNELS.iter().find(|k| k.name() == "gemm_f32").expect("the kernel is listed");
-    for shape in gemm.shapes().iter().filter(|s| s.name.contains(&only)) {
-        compare(*gemm, shape, rounds);
+    let rung = std::env::args().nth(3).unwrap_or_default();
+    for shape in listed("gemm_f32").shapes().iter().filter(|s| s.name.contains(&only)) {
+        compare(shape, rounds, &rung);
     }
 }

@@ -226,6 +226,7 @@ fn simd(c: &Calibration, units: &Units) -> Result<Option<SimdFigures>, Calibrate
         madd_i16_cycles: Some(figure([5.0, tidy((pair - int_add).max(0.5))], MEASURED)),
         dot4_i8_cycles: dot4,
         dot4_prepare_ops: prepare,
+        bf16_pairs_cycles: bf16_pairs(c, fp),
         splat_load_cycles: None,
         f16_convert_cycles: Some(figure([7.0, half], MEASURED)),
     }))
@@ -245,6 +246,13 @@ fn dot4(c: &Calibration, isa: Isa, fp: f64) -> (Option<OpCycles>, Option<Figure<
     };
     let prepare = (with == Isa::Avx2Vnni).then(|| figure(1, GENERAL));
     (Some(figure([tidy(latency), tidy(each * fp)], MEASURED)), prepare)
+}
+
+/// The dot of bf16 pairs; its probe runs where registers have sixteen lanes alone.
+fn bf16_pairs(c: &Calibration, fp: f64) -> Option<OpCycles> {
+    let of = |chain| c.cycles(Quantity::Op(Isa::Scalar, Probe::PairsBf16(chain))).ok();
+    let (latency, each) = (of(Chain::Dependent)?, of(Chain::Independent)?);
+    Some(figure([tidy(latency), tidy(each * fp)], MEASURED))
 }
 
 fn caches(host: &Host, c: &Calibration) -> Result<Vec<CacheFigures>, CalibrateError> {

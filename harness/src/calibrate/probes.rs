@@ -56,6 +56,7 @@ impl Quantity {
             Self::Op(isa, Probe::IntMul(c)) => format!("{} i32 multiply, {}", isa.name(), chain(c)),
             Self::Op(isa, Probe::Dot4(c)) => format!("{} i8 four-product dot, {}", isa.name(), chain(c)),
             Self::Op(_, Probe::WidestDot4) => "512-bit i8 four-product dot".into(),
+            Self::Op(_, Probe::PairsBf16(c)) => format!("512-bit bf16 dot of pairs, {}", chain(c)),
             Self::Op(isa, Probe::Madd) => format!("{} i8 pairwise multiply-add", isa.name()),
             Self::Op(isa, Probe::MaddLoaded) => format!("{} i8 pairwise multiply-add, both loaded", isa.name()),
             Self::Op(isa, Probe::SumHalves) => format!("{} f16 load and convert + add", isa.name()),
@@ -87,6 +88,7 @@ impl Quantity {
             Self::Op(isa, Probe::Madd) => Some(4.0 * isa.lanes() as f64),
             Self::Op(isa, Probe::Dot4(Chain::Independent)) => Some(8.0 * isa.lanes() as f64),
             Self::Op(_, Probe::WidestDot4) => Some(128.0),
+            Self::Op(_, Probe::PairsBf16(Chain::Independent)) => Some(64.0),
             _ => None,
         }
     }
@@ -267,6 +269,7 @@ fn arithmetic(host: &Host) -> Vec<Job> {
             wanted.extend(floats.map(|op| (isa, Probe::Float(op, chain), false)));
         }
         wanted.extend(Isa::ALL.map(|isa| (isa, Probe::Dot4(chain), chain == Chain::Independent)));
+        wanted.push((Isa::Scalar, Probe::PairsBf16(chain), chain == Chain::Independent));
     }
     let peak = Probe::Float(MulAdd, Chain::Independent);
     let ceilings = Isa::ALL.into_iter().flat_map(|isa| [(isa, peak, true), (isa, Probe::Madd, true)]);

@@ -53,6 +53,8 @@ fn calibration(host: &Host) -> Calibration {
         (Probe::IntMul(Chain::Independent), 1.0),
         (Probe::ReadStream, 0.14),
         (Probe::SumExp, 12.0),
+        (Probe::PairsBf16(Chain::Dependent), 6.0),
+        (Probe::PairsBf16(Chain::Independent), 0.5),
     ] {
         add(Quantity::Op(Isa::Scalar, probe), 1, cycles);
     }
@@ -103,6 +105,7 @@ fn the_ceilings_of_the_profile_are_no_lower_than_what_was_measured() {
     if widest() != Isa::Portable {
         let one_core = fma.operations().unwrap() / calibration.best_ns(fma).unwrap() * 1e9;
         assert!(profile.peak_f32_ops_per_s() >= 0.999 * 2.0 * one_core);
+        assert!(profile.peak_bf16_ops_per_s() >= 1.999 * profile.peak_f32_ops_per_s());
     }
 }
 

@@ -30,10 +30,11 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
     for loaded in profile::select(hw).map_err(Failure::input)? {
         let p = &loaded.profile;
         let summary = format!(
-            "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} int8, memory {} from one core, {} from all\n",
+            "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} bf16, {} int8, memory {} from one core, {} from all\n",
             p.name,
             loaded.hash,
             units::op_rate(p.peak_f32_ops_per_s()),
+            units::op_rate(p.peak_bf16_ops_per_s()),
             units::op_rate(p.peak_i8_ops_per_s()),
             units::byte_rate(p.sustained_bytes_per_s(1)),
             units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),

@@ -214,8 +214,8 @@ impl Bay {
         let Some(loaded) = &self.calibrated else { return Peaks::default() };
         let mut peaks = host_peaks(&loaded.profile, if threads { u32::MAX } else { 1 });
         if self.host.matrix_unit {
-            // Calibration does not know the tile instructions, so this ceiling would be too low.
-            peaks.i8_ops_per_s = None;
+            // Calibration does not know the tile instructions, so these ceilings would be too low.
+            (peaks.bf16_ops_per_s, peaks.i8_ops_per_s) = (None, None);
         }
         peaks
     }
@@ -256,6 +256,7 @@ fn host_peaks(profile: &Profile, cores: u32) -> Peaks {
     let share = f64::from(cores.min(profile.machine.cores.value)) / f64::from(profile.machine.cores.value);
     Peaks {
         f32_ops_per_s: Some(profile.peak_f32_ops_per_s() * share),
+        bf16_ops_per_s: Some(profile.peak_bf16_ops_per_s() * share),
         i8_ops_per_s: Some(profile.peak_i8_ops_per_s() * share),
         bytes_per_s: Some(profile.sustained_bytes_per_s(cores)),
         bytes_spread: profile.memory.bandwidth_spread_pct.as_ref().map_or(0.0, |f| f.value / 100.0),

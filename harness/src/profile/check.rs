@@ -165,6 +165,7 @@ fn check_simd(simd: &SimdFigures) -> Check {
         ("widen_cycles", simd.widen_cycles.is_some(), i32s, simd.madd_i16_cycles.is_some()),
         ("madd_i16_cycles", simd.madd_i16_cycles.is_some(), i32s, false),
         ("dot4_i8_cycles", simd.dot4_i8_cycles.is_some(), i32s, false),
+        ("bf16_pairs_cycles", simd.bf16_pairs_cycles.is_some(), f32s, false),
     ] {
         let path = format!("simd.{key}");
         ensure(lanes || !present, &path, || "belongs to lanes that the set has 0 of; remove it".into())?;

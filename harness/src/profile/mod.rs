@@ -220,6 +220,8 @@ pub struct SimdFigures {
     pub dot4_i8_cycles: Option<OpCycles>,
     /// Extra integer operations before each byte dot product (moving signs on unsigned × signed machines).
     pub dot4_prepare_ops: Option<Figure<u32>>,
+    /// Two products of bf16 added into each f32 lane (vdpbf16ps, bfdot); absent where there is none.
+    pub bf16_pairs_cycles: Option<OpCycles>,
     /// Extra shuffle after loading one value into every lane; absent where the load does it.
     pub splat_load_cycles: Option<OpCycles>,
     /// f16 to f32 of a register; absent where it is done with integer operations.

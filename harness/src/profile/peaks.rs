@@ -1,7 +1,7 @@
 //! What a machine could do at best, from its figures alone. These are ceilings for the physics guard and for charts: no
 //! kernel of the timed machine may beat them.
 
-use super::{OpCycles, Profile};
+use super::{OpCycles, Profile, SimdFigures};
 
 impl Profile {
     /// Most f32 operations per second that all cores can do (a multiply and an add count as two), with the best
@@ -22,6 +22,18 @@ impl Profile {
             per_cycle = per_cycle.max(2.0 * lanes * pairs_per_cycle(simd.fma_cycles.as_ref(), mul, add));
         }
         per_cycle * self.cycles_per_s_all_cores()
+    }
+
+    /// Most operations per second on bf16 operands with f32 sums that all cores can do (a multiply and an add count as
+    /// two): `4 × f32_lanes` of each dot of pairs. Without that instruction they are f32 operations; widening is left out,
+    /// because a packed operand is widened once and used many times.
+    pub fn peak_bf16_ops_per_s(&self) -> f64 {
+        let units = f64::from(self.core.fp_units.value);
+        let pairs = |simd: &SimdFigures| {
+            let per_cycle = 4.0 * f64::from(simd.f32_lanes.value) * units;
+            simd.bf16_pairs_cycles.as_ref().map(|pairs| per_cycle / interval(pairs) * self.cycles_per_s_all_cores())
+        };
+        self.peak_f32_ops_per_s().max(self.simd.as_ref().and_then(pairs).unwrap_or(0.0))
     }
 
     /// Most int8 dot-product operations per second that all cores can do (a multiply and an add count as two).

@@ -66,6 +66,8 @@ pub enum Probe {
     Dot4(Chain),
     /// The widest byte dot of this processor on registers alone, in its own intrinsics; native only.
     WidestDot4,
+    /// The 512-bit dot of bf16 pairs on registers alone, in this processor's own intrinsics; native only.
+    PairsBf16(Chain),
     /// Loads whose address is the value of the load before, through [`ProbeData::table`].
     Chase,
     /// Sixteen such chains at once: how many misses one core keeps in flight.
@@ -181,6 +183,8 @@ impl Probe {
                 Chain::Dependent => UNROLL,
                 Chain::Independent => UNROLL * wide(lanes),
             },
+            Probe::PairsBf16(Chain::Dependent) => UNROLL,
+            Probe::PairsBf16(Chain::Independent) => UNROLL * WIDE_OF_32,
             Probe::SumInMemory => 1,
             Probe::Stores => STORES,
             Probe::WidestDot4 => UNROLL * WIDE_OF_32,
@@ -221,6 +225,8 @@ impl Run<'_> {
             Probe::IntMul(Chain::Independent) => arithmetic::int_mul::<M, N>(m, data),
             Probe::Dot4(Chain::Dependent) => arithmetic::dot4::<M, 1>(m, data),
             Probe::Dot4(Chain::Independent) | Probe::WidestDot4 => arithmetic::dot4::<M, N>(m, data),
+            // Done as the products of floats that its products are.
+            Probe::PairsBf16(_) => arithmetic::float::<M, N>(m, FloatOp::MulAdd, data),
             Probe::Madd => arithmetic::madd(m, data),
             Probe::MaddLoaded => arithmetic::madd_loaded(m, data),
             Probe::SumHalves => arithmetic::sum_halves(m, data),
@@ -246,8 +252,12 @@ pub fn native(isa: Isa, probe: Probe, data: &mut ProbeData) -> bool {
         Probe::IntAdd(_) | Probe::IntMul(_) if isa != Isa::Scalar => false,
         #[cfg(target_arch = "x86_64")]
         Probe::WidestDot4 => x86::dot4_512(data),
+        #[cfg(target_arch = "x86_64")]
+        Probe::PairsBf16(Chain::Dependent) => x86::pairs_bf16::<1>(data),
+        #[cfg(target_arch = "x86_64")]
+        Probe::PairsBf16(Chain::Independent) => x86::pairs_bf16::<WIDE_OF_32>(data),
         #[cfg(not(target_arch = "x86_64"))]
-        Probe::WidestDot4 => false,
+        Probe::WidestDot4 | Probe::PairsBf16(_) => false,
         _ => on_native(isa, Run { probe, data }),
     }
 }

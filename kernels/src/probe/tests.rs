@@ -97,4 +97,9 @@ fn the_widest_dot_runs_where_it_exists() {
     if native(Isa::Scalar, Probe::WidestDot4, &mut data) {
         assert!(data.result() != 0.0);
     }
+    for chain in [Chain::Dependent, Chain::Independent] {
+        if native(Isa::Scalar, Probe::PairsBf16(chain), &mut data) {
+            assert!(data.result().is_finite() && data.result() > 0.0);
+        }
+    }
 }

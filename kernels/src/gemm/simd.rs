@@ -1,16 +1,16 @@
 //! idea: the same loop a register at a time, so one instruction does a register's worth of columns
 
 use super::loop_order::rows_of_b;
-use super::{Args, GemmF32};
+use super::{Args, Factor, Gemm};
 use crate::kernel::Rung;
 use crate::machine::Machine;
 
 /// See the file's first line.
 pub struct Simd;
 
-impl Rung<GemmF32> for Simd {
+impl<E: Factor> Rung<Gemm<E>> for Simd {
     #[inline(always)]
-    fn run<M: Machine>(m: M, g: Args<'_>) {
+    fn run<M: Machine>(m: M, g: Args<'_, E>) {
         rows_of_b(m, g);
     }
 }

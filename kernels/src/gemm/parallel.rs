@@ -1,7 +1,7 @@
 //! idea: blocks of rows go to every core, each packing its own A; the packed block of B is shared
 
 use super::packed::{KC, MR, NC, NV, pack_b_panel, row_block};
-use super::{Args, EDGE, GemmF32};
+use super::{Args, EDGE, Factor, Gemm};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -13,9 +13,9 @@ pub(super) const ROWS_PER_TASK: usize = 4 * MR;
 /// Scratch of one task: its packed rows and the edge of a ragged tile.
 pub(super) const SCRATCH_PER_TASK: usize = ROWS_PER_TASK * KC + EDGE;
 
-impl Rung<GemmF32> for Parallel {
+impl<E: Factor> Rung<Gemm<E>> for Parallel {
     #[inline(always)]
-    fn run<M: Machine>(m: M, g: Args<'_>) {
+    fn run<M: Machine>(m: M, g: Args<'_, E>) {
         let nr = NV * M::LANES;
         let (size_m, n, k) = (g.m, g.n, g.k);
         tasks!(m, n.div_ceil(NC), 1, |jb| {
@@ -42,7 +42,7 @@ impl Rung<GemmF32> for Parallel {
                     #[inline(always)]
                     |m, t, c, scratch| {
                         let rows = (t * ROWS_PER_TASK, size_m.min((t + 1) * ROWS_PER_TASK));
-                        row_block::<M, MR>(m, (g.a, k), rows, inner, (packed_b, columns), (c, n), scratch);
+                        row_block::<M, E, MR>(m, (g.a, k), rows, inner, (packed_b, columns), (c, n), scratch);
                     },
                 );
             });

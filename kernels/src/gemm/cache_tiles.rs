@@ -1,6 +1,6 @@
 //! idea: tiles of k and n keep a block of B in the first cache while all rows of A pass over it
 
-use super::{Args, GemmF32};
+use super::{Args, Factor, Gemm};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -12,9 +12,9 @@ const K_TILE: usize = 32;
 /// Columns of a block of B: with its rows 16 KiB, half of the usual first-level cache.
 const N_TILE: usize = 128;
 
-impl Rung<GemmF32> for CacheTiles {
+impl<E: Factor> Rung<Gemm<E>> for CacheTiles {
     #[inline(always)]
-    fn run<M: Machine>(m: M, g: Args<'_>) {
+    fn run<M: Machine>(m: M, g: Args<'_, E>) {
         tasks!(m, g.m, 1, |i| super::clear(m, &mut g.c[i * g.n..(i + 1) * g.n]));
         tasks!(m, g.n.div_ceil(N_TILE), 1, |jt| {
             let columns = jt * N_TILE..g.n.min((jt + 1) * N_TILE);

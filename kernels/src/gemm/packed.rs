@@ -1,6 +1,6 @@
 //! idea: blocks of A and B are first copied into padded panels in the order the tile reads them
 
-use super::{Args, GemmF32};
+use super::{Args, Factor, Gemm};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -21,16 +21,16 @@ pub(super) const NC: usize = 1024;
 /// Column panels after which the costs of neighbours repeat: they share the lines of B and C.
 const PANELS_PER_PERIOD: usize = 32;
 
-impl Rung<GemmF32> for Packed {
+impl<E: Factor> Rung<Gemm<E>> for Packed {
     #[inline(always)]
-    fn run<M: Machine>(m: M, g: Args<'_>) {
-        packed_gemm::<M, MR>(m, g);
+    fn run<M: Machine>(m: M, g: Args<'_, E>) {
+        packed_gemm::<M, E, MR>(m, g);
     }
 }
 
 /// The whole product with tiles of `R` rows by `NV` registers.
 #[inline(always)]
-pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
+pub(super) fn packed_gemm<M: Machine, E: Factor, const R: usize>(m: M, g: Args<'_, E>) {
     let nr = NV * M::LANES;
     let (size_m, n, k) = (g.m, g.n, g.k);
     tasks!(m, n.div_ceil(NC), 1, |jb| {
@@ -45,7 +45,7 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
             tasks!(m, size_m.div_ceil(MC), 1, |ib| {
                 let rows = (ib * MC, size_m.min((ib + 1) * MC));
                 let c = &mut g.c[rows.0 * n..rows.1 * n];
-                row_block::<M, R>(m, (g.a, k), rows, inner, (g.packed_b, columns), (c, n), g.packed_a);
+                row_block::<M, E, R>(m, (g.a, k), rows, inner, (g.packed_b, columns), (c, n), g.packed_a);
             });
         });
     });
@@ -54,9 +54,9 @@ pub(super) fn packed_gemm<M: Machine, const R: usize>(m: M, g: Args<'_>) {
 /// A block of rows: packs its block of A into `scratch`, then runs the tiles over the packed block of B.
 /// `c` holds the block's rows of C.
 #[inline(always)]
-pub(super) fn row_block<M: Machine, const R: usize>(
+pub(super) fn row_block<M: Machine, E: Factor, const R: usize>(
     m: M,
-    (a, k): (&[f32], usize),
+    (a, k): (&[E], usize),
     rows: (usize, usize),
     inner: (usize, usize),
     (packed_b, columns): (&[f32], (usize, usize)),
@@ -69,7 +69,7 @@ pub(super) fn row_block<M: Machine, const R: usize>(
     let (packed_a, edge) = scratch.split_at_mut(panels * R * depth);
     tasks!(m, panels, 1, |t| {
         let i = rows.0 + t * R;
-        pack_a_panel::<M, R>(m, (a, k), (i, rows.1.min(i + R)), inner, &mut packed_a[t * R * depth..][..R * depth]);
+        pack_a_panel::<M, E, R>(m, (a, k), (i, rows.1.min(i + R)), inner, &mut packed_a[t * R * depth..][..R * depth]);
     });
     tasks!(m, (columns.1 - columns.0).div_ceil(nr), PANELS_PER_PERIOD, |tj| {
         let b = &packed_b[tj * depth * nr..][..depth * nr];
@@ -110,11 +110,12 @@ fn tile<M: Machine, const R: usize>(m: M, a: &[f32], b: &[f32]) -> [[M::F; NV]; 
     acc
 }
 
-/// Columns `j.0..j.1` of rows `p` of B, row after row, padded with zeros to the panel's width.
+/// Columns `j.0..j.1` of rows `p` of B as f32, row after row, padded with zeros to the panel's width: a weight that is
+/// stored shorter is widened once for each block of k, not once for each row of A.
 #[inline(always)]
-pub(super) fn pack_b_panel<M: Machine>(
+pub(super) fn pack_b_panel<M: Machine, E: Factor>(
     m: M,
-    b: &[f32],
+    b: &[E],
     n: usize,
     p: (usize, usize),
     j: (usize, usize),
@@ -126,12 +127,12 @@ pub(super) fn pack_b_panel<M: Machine>(
         let row = &b[p * n + j.0..p * n + j.1];
         if row.len() == out.len() {
             for v in 0..NV {
-                m.store(&m.load(row, v * M::LANES), out, v * M::LANES);
+                m.store(&E::load(m, row, v * M::LANES), out, v * M::LANES);
             }
             continue;
         }
         for (x, out) in row.chunks_exact(1).zip(out.chunks_exact_mut(1)) {
-            one.store(&one.load(x, 0), out, 0);
+            one.store(&E::load(one, x, 0), out, 0);
         }
         for out in out[row.len()..].chunks_exact_mut(1) {
             one.store(&zero, out, 0);
@@ -139,22 +140,22 @@ pub(super) fn pack_b_panel<M: Machine>(
     }
 }
 
-/// Rows `i.0..i.1` of columns `p` of A, column after column, padded with zeros to `R` rows.
+/// Rows `i.0..i.1` of columns `p` of A as f32, column after column, padded with zeros to `R` rows.
 #[inline(always)]
-fn pack_a_panel<M: Machine, const R: usize>(
+fn pack_a_panel<M: Machine, E: Factor, const R: usize>(
     m: M,
-    (a, k): (&[f32], usize),
+    (a, k): (&[E], usize),
     i: (usize, usize),
     p: (usize, usize),
     panel: &mut [f32],
 ) {
     let one = m.one();
     let [zero] = one.zeros();
-    let row: [&[f32]; R] = std::array::from_fn(|r| if i.0 + r < i.1 { &a[(i.0 + r) * k..][p.0..p.1] } else { &[] });
+    let row: [&[E]; R] = std::array::from_fn(|r| if i.0 + r < i.1 { &a[(i.0 + r) * k..][p.0..p.1] } else { &[] });
     for (p, out) in one.steps(0, p.1 - p.0, 1).zip(panel.chunks_exact_mut(R)) {
         for (r, row) in row.iter().enumerate() {
             if i.0 + r < i.1 {
-                one.store(&one.load(row, p), out, r);
+                one.store(&E::load(one, row, p), out, r);
             } else {
                 one.store(&zero, out, r);
             }

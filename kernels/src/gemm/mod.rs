@@ -1,8 +1,10 @@
-//! GEMM, f32: `C[m, n] = A[m, k] B[k, n]`, all row-major, B being weights stored transposed. The prefill step of a dense
-//! layer: every weight is used once per token of the prompt, so it is a race for arithmetic, once the data is arranged.
-//! One file per rung; `packed` also holds the panel code that `wide_tile` and `parallel` share.
+//! GEMM: `C[m, n] = A[m, k] B[k, n]`, all row-major, A and B stored as f32 or bf16, sums and C f32, B being weights stored
+//! transposed. The prefill step of a dense layer: every weight is used once per token of the prompt, so it is a race for
+//! arithmetic, once the data is arranged. One ladder makes two kernels, `gemm_f32` and `gemm_bf16`. One file per rung;
+//! `packed` also holds the panel code that `wide_tile` and `parallel` share.
 
 mod cache_tiles;
+mod factor;
 mod loop_order;
 mod naive;
 mod packed;
@@ -13,20 +15,35 @@ mod simd;
 mod wide_tile;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_bf16;
+#[cfg(target_arch = "x86_64")]
+mod x86_bf16_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_blocks;
+#[cfg(target_arch = "x86_64")]
+mod x86_kinds;
+#[cfg(target_arch = "x86_64")]
+mod x86_tile;
+
+use std::marker::PhantomData;
 
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant};
 use crate::machine::Machine;
-use crate::model::Dtype;
 use crate::operand::Operand;
 use crate::weights::{Source, Weights};
 
-/// The contract.
-pub struct GemmF32;
+pub use factor::Factor;
+
+/// The contract, for A and B stored as `E`.
+pub struct Gemm<E>(PhantomData<E>);
 
 /// Operands of one run.
-pub struct Args<'a> {
+pub struct Args<'a, E> {
     /// Rows of A and C.
     pub m: usize,
     /// Columns of B and C.
@@ -34,9 +51,9 @@ pub struct Args<'a> {
     /// Columns of A, rows of B.
     pub k: usize,
     /// Activations, `m × k`.
-    pub a: &'a [f32],
+    pub a: &'a [E],
     /// Weights, `k × n`.
-    pub b: &'a [f32],
+    pub b: &'a [E],
     /// Output, `m × n`.
     pub c: &'a mut [f32],
     /// Room for a packed block of A of any variant, then [`EDGE`] values.
@@ -46,10 +63,10 @@ pub struct Args<'a> {
 }
 
 /// Owned operands.
-pub struct Data {
+pub struct Data<E: Factor> {
     size: (usize, usize, usize),
-    a: Buffer<f32>,
-    b: Weights<f32>,
+    a: Buffer<E>,
+    b: Weights<E>,
     c: Buffer<f32>,
     packed_a: Buffer<f32>,
     packed_b: Buffer<f32>,
@@ -67,70 +84,20 @@ fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let a = (packed::MC * depth + EDGE).max(tasks * parallel::SCRATCH_PER_TASK);
     let b = depth * packed::NC.min(k.div_ceil(packed::KC) * n.next_multiple_of(WIDEST_PANEL));
     #[cfg(target_arch = "x86_64")]
-    let arch = x86_avx512::scratch(m, n, k);
+    let arch = x86_blocks::scratch(m, n, k);
     #[cfg(not(target_arch = "x86_64"))]
     let arch = (0, 0);
     (a.max(arch.0), b.max(arch.1))
 }
 
-impl Contract for GemmF32 {
-    const NAME: &'static str = "gemm_f32";
-    const ABOUT: &'static str = "C[m, n] = A[m, k] B[k, n], f32: a prompt through a dense layer";
-    const LADDER: &'static [Variant<Self>] = &[
-        Variant::new::<naive::Naive>(
-            "naive",
-            Width::Scalar,
-            "one running sum per output, as the textbook writes it; down a column of B each line yields four bytes",
-        ),
-        Variant::new::<loop_order::LoopOrder>(
-            "loop_order",
-            Width::Scalar,
-            "columns go innermost, so B and C are walked along their rows and every byte of a line is used",
-        )
-        .after("naive"),
-        Variant::new::<simd::Simd>(
-            "simd",
-            Width::SimdF32,
-            "the same loop a register at a time, so one instruction does a register's worth of columns",
-        )
-        .after("loop_order"),
-        Variant::new::<cache_tiles::CacheTiles>(
-            "cache_tiles",
-            Width::SimdF32,
-            "tiles of k and n keep a block of B in the first cache while all rows of A pass over it",
-        )
-        .after("simd"),
-        Variant::new::<register_tile::RegisterTile>(
-            "register_tile",
-            Width::Any,
-            "a tile of C stays in registers while a block of k passes, so each load feeds several multiply-adds",
-        )
-        .after("cache_tiles"),
-        Variant::new::<packed::Packed>(
-            "packed",
-            Width::Any,
-            "blocks of A and B are first copied into padded panels in the order the tile reads them",
-        )
-        .after("register_tile"),
-        Variant::new::<wide_tile::WideTile>(
-            "wide_tile",
-            Width::Any,
-            "twice the rows in a tile halve the loads of B; 24 accumulators spill where there are 16 registers",
-        )
-        .after("packed"),
-        Variant::new::<parallel::Parallel>(
-            "parallel",
-            Width::Any,
-            "blocks of rows go to every core, each packing its own A; the packed block of B is shared",
-        )
-        .after("packed")
-        .threads(),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
-            .after("wide_tile"),
-    ];
-    type Data = Data;
-    type Args<'a> = Args<'a>;
+impl<E: Factor> Contract for Gemm<E> {
+    const NAME: &'static str = E::GEMM;
+    const FOLDER: &'static str = "gemm";
+    const ABOUT: &'static str = E::GEMM_ABOUT;
+    const LADDER: &'static [Variant<Self>] = E::GEMM_LADDER;
+    const RUNG_0_OPERATIONS: f64 = E::GEMM_RUNG_0_OPERATIONS;
+    type Data = Data<E>;
+    type Args<'a> = Args<'a, E>;
 
     fn shapes() -> Vec<Shape> {
         vec![
@@ -140,11 +107,15 @@ impl Contract for GemmF32 {
             Shape::tour("r1-distill-qwen-1.5b/ffn-up-slice", 64, 2240, 1536),
             Shape::new("square-1024", 1024, 1024, 1024),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
+            Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),
+            // Eight sequences decoded at once.
+            Shape::new("r1-distill-qwen-1.5b/ffn-down-batch", 8, 1536, 8960),
+            Shape::new("r1-distill-llama-8b/ffn-down-batch", 8, 4096, 14336),
         ]
     }
 
     fn shape_of(source: &Source) -> Option<Shape> {
-        source.shape(Dtype::F32, 64)
+        source.shape(E::DTYPE, 64)
     }
 
     fn test_shapes() -> Vec<Shape> {
@@ -162,26 +133,30 @@ impl Contract for GemmF32 {
 
     fn cost(s: &Shape) -> Cost {
         let (m, n, k) = (s.m as u64, s.n as u64, s.k as u64);
-        Cost { operations: 2 * m * n * k, bytes: 4 * (m * k + k * n + m * n), work: Work::F32 }
+        Cost {
+            operations: 2 * m * n * k,
+            bytes: size_of::<E>() as u64 * (m * k + k * n) + 4 * m * n,
+            work: E::GEMM_WORK,
+        }
     }
 
     fn tolerance(s: &Shape, _partial_sums: usize) -> Tolerance {
         Tolerance { nmse: 1e-10, backward: dot_error_bound(s.k, 1) }
     }
 
-    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
+    fn prepare(s: &Shape, input: &Input) -> Result<Data<E>, ShapeError> {
         let (packed_a, packed_b) = scratch(s.m, s.n, s.k);
         Ok(Data {
             size: (s.m, s.n, s.k),
-            a: input.values(1, s.m * s.k, 1.0),
-            b: Weights::f32_transposed((s.k, s.n), input),
+            a: input.encoded(1, s.m * s.k, 1.0, E::encode),
+            b: Weights::transposed((s.k, s.n), input, E::encode),
             c: Buffer::zeroed(s.m * s.n),
             packed_a: Buffer::zeroed(packed_a),
             packed_b: Buffer::zeroed(packed_b),
         })
     }
 
-    fn args(d: &mut Data) -> Args<'_> {
+    fn args(d: &mut Data<E>) -> Args<'_, E> {
         let (m, n, k) = d.size;
         Args {
             m,
@@ -195,7 +170,7 @@ impl Contract for GemmF32 {
         }
     }
 
-    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+    fn operands(d: &mut Data<E>) -> Vec<Operand<'_>> {
         vec![
             Operand::Input(&mut d.a),
             Operand::Weights(&mut d.b),
@@ -209,12 +184,12 @@ impl Contract for GemmF32 {
         s.m
     }
 
-    fn reference(d: &Data, row: usize) -> RowReference {
+    fn reference(d: &Data<E>, row: usize) -> RowReference {
         let (_, n, k) = d.size;
         reference::row(&d.a.as_slice()[row * k..(row + 1) * k], d.b.as_slice(), n)
     }
 
-    fn output(d: &Data, row: usize) -> Vec<f32> {
+    fn output(d: &Data<E>, row: usize) -> Vec<f32> {
         let n = d.size.1;
         d.c.as_slice()[row * n..(row + 1) * n].to_vec()
     }
@@ -238,20 +213,20 @@ fn clear<M: Machine>(m: M, c: &mut [f32]) {
 
 /// `c[:] += a[p] b[:]`, b and c equally long.
 #[inline(always)]
-fn add_scaled_row<M: Machine>(m: M, a: &[f32], p: usize, b: &[f32], c: &mut [f32]) {
+fn add_scaled_row<M: Machine, E: Factor>(m: M, a: &[E], p: usize, b: &[E], c: &mut [f32]) {
     let n = c.len();
     let b = &b[..n];
-    let scale = m.load_splat(a, p);
+    let scale = E::splat(m, a, p);
     let main = m.steps(0, n, M::LANES);
     let tail = main.tail();
     for j in main {
-        m.store(&m.mul_add(&scale, &m.load(b, j), &m.load(c, j)), c, j);
+        m.store(&m.mul_add(&scale, &E::load(m, b, j), &m.load(c, j)), c, j);
     }
     if tail < n {
         let one = m.one();
-        let scale = one.load(a, p);
+        let scale = E::load(one, a, p);
         for j in one.steps(tail, n, 1) {
-            one.store(&one.mul_add(&scale, &one.load(b, j), &one.load(c, j)), c, j);
+            one.store(&one.mul_add(&scale, &E::load(one, b, j), &one.load(c, j)), c, j);
         }
     }
 }
@@ -290,12 +265,11 @@ fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Entry, Kernel};
+    use crate::kernel::{Entry, Kernel, Width};
     use crate::machine::Isa;
 
-    #[test]
-    fn several_blocks_of_every_size_at_once_match_the_reference() {
-        let gemm = Entry::<GemmF32>::new();
+    fn several_blocks<E: Factor>() {
+        let gemm = Entry::<Gemm<E>>::new();
         for (m, n, k) in [(490, 40, 530), (520, 20, 1030), (20, 2100, 270)] {
             let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();
             for (v, about) in gemm.variants().iter().enumerate() {
@@ -309,5 +283,11 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn several_blocks_of_every_size_at_once_match_the_reference() {
+        several_blocks::<f32>();
+        several_blocks::<half::bf16>();
     }
 }
