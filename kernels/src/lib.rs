@@ -3,6 +3,8 @@
 
 pub mod activations;
 pub mod attention_decode;
+pub mod attention_decode_q8;
+pub mod attention_prefill;
 pub mod compare;
 pub mod dtype;
 mod exp;
@@ -12,8 +14,10 @@ pub mod gemv_packed;
 pub mod gemv_q8;
 pub mod input;
 pub mod kernel;
+pub mod kv_append_q8;
 pub mod machine;
 pub mod mla_decode;
+pub mod mla_decode_q8;
 pub mod model;
 pub mod operand;
 pub mod probe;
@@ -41,6 +45,11 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),
-    &Entry::<attention_decode::AttentionDecode>::new(),
+    &Entry::<attention_decode::AttentionDecode<f32>>::new(),
+    &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
+    &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),
+    &Entry::<attention_prefill::AttentionPrefill>::new(),
     &Entry::<mla_decode::MlaDecode>::new(),
+    &Entry::<mla_decode_q8::MlaDecodeQ8>::new(),
+    &Entry::<kv_append_q8::KvAppendQ8>::new(),
 ];
