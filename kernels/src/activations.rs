@@ -17,9 +17,14 @@ pub struct Activations {
 impl Activations {
     /// Seeded ones, `block` to a scale and `sub` to a sum.
     pub fn seeded(k: usize, block: usize, sub: usize, input: &Input) -> Self {
-        let values = input.values(1, k, 1.0);
+        Self::of(input.values(1, k, 1.0).as_slice(), block, sub)
+    }
+
+    /// Those nearest to `values`.
+    pub fn of(values: &[f32], block: usize, sub: usize) -> Self {
+        let k = values.len();
         let (mut quants, mut scales) = (Buffer::zeroed(k), Buffer::zeroed(k / block));
-        quantize(values.as_slice(), block, quants.as_mut_slice(), scales.as_mut_slice());
+        quantize(values, block, quants.as_mut_slice(), scales.as_mut_slice());
         let (q, d) = (quants.as_slice(), scales.as_slice());
         let sum = |s: usize| q[s * sub..(s + 1) * sub].iter().map(|q| f32::from(*q)).sum();
         let sums = Buffer::filled(k / sub, sum);

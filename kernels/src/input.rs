@@ -63,6 +63,15 @@ impl Input {
             Flavor::Adversarial => Buffer::filled(len, |i| encode(adversarial(rng.next_u32(), i, scale))),
         }
     }
+
+    /// The same, none beyond `largest`: for what an exp follows, where huge values would leave one term of a sum.
+    pub fn values_within(&self, stream: u64, len: usize, scale: f32, largest: f32) -> Buffer<f32> {
+        let mut values = self.values(stream, len, scale);
+        if self.flavor != Flavor::Blank {
+            values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-largest, largest));
+        }
+        values
+    }
 }
 
 /// Uniform in `-scale..scale` from the low 20 bits; the high 10 bits make one value in 1024 an outlier.

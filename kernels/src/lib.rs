@@ -3,6 +3,8 @@
 
 pub mod activations;
 pub mod attention_decode;
+pub mod attention_decode_q8;
+pub mod attention_prefill;
 pub mod compare;
 pub mod dot_fixed;
 pub mod dtype;
@@ -14,8 +16,10 @@ pub mod gemv_q8;
 pub mod head_argmax;
 pub mod input;
 pub mod kernel;
+pub mod kv_append_q8;
 pub mod machine;
 pub mod mla_decode;
+pub mod mla_decode_q8;
 pub mod model;
 pub mod operand;
 pub mod probe;
@@ -45,14 +49,19 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
         &Entry::<gemm::Gemm<f32>>::new(),
         &Entry::<gemm::Gemm<bf16>>::new(),
+        &Entry::<attention_decode::AttentionDecode<f32>>::new(),
+        &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
+        &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),
+        &Entry::<attention_prefill::AttentionPrefill>::new(),
+        &Entry::<mla_decode::MlaDecode>::new(),
+        &Entry::<mla_decode_q8::MlaDecodeQ8>::new(),
+        &Entry::<kv_append_q8::KvAppendQ8>::new(),
         &Entry::<softmax::Softmax>::new(),
         &Entry::<rmsnorm::RmsNorm>::new(),
-        &Entry::<swiglu::SwiGlu>::new(),
-        &Entry::<attention_decode::AttentionDecode>::new(),
-        &Entry::<mla_decode::MlaDecode>::new(),
         &Entry::<rope::Rope<rope::Interleaved>>::new(),
         &Entry::<rope::Rope<rope::Halves>>::new(),
         &Entry::<rope::Rope<rope::Yarn>>::new(),
+        &Entry::<swiglu::SwiGlu>::new(),
         &Entry::<quantize_q8_0::QuantizeQ8>::new(),
         &Entry::<head_argmax::HeadArgmax<f32>>::new(),
         &Entry::<head_argmax::HeadArgmax<bf16>>::new(),

@@ -175,7 +175,7 @@ impl<T: Stored + Block> Weights<T> {
 
 /// Adversarial f32 values beyond what a block's f16 scale holds go to its ends: huge ones to its largest scales, denormal
 /// ones to its denormal scales. The bound suits the format with the smallest range: four bits a weight.
-fn within_f16_scales(x: f32) -> f32 {
+pub(crate) fn within_f16_scales(x: f32) -> f32 {
     let x = if x.is_subnormal() { x * 2f32.powi(120) } else { x };
     x.clamp(-5e5, 5e5)
 }

@@ -1,16 +1,21 @@
 //! Attention of one token over the cache: `o[h] = softmax(q[h] K^T / sqrt(hd)) V` for `m` query heads over `n` cached
 //! tokens of `parts` heads of `k` values; `m / parts` query heads share a head of the cache (grouped-query attention). The
 //! cache is read once a token and grows with the text: a race for bytes, if each byte is used by all heads at once.
+//! One ladder makes two kernels, by what the cache is stored as: `attention_decode` (f32) and `attention_decode_bf16`.
 //! `blocks.rs` holds the two small products and the softmax between that rungs share.
 
 pub(crate) mod blocks;
+mod element;
 mod grouped;
 mod head_major;
 pub(crate) mod naive;
 pub(crate) mod online;
+mod panels;
 pub(crate) mod parallel;
-mod reference;
-mod simd;
+pub(crate) mod reference;
+pub(crate) mod simd;
+
+use std::marker::PhantomData;
 
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Flavor, Input};
@@ -18,8 +23,11 @@ use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, 
 use crate::operand::Operand;
 use crate::weights::Copies;
 
-/// The contract.
-pub struct AttentionDecode;
+use blocks::{BLOCK, PANEL};
+pub use element::Cached;
+
+/// The contract, for a cache of `E`.
+pub struct AttentionDecode<E>(PhantomData<E>);
 
 /// Sizes of one run.
 #[derive(Clone, Copy, Debug)]
@@ -35,19 +43,23 @@ pub struct Size {
 }
 
 /// Operands of one run.
-pub struct Args<'a> {
+pub struct Args<'a, E> {
     /// Sizes.
     pub size: Size,
     /// Queries, `heads × width`.
     pub q: &'a [f32],
     /// Keys, `tokens × kv_heads × width`.
-    pub k: &'a [f32],
+    pub k: &'a [E],
     /// Values, as the keys.
-    pub v: &'a [f32],
+    pub v: &'a [E],
     /// The keys, `kv_heads × tokens × width`.
-    pub k_by_head: &'a [f32],
+    pub k_by_head: &'a [E],
     /// The values in the same order.
-    pub v_by_head: &'a [f32],
+    pub v_by_head: &'a [E],
+    /// The keys of each head as [`blocks::Abreast`] has them.
+    pub k_panels: &'a [E],
+    /// The values of each head as [`blocks::Panels`] has them.
+    pub v_panels: &'a [E],
     /// Output, `heads × width`.
     pub o: &'a mut [f32],
     /// Room for the scores of every head and token.
@@ -57,21 +69,25 @@ pub struct Args<'a> {
 }
 
 /// Owned operands.
-pub struct Data {
+pub struct Data<E: Cached> {
     size: Size,
     q: Buffer<f32>,
-    k: Copies<f32>,
-    v: Copies<f32>,
-    k_by_head: Copies<f32>,
-    v_by_head: Copies<f32>,
+    k: Copies<E>,
+    v: Copies<E>,
+    k_by_head: Copies<E>,
+    v_by_head: Copies<E>,
+    k_panels: Copies<E>,
+    v_panels: Copies<E>,
     o: Buffer<f32>,
     scores: Buffer<f32>,
     partial: Buffer<f32>,
 }
 
 impl Size {
-    fn of(s: &Shape) -> Self {
-        Self { heads: s.m, kv_heads: s.parts, width: s.k, tokens: s.n }
+    /// Those of a shape; none where queries do not share the cache's heads evenly, or there is nothing.
+    pub fn of(s: &Shape) -> Option<Self> {
+        let fits = s.parts > 0 && s.m.is_multiple_of(s.parts) && s.m > 0 && s.n > 0 && s.k > 0;
+        fits.then_some(Self { heads: s.m, kv_heads: s.parts, width: s.k, tokens: s.n })
     }
 
     /// Query heads that share a head of the cache.
@@ -83,22 +99,26 @@ impl Size {
     pub fn scale(&self) -> f32 {
         1.0 / (self.width as f32).sqrt()
     }
-}
 
-impl<'a> Args<'a> {
+    /// The queries that share head `kv_head` of the cache.
+    pub fn queries<'a, T>(&self, q: &'a [T], kv_head: usize) -> &'a [T] {
+        let each = self.group() * self.width;
+        &q[kv_head * each..(kv_head + 1) * each]
+    }
+
     /// Head `head` of a cache (keys or values) from token `first` on; tokens are `kv_heads × width` apart.
-    fn cache(cache: &'a [f32], size: &Size, head: usize, first: usize) -> &'a [f32] {
-        &cache[(first * size.kv_heads + head) * size.width..]
+    pub fn cache<'a, E>(&self, cache: &'a [E], head: usize, first: usize) -> &'a [E] {
+        &cache[(first * self.kv_heads + head) * self.width..]
     }
 }
 
 /// Largest query and key. Scores of a trained model stay within tens; huge ones pick one token, and rounding which.
-const LARGEST: f32 = 2.0;
+pub(crate) const LARGEST: f32 = 2.0;
 
-impl Contract for AttentionDecode {
-    const NAME: &'static str = "attention_decode";
-    const ABOUT: &'static str =
-        "o[heads] = softmax(q K^T / sqrt(width)) V over cached tokens, f32: one token's attention";
+impl<E: Cached> Contract for AttentionDecode<E> {
+    const NAME: &'static str = E::ATTENTION;
+    const FOLDER: &'static str = "attention_decode";
+    const ABOUT: &'static str = E::ATTENTION_ABOUT;
     const LADDER: &'static [Variant<Self>] = &[
         Variant::new::<naive::Naive>(
             "naive",
@@ -133,17 +153,25 @@ impl Contract for AttentionDecode {
         )
         .after("online")
         .accumulators(2),
+        Variant::new::<panels::InPanels>(
+            "panels",
+            Width::SimdF32,
+            "the cache lies as tiles read it, keys sixteen abreast, values in panels of columns: no sums across, no strides",
+        )
+        .after("head_major")
+        .accumulators(1),
         Variant::new::<parallel::Parallel>(
             "parallel",
             Width::SimdF32,
             "the tokens are split over every core and the parts merged by their maximums: few heads still use all cores",
         )
-        .after("head_major")
-        .accumulators(2)
+        .after("panels")
+        .accumulators(1)
         .threads(),
     ];
-    type Data = Data;
-    type Args<'a> = Args<'a>;
+    const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
+    type Data = Data<E>;
+    type Args<'a> = Args<'a, E>;
 
     fn shapes() -> Vec<Shape> {
         vec![
@@ -181,7 +209,7 @@ impl Contract for AttentionDecode {
         let (heads, tokens, width) = (s.m as u64, s.n as u64, s.k as u64);
         // Per score: its product, scale, compare, subtract, exp, add, normalise, and the weighted value.
         let operations = heads * tokens * (4 * width + 6);
-        let bytes = 4 * (2 * tokens * s.parts as u64 * width + 2 * heads * width);
+        let bytes = size_of::<E>() as u64 * 2 * tokens * s.parts as u64 * width + 4 * 2 * heads * width;
         Cost { operations, bytes, work: Work::F32 }
     }
 
@@ -192,37 +220,44 @@ impl Contract for AttentionDecode {
         Tolerance { nmse: 1e-9, backward: sums + 4e-7 }
     }
 
-    fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        let size = Size::of(s);
-        if size.kv_heads == 0 || !size.heads.is_multiple_of(size.kv_heads) || size.tokens == 0 || size.width == 0 {
-            return Err(ShapeError {
-                kernel: Self::NAME,
-                shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: "query heads must be a multiple of the cache's heads, and there must be a token".into(),
-            });
-        }
-        let tame = |stream: u64, len: usize| {
-            let mut values = input.values(stream, len, 1.0);
-            if input.flavor != Flavor::Blank {
-                values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-LARGEST, LARGEST));
-            }
-            values
-        };
+    fn prepare(s: &Shape, input: &Input) -> Result<Data<E>, ShapeError> {
+        let size = Size::of(s).ok_or_else(|| ShapeError {
+            kernel: Self::NAME,
+            shape: format!("{} {}", s.name, Self::dims(s)),
+            reason: "query heads must be a multiple of the cache's heads, and there must be a token".into(),
+        })?;
         let cached = size.tokens * size.kv_heads * size.width;
-        let (k, v) = (tame(0, cached), input.values(2, cached, 1.0));
-        let by_head = |cache: &Buffer<f32>| {
-            let at = |i: usize| {
-                let (row, c) = (i / size.width, i % size.width);
-                cache.as_slice()[(row % size.tokens * size.kv_heads + row / size.tokens) * size.width + c]
-            };
-            let blank = input.flavor == Flavor::Blank;
-            Copies::new(if blank { Buffer::zeroed(cached) } else { Buffer::filled(cached, at) }, input)
+        let stored = |values: Buffer<f32>| match input.flavor {
+            Flavor::Blank => Buffer::zeroed(cached),
+            _ => Buffer::filled(cached, |i| E::encode(values.as_slice()[i])),
+        };
+        let (k, v) = (stored(input.values_within(0, cached, 1.0, LARGEST)), stored(input.values(2, cached, 1.0)));
+        // Value `c` of token `t` in a head's part of another order.
+        let by_head = |cache: &Buffer<E>, of_head: usize, place: &dyn Fn(usize, usize) -> usize| {
+            let mut ordered = Buffer::zeroed(size.kv_heads * of_head);
+            if input.flavor != Flavor::Blank {
+                for (i, value) in cache.as_slice().iter().enumerate() {
+                    let (row, c) = (i / size.width, i % size.width);
+                    let (t, head) = (row / size.kv_heads, row % size.kv_heads);
+                    ordered.as_mut_slice()[head * of_head + place(t, c)] = *value;
+                }
+            }
+            Copies::new(ordered, input)
+        };
+        let in_rows = |t: usize, c: usize| t * size.width + c;
+        let abreast = |t: usize, c: usize| (t / PANEL * size.width + c) * PANEL + t % PANEL;
+        let in_panels = |t: usize, c: usize| {
+            let panel = c / PANEL * PANEL;
+            let narrow = PANEL.min(size.width - panel);
+            (t / BLOCK * size.width + panel) * BLOCK + t % BLOCK * narrow + c - panel
         };
         Ok(Data {
             size,
-            q: tame(1, size.heads * size.width),
-            k_by_head: by_head(&k),
-            v_by_head: by_head(&v),
+            q: input.values_within(1, size.heads * size.width, 1.0, LARGEST),
+            k_by_head: by_head(&k, size.tokens * size.width, &in_rows),
+            v_by_head: by_head(&v, size.tokens * size.width, &in_rows),
+            k_panels: by_head(&k, size.tokens.next_multiple_of(PANEL) * size.width, &abreast),
+            v_panels: by_head(&v, size.tokens.next_multiple_of(BLOCK) * size.width, &in_panels),
             k: Copies::new(k, input),
             v: Copies::new(v, input),
             o: Buffer::zeroed(size.heads * size.width),
@@ -231,7 +266,7 @@ impl Contract for AttentionDecode {
         })
     }
 
-    fn args(d: &mut Data) -> Args<'_> {
+    fn args(d: &mut Data<E>) -> Args<'_, E> {
         Args {
             size: d.size,
             q: d.q.as_slice(),
@@ -239,19 +274,23 @@ impl Contract for AttentionDecode {
             v: d.v.as_slice(),
             k_by_head: d.k_by_head.as_slice(),
             v_by_head: d.v_by_head.as_slice(),
+            k_panels: d.k_panels.as_slice(),
+            v_panels: d.v_panels.as_slice(),
             o: d.o.as_mut_slice(),
             scores: d.scores.as_mut_slice(),
             partial: d.partial.as_mut_slice(),
         }
     }
 
-    fn operands(d: &mut Data) -> Vec<Operand<'_>> {
+    fn operands(d: &mut Data<E>) -> Vec<Operand<'_>> {
         vec![
             Operand::Input(&mut d.q),
             Operand::Weights(&mut d.k),
             Operand::Weights(&mut d.v),
             Operand::Repacked(&mut d.k_by_head),
             Operand::Repacked(&mut d.v_by_head),
+            Operand::Repacked(&mut d.k_panels),
+            Operand::Repacked(&mut d.v_panels),
             Operand::Output(&mut d.o),
             Operand::Scratch(&mut d.scores),
             Operand::Scratch(&mut d.partial),
@@ -262,12 +301,12 @@ impl Contract for AttentionDecode {
         s.m
     }
 
-    fn reference(d: &Data, row: usize) -> RowReference {
+    fn reference(d: &Data<E>, row: usize) -> RowReference {
         let width = d.size.width;
         reference::head(&d.q.as_slice()[row * width..(row + 1) * width], d.k.as_slice(), d.v.as_slice(), &d.size, row)
     }
 
-    fn output(d: &Data, row: usize) -> Vec<f32> {
+    fn output(d: &Data<E>, row: usize) -> Vec<f32> {
         d.o.as_slice()[row * d.size.width..(row + 1) * d.size.width].to_vec()
     }
 }

@@ -1,9 +1,9 @@
 //! idea: the tokens are split over every core and the parts merged by their maximums: few heads still use all cores
 
-use super::blocks::{self, BLOCK};
-use super::head_major::rows_by_head;
+use super::blocks::{self, Asked, BLOCK, Values};
 use super::online::pass;
-use super::{Args, AttentionDecode, Size};
+use super::panels::{abreast, in_panels};
+use super::{Args, AttentionDecode, Cached, Size};
 use crate::exp::Exp;
 use crate::kernel::Rung;
 use crate::machine::Machine;
@@ -25,39 +25,57 @@ fn left(size: &Size) -> usize {
 }
 
 /// Values of `partial` that this variant and `online` need: what the tasks leave, then each one's scores of a block.
-pub(super) fn room(size: &Size) -> usize {
+pub(crate) fn room(size: &Size) -> usize {
     let tasks = size.kv_heads * splits(size);
     tasks * (left(size) + size.group() * BLOCK)
 }
 
-impl Rung<AttentionDecode> for Parallel {
+impl<E: Cached> Rung<AttentionDecode<E>> for Parallel {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         let size = a.size;
-        let (group, splits) = (size.group(), splits(&size));
-        let (parts, scratch) = a.partial.split_at_mut(size.kv_heads * splits * left(&size));
-        let (q, k, v) = (a.q, a.k_by_head, a.v_by_head);
-        m.par_chunks_with(
-            parts,
-            left(&size),
-            scratch,
-            group * BLOCK,
+        let (q, k, v) = (a.q, a.k_panels, a.v_panels);
+        split_pass(
+            m,
+            size,
+            a.partial,
+            a.o,
             #[inline(always)]
-            |m, task, part, room| {
-                let (kv_head, split) = (task / splits, task % splits);
-                let first = split * TOKENS_PER_TASK;
-                let count = TOKENS_PER_TASK.min(size.tokens - first);
-                let q = &q[kv_head * group * size.width..(kv_head + 1) * group * size.width];
-                let (state, o) = part.split_at_mut(2 * group);
-                let part_of = |cache| rows_by_head(cache, &size, kv_head).part(first, count);
-                pass(m, q, part_of(k), part_of(v), size.scale(), state, room, o);
-            },
+            |kv_head| (abreast(q, k, &size, kv_head), in_panels(v, &size, kv_head)),
         );
-        for (kv_head, parts) in parts.chunks_exact(splits * left(&size)).enumerate() {
-            for h in 0..group {
-                let o = &mut a.o[(kv_head * group + h) * size.width..][..size.width];
-                merge(m, parts, left(&size), group, h, o);
-            }
+    }
+}
+
+/// [`super::online::one_pass`] with every head's tokens split over the cores.
+#[inline(always)]
+pub(crate) fn split_pass<M: Machine, A: Asked, V: Values>(
+    m: M,
+    size: Size,
+    partial: &mut [f32],
+    o: &mut [f32],
+    of_head: impl Fn(usize) -> (A, V) + Sync,
+) {
+    let (group, splits) = (size.group(), splits(&size));
+    let (parts, scratch) = partial.split_at_mut(size.kv_heads * splits * left(&size));
+    m.par_chunks_with(
+        parts,
+        left(&size),
+        scratch,
+        group * BLOCK,
+        #[inline(always)]
+        |m, task, part, room| {
+            let (kv_head, split) = (task / splits, task % splits);
+            let first = split * TOKENS_PER_TASK;
+            let count = TOKENS_PER_TASK.min(size.tokens - first);
+            let (state, o) = part.split_at_mut(2 * group);
+            let (asked, v) = of_head(kv_head);
+            pass(m, asked.part(first, count), v.slice(first, count), size.scale(), state, room, o);
+        },
+    );
+    for (kv_head, parts) in parts.chunks_exact(splits * left(&size)).enumerate() {
+        for h in 0..group {
+            let o = &mut o[(kv_head * group + h) * size.width..][..size.width];
+            merge(m, parts, left(&size), group, h, o);
         }
     }
 }

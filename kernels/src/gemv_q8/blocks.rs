@@ -5,13 +5,13 @@ use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::Machine;
 
 /// How a machine multiplies the bytes of two blocks.
-pub(super) trait BlockDot {
+pub(crate) trait BlockDot {
     /// The 32 products of `w` and `x[at..]`, summed into lanes.
     fn lanes<M: Machine>(m: M, w: &[i8; BLOCK_LEN], x: &[i8], at: usize) -> M::I;
 }
 
 /// By the pairwise multiply-add of i16.
-pub(super) struct Madd;
+pub(crate) struct Madd;
 
 impl BlockDot for Madd {
     #[inline(always)]
@@ -25,7 +25,7 @@ impl BlockDot for Madd {
 }
 
 /// By the byte dot product of four to a lane.
-pub(super) struct Dot4;
+pub(crate) struct Dot4;
 
 impl BlockDot for Dot4 {
     #[inline(always)]
@@ -40,7 +40,7 @@ impl BlockDot for Dot4 {
 
 /// `y[r] = w[r, :] · x` for `R` rows of `xd.len()` blocks that walk along x together.
 #[inline(always)]
-pub(super) fn rows<M: Machine, D: BlockDot, const R: usize>(
+pub(crate) fn rows<M: Machine, D: BlockDot, const R: usize>(
     m: M,
     w: &[BlockQ8_0],
     xq: &[i8],

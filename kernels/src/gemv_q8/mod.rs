@@ -1,7 +1,7 @@
 //! GEMV, q8_0: `y[n] = W[n, k] x[k]`, weights in blocks of 32 with one scale, activations quantized the same way once
 //! before. The decode step of a dense layer at 8.5 bits per weight. `blocks.rs` holds the block dots that rungs share.
 
-mod blocks;
+pub(crate) mod blocks;
 mod dot4;
 mod integer;
 mod multi_row;

@@ -1,7 +1,7 @@
 //! idea: the products move over to the query and the output, so heads attend over the latents themselves
 
-use super::{Args, MlaDecode, Size};
-use crate::attention_decode::blocks::{attend, clear};
+use super::{Absorbing, Args, Latents, MlaDecode, Size};
+use crate::attention_decode::blocks::{Dots, attend, clear};
 use crate::gemv::dot;
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
@@ -12,19 +12,19 @@ pub struct Absorbed;
 impl Rung<MlaDecode> for Absorbed {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        head_by_head(m.one(), a);
+        head_by_head(m.one(), a.absorbing);
     }
 }
 
 /// Each head's query to latent form, attention over the latents, its output back.
 #[inline(always)]
-pub(super) fn head_by_head<M: Machine>(m: M, a: Args<'_>) {
-    let (size, (k, v)) = (a.size, a.latent_rows());
+pub(crate) fn head_by_head<M: Machine, L: Latents>(m: M, a: Absorbing<'_, L>) {
+    let (size, (k, v)) = (a.size, a.latents.rows());
     let (plain, latent, row) = (size.plain(), size.latent, size.row());
     tasks!(m, size.heads, 1, |h| {
-        let (q_latent, o_latent) = (&mut a.q_latent[..row], &mut a.o_latent[..latent]);
-        absorb(m, &size, a.q, a.to_key, h, q_latent);
-        attend(m, q_latent, k, v, size.scale(), &mut a.scratch[..size.tokens], o_latent);
+        let (q, o_latent) = (&mut a.q_latent[..row], &mut a.o_latent[..latent]);
+        absorb(m, &size, a.q, a.to_key, h, q);
+        attend(m, Dots { q, k }, v, size.scale(), &mut a.scratch[..size.tokens], o_latent);
         emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * plain..(h + 1) * plain]);
     });
 }

@@ -1,9 +1,9 @@
 //! idea: all heads pass over the latents together, block by block with a running maximum: each latent is read once
 
 use super::absorbed::{absorb, emit};
-use super::{Args, MlaDecode};
-use crate::attention_decode::blocks::{self, BLOCK};
-use crate::attention_decode::online::pass;
+use super::{Absorbing, Args, Latents, MlaDecode};
+use crate::attention_decode::blocks::{BLOCK, Dots};
+use crate::attention_decode::online::{normalize, pass};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -13,16 +13,21 @@ pub struct AbsorbedOnline;
 impl Rung<MlaDecode> for AbsorbedOnline {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        let (size, (k, v)) = (a.size, a.latent_rows());
-        let (heads, plain, latent, row) = (size.heads, size.plain(), size.latent, size.row());
-        tasks!(m, heads, 1, |h| absorb(m, &size, a.q, a.to_key, h, &mut a.q_latent[h * row..(h + 1) * row]));
-        let (state, room) = a.scratch[..heads * (2 + BLOCK)].split_at_mut(2 * heads);
-        pass(m, a.q_latent, k, v, size.scale(), state, room, a.o_latent);
-        let one = m.one();
-        tasks!(m, heads, 1, |h| {
-            let o_latent = &mut a.o_latent[h * latent..(h + 1) * latent];
-            blocks::scale(m, o_latent, &one.div(&one.splat(1.0), &one.load(state, 2 * h + 1)));
-            emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * plain..(h + 1) * plain]);
-        });
+        all_heads(m, a.absorbing);
     }
+}
+
+/// Every head's query to latent form, one pass over the latents, every head's output back.
+#[inline(always)]
+pub(crate) fn all_heads<M: Machine, L: Latents>(m: M, a: Absorbing<'_, L>) {
+    let (size, (k, v)) = (a.size, a.latents.rows());
+    let (heads, plain, latent, row) = (size.heads, size.plain(), size.latent, size.row());
+    tasks!(m, heads, 1, |h| absorb(m, &size, a.q, a.to_key, h, &mut a.q_latent[h * row..(h + 1) * row]));
+    let (state, room) = a.scratch[..heads * (2 + BLOCK)].split_at_mut(2 * heads);
+    pass(m, Dots { q: a.q_latent, k }, v, size.scale(), state, room, a.o_latent);
+    tasks!(m, heads, 1, |h| {
+        let o_latent = &mut a.o_latent[h * latent..(h + 1) * latent];
+        normalize(m, &state[2 * h..2 * h + 2], latent, o_latent);
+        emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * plain..(h + 1) * plain]);
+    });
 }

@@ -11,6 +11,6 @@ pub struct AbsorbedSimd;
 impl Rung<MlaDecode> for AbsorbedSimd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        head_by_head(m, a);
+        head_by_head(m, a.absorbing);
     }
 }

@@ -19,9 +19,10 @@ pub fn expand(
     for (i, (k, v)) in rows.enumerate().take(if blank { 0 } else { usize::MAX }) {
         let (head, t) = (i / size.tokens, i % size.tokens);
         let (c, p) = latents.as_slice()[t * size.row()..(t + 1) * size.row()].split_at(latent);
+        let c: Vec<f64> = c.iter().map(|x| f64::from(*x)).collect();
         let of_head = head * plain * latent..(head + 1) * plain * latent;
         let round = |matrix: &Buffer<f32>, out: &mut [f32]| {
-            let (exact, _) = product(&matrix.as_slice()[of_head.clone()], c);
+            let (exact, _) = product(&matrix.as_slice()[of_head.clone()], &c);
             out.iter_mut().zip(exact).for_each(|(out, x)| *out = x as f32);
         };
         round(to_key, &mut k[..plain]);

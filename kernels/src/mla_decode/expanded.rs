@@ -1,7 +1,7 @@
 //! idea: each head's keys and values are cached: nothing is made twice, for many times the memory and its bandwidth
 
 use super::{Args, MlaDecode};
-use crate::attention_decode::blocks::attend;
+use crate::attention_decode::blocks::{Dots, attend};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -18,11 +18,12 @@ impl Rung<MlaDecode> for Expanded {
 /// Plain attention over each head's own cache.
 #[inline(always)]
 pub(super) fn head_by_head<M: Machine>(m: M, a: Args<'_>) {
-    let size = a.size;
+    let size = a.absorbing.size;
     let (key, plain) = (size.key(), size.plain());
     tasks!(m, size.heads, 1, |h| {
         let (k, v) = a.expanded_rows(h);
-        let o = &mut a.o[h * plain..(h + 1) * plain];
-        attend(m, &a.q[h * key..(h + 1) * key], k, v, size.scale(), &mut a.scratch[..size.tokens], o);
+        let o = &mut a.absorbing.o[h * plain..(h + 1) * plain];
+        let q = &a.absorbing.q[h * key..(h + 1) * key];
+        attend(m, Dots { q, k }, v, size.scale(), &mut a.absorbing.scratch[..size.tokens], o);
     });
 }

@@ -9,17 +9,17 @@
 //! absorbed one `2 (k + k / 8) + 2 k` on values that all heads share. With f32 caches absorbing wins where a machine does
 //! more than 1.7 operations in the time of a byte, with bf16 ones 3.4: 34816 against 20480 or 10240 (V2-Lite).
 
-mod absorbed;
-mod absorbed_online;
+pub(crate) mod absorbed;
+pub(crate) mod absorbed_online;
 mod absorbed_simd;
 mod expand;
 mod expanded;
 mod expanded_simd;
 mod naive;
-mod parallel;
-mod reference;
+pub(crate) mod parallel;
+pub(crate) mod reference;
 
-use crate::attention_decode::blocks::{BLOCK, Rows};
+use crate::attention_decode::blocks::{BLOCK, Plain, Rows};
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -41,6 +41,27 @@ pub struct Size {
 }
 
 impl Size {
+    /// Those of a shape, whatever they are.
+    pub fn given(s: &Shape) -> Self {
+        Self { heads: s.m, tokens: s.n, latent: s.k }
+    }
+
+    /// Those of a shape whose latents are a multiple of `unit` wide.
+    ///
+    /// # Errors
+    /// [`ShapeError`] where they are not, or there is nothing.
+    pub fn of<C: Contract>(s: &Shape, unit: usize) -> Result<Self, ShapeError> {
+        let size = Self::given(s);
+        if size.heads > 0 && size.tokens > 0 && size.latent > 0 && size.latent.is_multiple_of(unit) {
+            return Ok(size);
+        }
+        Err(ShapeError {
+            kernel: C::NAME,
+            shape: format!("{} {}", s.name, C::dims(s)),
+            reason: format!("there must be a head, a token, and a latent width that is a multiple of {unit}"),
+        })
+    }
+
     /// Values of a key that carry the position.
     pub fn rope(&self) -> usize {
         self.latent / 8
@@ -61,24 +82,35 @@ impl Size {
     pub fn scale(&self) -> f32 {
         1.0 / (self.key() as f32).sqrt()
     }
+    /// Size of the matrices' values that keeps the size of what they multiply.
+    pub fn unit(&self) -> f32 {
+        1.0 / (self.latent as f32).sqrt()
+    }
+    /// Values of `scratch` that rungs need.
+    pub fn room(&self) -> usize {
+        parallel::room(self).max(self.heads * (2 + BLOCK).max(self.tokens))
+    }
+    /// Operations of attending over latents, beside making queries and outputs of them; the latter; and the values that
+    /// are not in the cache: matrices, queries, outputs.
+    pub fn work(&self) -> (u64, u64, u64) {
+        let (heads, plain, latent) = (self.heads as u64, self.plain() as u64, self.latent as u64);
+        let attend = heads * self.tokens as u64 * (2 * self.row() as u64 + 2 * latent + 6);
+        (attend, 4 * heads * plain * latent, 2 * heads * plain * latent + heads * (self.key() as u64 + plain))
+    }
 }
 
-/// Operands of one run.
-pub struct Args<'a> {
+/// What rungs take that attend over a latent cache.
+pub struct Absorbing<'a, L> {
     /// Sizes.
     pub size: Size,
     /// Queries, `heads × key`: the plain part, then the one with the position in it.
     pub q: &'a [f32],
-    /// Latent cache, `tokens × row`.
-    pub latents: &'a [f32],
+    /// Latent cache.
+    pub latents: L,
     /// What makes plain keys of latents, `heads × plain × latent`.
     pub to_key: &'a [f32],
     /// What makes values of latents, `heads × plain × latent`.
     pub to_value: &'a [f32],
-    /// Expanded keys, `heads × tokens × key`.
-    pub keys: &'a [f32],
-    /// Expanded values, `heads × tokens × plain`.
-    pub values: &'a [f32],
     /// Output, `heads × plain`.
     pub o: &'a mut [f32],
     /// Room for queries in latent form, `heads × row`.
@@ -87,6 +119,45 @@ pub struct Args<'a> {
     pub o_latent: &'a mut [f32],
     /// Room for scores and for what tasks leave to be merged.
     pub scratch: &'a mut [f32],
+}
+
+/// A latent cache: the keys and the values of all heads at once.
+pub trait Latents: Copy {
+    /// Keys: the latents, then what carries the position.
+    type Keys: Rows;
+    /// Values: the latents.
+    type Values: Rows;
+    /// Both.
+    fn rows(&self) -> (Self::Keys, Self::Values);
+}
+
+/// Latents in f32, `tokens × row`.
+#[derive(Clone, Copy)]
+pub struct PlainLatents<'a> {
+    size: Size,
+    data: &'a [f32],
+}
+
+impl<'a> Latents for PlainLatents<'a> {
+    type Keys = Plain<'a, f32>;
+    type Values = Plain<'a, f32>;
+
+    #[inline(always)]
+    fn rows(&self) -> (Plain<'a, f32>, Plain<'a, f32>) {
+        let (stride, count) = (self.size.row(), self.size.tokens);
+        let rows = |width| Plain { data: self.data, stride, width, count };
+        (rows(stride), rows(self.size.latent))
+    }
+}
+
+/// Operands of one run.
+pub struct Args<'a> {
+    /// The latent form.
+    pub absorbing: Absorbing<'a, PlainLatents<'a>>,
+    /// Expanded keys, `heads × tokens × key`.
+    pub keys: &'a [f32],
+    /// Expanded values, `heads × tokens × plain`.
+    pub values: &'a [f32],
 }
 
 /// Owned operands.
@@ -106,22 +177,16 @@ pub struct Data {
 
 impl<'a> Args<'a> {
     /// Head `h`'s expanded keys and values.
-    pub fn expanded_rows(&self, h: usize) -> (Rows<'a>, Rows<'a>) {
-        let Size { tokens, .. } = self.size;
-        let rows = |cache: &'a [f32], width: usize| Rows {
+    pub fn expanded_rows(&self, h: usize) -> (Plain<'a, f32>, Plain<'a, f32>) {
+        let size = self.absorbing.size;
+        let tokens = size.tokens;
+        let rows = |cache: &'a [f32], width: usize| Plain {
             data: &cache[h * tokens * width..(h + 1) * tokens * width],
             stride: width,
             width,
             count: tokens,
         };
-        (rows(self.keys, self.size.key()), rows(self.values, self.size.plain()))
-    }
-
-    /// The latent cache as the keys and the values of all heads.
-    pub fn latent_rows(&self) -> (Rows<'a>, Rows<'a>) {
-        let (stride, count) = (self.size.row(), self.size.tokens);
-        let rows = |width| Rows { data: self.latents, stride, width, count };
-        (rows(stride), rows(self.size.latent))
+        (rows(self.keys, size.key()), rows(self.values, size.plain()))
     }
 }
 
@@ -205,18 +270,15 @@ impl Contract for MlaDecode {
     // What attending over latents takes, beside making queries and outputs of them: the least of the forms where heads are
     // many. Minimum bytes are those of the latents and the matrices.
     fn cost(s: &Shape) -> Cost {
-        let size = Size { heads: s.m, tokens: s.n, latent: s.k };
-        let (heads, tokens) = (s.m as u64, s.n as u64);
-        let (row, latent, plain) = (size.row() as u64, size.latent as u64, size.plain() as u64);
-        let absorb = 2 * 2 * heads * plain * latent;
-        let operations = heads * tokens * (2 * row + 2 * latent + 6) + absorb;
-        let values = tokens * row + 2 * heads * plain * latent + heads * (size.key() as u64 + plain);
-        Cost { operations, bytes: 4 * values, work: Work::F32 }
+        let size = Size::given(s);
+        let (attend, absorb, others) = size.work();
+        let bytes = 4 * ((size.tokens * size.row()) as u64 + others);
+        Cost { operations: attend + absorb, bytes, work: Work::F32 }
     }
 
     // Rung 0 makes a key and a value of every token for every head, each a product with the latent.
     fn rung_0_operations(s: &Shape) -> f64 {
-        let size = Size { heads: s.m, tokens: s.n, latent: s.k };
+        let size = Size::given(s);
         let (plain, latent, rope) = (size.plain() as f64, size.latent as f64, size.rope() as f64);
         let per_token = 2.0 * plain * (2.0 * latent + 2.0) + 2.0 * rope + 6.0;
         (s.m * s.n) as f64 * per_token / Self::cost(s).operations as f64
@@ -228,30 +290,16 @@ impl Contract for MlaDecode {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        let size = Size { heads: s.m, tokens: s.n, latent: s.k };
-        if size.heads == 0 || size.tokens == 0 || size.latent == 0 || !size.latent.is_multiple_of(8) {
-            return Err(ShapeError {
-                kernel: Self::NAME,
-                shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: "there must be a head, a token, and a latent width that is a multiple of 8".into(),
-            });
-        }
+        let size = Size::of::<Self>(s, 8)?;
         let matrix = size.heads * size.plain() * size.latent;
-        // Matrices that keep the size of what they multiply; nothing so large that a score picks one token.
-        let unit = 1.0 / (size.latent as f32).sqrt();
-        let tame = |stream: u64, len: usize, largest: f32| {
-            let mut values = input.values(stream, len, largest);
-            if input.flavor != Flavor::Blank {
-                values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-largest, largest));
-            }
-            values
-        };
-        let latents = tame(0, size.tokens * size.row(), 1.0);
-        let (to_key, to_value) = (tame(2, matrix, unit), tame(3, matrix, unit));
+        let unit = size.unit();
+        let latents = input.values_within(0, size.tokens * size.row(), 1.0, 1.0);
+        let (to_key, to_value) =
+            (input.values_within(2, matrix, unit, unit), input.values_within(3, matrix, unit, unit));
         let (keys, values) = expand::expand(&size, &latents, &to_key, &to_value, input.flavor == Flavor::Blank);
         Ok(Data {
             size,
-            q: tame(1, size.heads * size.key(), 1.0),
+            q: input.values_within(1, size.heads * size.key(), 1.0, 1.0),
             latents: Copies::new(latents, input),
             to_key: Copies::new(to_key, input),
             to_value: Copies::new(to_value, input),
@@ -260,23 +308,25 @@ impl Contract for MlaDecode {
             o: Buffer::zeroed(size.heads * size.plain()),
             q_latent: Buffer::zeroed(size.heads * size.row()),
             o_latent: Buffer::zeroed(size.heads * size.latent),
-            scratch: Buffer::zeroed(parallel::room(&size).max(size.heads * (2 + BLOCK).max(size.tokens))),
+            scratch: Buffer::zeroed(size.room()),
         })
     }
 
     fn args(d: &mut Data) -> Args<'_> {
         Args {
-            size: d.size,
-            q: d.q.as_slice(),
-            latents: d.latents.as_slice(),
-            to_key: d.to_key.as_slice(),
-            to_value: d.to_value.as_slice(),
+            absorbing: Absorbing {
+                size: d.size,
+                q: d.q.as_slice(),
+                latents: PlainLatents { size: d.size, data: d.latents.as_slice() },
+                to_key: d.to_key.as_slice(),
+                to_value: d.to_value.as_slice(),
+                o: d.o.as_mut_slice(),
+                q_latent: d.q_latent.as_mut_slice(),
+                o_latent: d.o_latent.as_mut_slice(),
+                scratch: d.scratch.as_mut_slice(),
+            },
             keys: d.keys.as_slice(),
             values: d.values.as_slice(),
-            o: d.o.as_mut_slice(),
-            q_latent: d.q_latent.as_mut_slice(),
-            o_latent: d.o_latent.as_mut_slice(),
-            scratch: d.scratch.as_mut_slice(),
         }
     }
 
@@ -300,7 +350,11 @@ impl Contract for MlaDecode {
     }
 
     fn reference(d: &Data, row: usize) -> RowReference {
-        reference::head(d, row)
+        let width = d.size.row();
+        let latent = |t: usize| -> Vec<f64> {
+            d.latents.as_slice()[t * width..(t + 1) * width].iter().map(|x| f64::from(*x)).collect()
+        };
+        reference::head(&d.size, d.q.as_slice(), (d.to_key.as_slice(), d.to_value.as_slice()), row, latent)
     }
 
     fn output(d: &Data, row: usize) -> Vec<f32> {

@@ -11,7 +11,7 @@ pub struct Naive;
 
 impl Rung<MlaDecode> for Naive {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, Args { absorbing: a, .. }: Args<'_>) {
         let m = m.one();
         let size = a.size;
         let (plain, latent) = (size.plain(), size.latent);
@@ -23,7 +23,7 @@ impl Rung<MlaDecode> for Naive {
             let scores = &mut a.scratch[h * size.tokens..(h + 1) * size.tokens];
             let o = &mut a.o[h * plain..(h + 1) * plain];
             tasks!(m, size.tokens, 1, |t| {
-                let row = &a.latents[t * size.row()..(t + 1) * size.row()];
+                let row = &a.latents.data[t * size.row()..(t + 1) * size.row()];
                 let [mut score] = m.zeros();
                 for d in m.steps(0, plain, 1) {
                     let key = dot::<M::One, f32, 1>(m, &to_key[d * latent..(d + 1) * latent], &row[..latent]);
@@ -37,7 +37,7 @@ impl Rung<MlaDecode> for Naive {
             softmax(m, scores);
             blocks::clear(m, o);
             tasks!(m, size.tokens, 1, |t| {
-                let row = &a.latents[t * size.row()..(t + 1) * size.row()];
+                let row = &a.latents.data[t * size.row()..(t + 1) * size.row()];
                 let p = m.load(scores, t);
                 for d in m.steps(0, plain, 1) {
                     let value = dot::<M::One, f32, 1>(m, &to_value[d * latent..(d + 1) * latent], &row[..latent]);
