@@ -7,9 +7,11 @@ pub mod compare;
 pub mod dtype;
 mod exp;
 pub mod gemm_f32;
+pub mod gemm_fp8;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
+pub mod gemv_ternary;
 pub mod input;
 pub mod kernel;
 pub mod machine;
@@ -37,7 +39,9 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
     &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
     &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
+    &Entry::<gemv_ternary::GemvTernary>::new(),
     &Entry::<gemm_f32::GemmF32>::new(),
+    &Entry::<gemm_fp8::GemmFp8>::new(),
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),
