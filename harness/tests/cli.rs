@@ -127,6 +127,22 @@ fn weights_come_from_model_files_of_every_supported_element() {
 }
 
 #[test]
+fn a_study_is_a_table_in_three_formats() {
+    let place = Place::new();
+    let study = |format: &str| place.succeeds(&["study", "fp8-promotion", "-o", format]);
+    let csv = study("csv");
+    assert!(
+        csv.starts_with("promotion_interval,data,rounding,worst_error,additions_per_product\nnone,positive,"),
+        "{csv}"
+    );
+    assert_eq!((csv.lines().count(), study("md").lines().count()), (29, 32));
+    assert!(study("table").contains("software model, not H800 hardware"));
+    place.refuses(&["study", "fp8-promotion", "-o", "json"], &["md or csv"]);
+    let crossovers = place.succeeds(&["study", "crossovers", "-o", "csv"]);
+    assert_eq!(crossovers.lines().count(), 1 + harness::crossover::QUESTIONS.len());
+}
+
+#[test]
 fn bad_model_files_are_one_line() {
     let place = Place::new();
     let good = synthetic::llama2c([32, 64, 1, 4, 2, 48, 16]).bytes;

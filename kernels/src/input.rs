@@ -9,6 +9,8 @@ use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+use crate::dtype::tq1_0::BlockTq1_0;
+use crate::dtype::tq2_0::BlockTq2_0;
 use crate::weights::Source;
 
 /// What the numbers are like.
@@ -113,6 +115,10 @@ impl Canary for i8 {
     const VALUE: i8 = -128;
 }
 
+impl Canary for u8 {
+    const VALUE: u8 = 0xad;
+}
+
 impl Canary for i32 {
     // No sum of a kernel comes near it.
     const VALUE: i32 = i32::MIN + 0xdead;
@@ -140,6 +146,14 @@ impl Canary for BlockQ4K {
 
 impl Canary for BlockQ6K {
     const VALUE: BlockQ6K = BlockQ6K { ql: [0xad; 128], qh: [0xad; 64], scales: [-1; 16], d: f16::VALUE };
+}
+
+impl Canary for BlockTq1_0 {
+    const VALUE: BlockTq1_0 = BlockTq1_0 { qs: [0xad; 48], qh: [0xad; 4], d: f16::VALUE };
+}
+
+impl Canary for BlockTq2_0 {
+    const VALUE: BlockTq2_0 = BlockTq2_0 { qs: [0xad; 64], d: f16::VALUE };
 }
 
 /// Owned values between canaries, the first value on a 64-byte boundary.

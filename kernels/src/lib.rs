@@ -10,9 +10,11 @@ pub mod dot_fixed;
 pub mod dtype;
 mod exp;
 pub mod gemm;
+pub mod gemm_fp8;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
+pub mod gemv_ternary;
 pub mod head_argmax;
 pub mod input;
 pub mod kernel;
@@ -47,8 +49,10 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
         &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
         &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
+        &Entry::<gemv_ternary::GemvTernary>::new(),
         &Entry::<gemm::Gemm<f32>>::new(),
         &Entry::<gemm::Gemm<bf16>>::new(),
+        &Entry::<gemm_fp8::GemmFp8>::new(),
         &Entry::<attention_decode::AttentionDecode<f32>>::new(),
         &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
         &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),

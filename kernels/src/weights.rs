@@ -8,6 +8,8 @@ use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
+use crate::dtype::tq1_0::BlockTq1_0;
+use crate::dtype::tq2_0::BlockTq2_0;
 use crate::input::{Buffer, Canary, Flavor, Input};
 use crate::kernel::{Shape, ShapeError};
 use crate::model::{Dtype, MappedTensor};
@@ -57,6 +59,7 @@ macro_rules! stored {
     )*};
 }
 stored!(f32 => F32, f16 => F16, bf16 => Bf16, BlockQ8_0 => Q8_0, BlockQ4_0 => Q4_0, BlockQ4K => Q4K, BlockQ6K => Q6K);
+stored!(BlockTq1_0 => Tq1_0, BlockTq2_0 => Tq2_0);
 
 /// An operand that decode streams once per token, in as many copies as an input asks for.
 pub struct Copies<T: Canary> {
@@ -105,7 +108,7 @@ impl<T: Stored> Weights<T> {
     /// Weights of `(rows, cols)`: the input's tensor where it holds this element, or seeded values, encoded one by one.
     pub fn dense((rows, cols): (usize, usize), input: &Input, encode: impl Fn(f32) -> T) -> Self {
         let len = rows * cols;
-        if let Some(mapped) = Self::mapped(input, len) {
+        if let Some(mapped) = Self::in_file(input, len) {
             return mapped;
         }
         Self::copied(filled(len, input, |i| i, encode), input)
@@ -115,7 +118,7 @@ impl<T: Stored> Weights<T> {
     /// one.
     pub fn transposed((k, n): (usize, usize), input: &Input, encode: impl Fn(f32) -> T) -> Self {
         let turned = |i: usize| (i % n) * k + i / n;
-        let first = match Self::mapped(input, k * n) {
+        let first = match Self::in_file(input, k * n) {
             Some(mapped) => Buffer::filled(k * n, |i| mapped.as_slice()[turned(i)]),
             None => filled(k * n, input, turned, encode),
         };
@@ -160,29 +163,29 @@ impl<T: Stored + Block> Weights<T> {
             });
         }
         let blocks = rows * cols / T::LEN;
-        if let Some(mapped) = Self::mapped(input, blocks) {
+        if let Some(mapped) = Self::in_file(input, blocks) {
             return Ok(mapped);
         }
         if input.flavor == Flavor::Blank {
             return Ok(Self::copied(Buffer::zeroed(blocks), input));
         }
         let mut values = input.values(0, rows * cols, 1.0);
-        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v));
+        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v, T::LARGEST));
         let mut rest = values.as_slice().chunks_exact(T::LEN);
         Ok(Self::copied(Buffer::filled(blocks, |_| rest.next().map_or_else(T::zeroed, T::encode)), input))
     }
 }
 
 /// Adversarial f32 values beyond what a block's f16 scale holds go to its ends: huge ones to its largest scales, denormal
-/// ones to its denormal scales. The bound suits the format with the smallest range: four bits a weight.
-pub(crate) fn within_f16_scales(x: f32) -> f32 {
+/// ones to its denormal scales.
+pub(crate) fn within_f16_scales(x: f32, largest: f32) -> f32 {
     let x = if x.is_subnormal() { x * 2f32.powi(120) } else { x };
-    x.clamp(-5e5, 5e5)
+    x.clamp(-largest, largest)
 }
 
 impl<T: Stored> Weights<T> {
     /// The input's tensor where it names one of this element and length. Nothing is copied.
-    fn mapped(input: &Input, len: usize) -> Option<Self> {
+    pub(crate) fn in_file(input: &Input, len: usize) -> Option<Self> {
         let tensor = &input.weights.as_ref()?.tensor;
         let fits = tensor.view::<T>().is_some_and(|values| values.len() == len);
         fits.then(|| Self::Mapped(tensor.clone()))

@@ -140,6 +140,8 @@ fn execute(bytes: &[u8]) -> bool {
             Dtype::Q4K => Some(144 * (weights / 256)),
             Dtype::Q6K => Some(210 * (weights / 256)),
             Dtype::Q8_0 => Some(34 * (weights / 32)),
+            Dtype::Tq1_0 => Some(54 * (weights / 256)),
+            Dtype::Tq2_0 => Some(66 * (weights / 256)),
             Dtype::Other(_) => None,
         };
         assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);

@@ -9,6 +9,7 @@ mod measure;
 mod output;
 mod report;
 mod run;
+mod study;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Verb {
     Report(report::ReportArgs),
     /// Measures this host and writes a profile of it.
     Calibrate(calibrate::CalibrateArgs),
+    /// Studies beside the kernels: accuracy, computed and not timed.
+    Study(study::StudyArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
 }
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Measure(args) => measure::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
+        Verb::Study(args) => study::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
     };
     match done {

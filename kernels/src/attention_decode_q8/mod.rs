@@ -226,7 +226,7 @@ impl Contract for AttentionDecodeQ8 {
             if input.flavor == Flavor::Blank {
                 return Buffer::zeroed(rows * blocks);
             }
-            values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v));
+            values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v, <BlockQ8_0 as Block>::LARGEST));
             Buffer::filled(rows * blocks, |b| BlockQ8_0::encode(&values.as_slice()[b * BLOCK_LEN..(b + 1) * BLOCK_LEN]))
         };
         let k: Buffer<BlockQ8_0> = stored(input.values_within(0, rows * size.width, 1.0, LARGEST));

@@ -1,10 +1,13 @@
 //! Weight formats: one file per format, each with its block as it lies in a file, encode and decode. They are the
 //! slow, obvious versions that kernels are checked against; the fast ones are inside the kernels.
 
+pub mod e4m3;
 pub mod q4_0;
 pub mod q4_k;
 pub mod q6_k;
 pub mod q8_0;
+pub mod tq1_0;
+pub mod tq2_0;
 
 /// A block of weights that share their scales, byte for byte as in a file.
 pub trait Block: bytemuck::Pod {
@@ -12,6 +15,8 @@ pub trait Block: bytemuck::Pod {
     const NAME: &'static str;
     /// Weights of a block.
     const LEN: usize;
+    /// A magnitude whose scale fits f16, near the largest: 5e5 for formats of four bits a weight or more.
+    const LARGEST: f32 = 5e5;
     /// Encodes [`Block::LEN`] values. Of finite values within the format's range the nearest that its rule finds; never a
     /// wrong finite number for what it cannot hold.
     fn encode(values: &[f32]) -> Self;
@@ -73,5 +78,33 @@ mod tests {
         assert!((5.1e-3..9.5e-3).contains(&q4), "q4_0 {q4:.2e}");
         assert!(q4k < q4, "q4_K {q4k:.2e}, q4_0 {q4:.2e}");
         assert!(q6k < 5e-4 && q8 < q6k, "q6_K {q6k:.2e}");
+    }
+
+    /// bf16 comes from the `half` crate: all of its codes against the definition of the upper half of an f32, in f64.
+    #[test]
+    fn every_bf16_is_what_its_bits_say() {
+        for bits in 0..=u16::MAX {
+            let value = half::bf16::from_bits(bits);
+            let (e, m) = (i32::from(bits >> 7 & 255), f64::from(bits & 127));
+            let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+            let exact = match (e, bits & 127) {
+                (255, 0) => sign * f64::INFINITY,
+                (255, _) => f64::NAN,
+                (0, _) => sign * 2f64.powi(-126) * (m / 128.0),
+                _ => sign * 2f64.powi(e - 127) * (1.0 + m / 128.0),
+            };
+            if exact.is_nan() {
+                assert!(value.to_f32().is_nan() && f64::from(value).is_nan(), "{bits:#06x}");
+                continue;
+            }
+            assert_eq!(f64::from(value).to_bits(), exact.to_bits(), "{bits:#06x}");
+            assert_eq!(value.to_f32().to_bits(), u32::from(bits) << 16, "{bits:#06x}");
+            assert_eq!(half::bf16::from_f32(value.to_f32()).to_bits(), bits, "{bits:#06x}");
+            // Halfway to the next one of the same sign: to even.
+            if bits & 0x7fff < 0x7f7f {
+                let middle = f32::from_bits(u32::from(bits) << 16 | 0x8000);
+                assert_eq!(half::bf16::from_f32(middle).to_bits(), bits + (bits & 1), "{bits:#06x}");
+            }
+        }
     }
 }

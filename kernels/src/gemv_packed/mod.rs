@@ -3,11 +3,11 @@
 //! own arithmetic is in `q4_0.rs`, `q4_k.rs`, `q6_k.rs`, the loops round it in the rungs.
 
 mod format;
-mod hoisted;
+pub(crate) mod hoisted;
 mod integer;
-mod interleaved;
-mod naive;
-mod parallel;
+pub(crate) mod interleaved;
+pub(crate) mod naive;
+pub(crate) mod parallel;
 mod q4_0;
 mod q4_k;
 mod q6_k;
@@ -15,13 +15,13 @@ mod reference;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
-mod x86_vnni;
+pub(crate) mod x86_vnni;
 
 use std::marker::PhantomData;
 
 use crate::activations::Activations;
 use crate::compare::dot_error_bound;
-use crate::input::{Buffer, Flavor, Input};
+use crate::input::{Buffer, Canary, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
 use crate::weights::{Copies, Source, Weights};
@@ -30,7 +30,7 @@ pub use format::{Format, X};
 
 /// What a format can do beside, for the rung in intrinsics.
 #[cfg(target_arch = "x86_64")]
-use x86_vnni::Interleaved as ArchDot;
+pub(crate) use x86_vnni::Interleaved as ArchDot;
 
 /// Nothing, where no rung is written in intrinsics.
 #[cfg(not(target_arch = "x86_64"))]
@@ -57,10 +57,35 @@ pub struct Args<'a, F: Format> {
 
 /// Owned operands.
 pub struct Data<F: Format> {
-    w: Weights<F>,
+    pub(crate) w: Weights<F>,
     groups: Copies<F::Group>,
-    x: Activations,
-    y: Buffer<f32>,
+    pub(crate) x: Activations,
+    pub(crate) y: Buffer<f32>,
+}
+
+impl<F: Format> Data<F> {
+    /// These weights of `n` rows, interleaved too, with these activations.
+    pub(crate) fn new(w: Weights<F>, n: usize, x: Activations, input: &Input) -> Self {
+        let groups = interleaved(w.as_slice(), n, input, |g: [&F; GROUP_ROWS]| F::interleave(&g.map(|block| *block)));
+        Self { w, groups: Copies::new(groups, input), x, y: Buffer::zeroed(n) }
+    }
+}
+
+/// `G` blocks, one of each of so many of the `n` rows, as one group, block after block and `G` rows after `G` rows. Rows
+/// beyond the last are zeros.
+pub(crate) fn interleaved<F: Format, T: Canary, const G: usize>(
+    w: &[F],
+    n: usize,
+    input: &Input,
+    interleave: impl Fn([&F; G]) -> T,
+) -> Buffer<T> {
+    let blocks = w.len() / n.max(1);
+    if input.flavor == Flavor::Blank {
+        return Buffer::zeroed(n.div_ceil(G) * blocks);
+    }
+    let none = F::zeroed();
+    let row = |r: usize, b: usize| if r < n { &w[r * blocks + b] } else { &none };
+    Buffer::filled(n.div_ceil(G) * blocks, |g| interleave(std::array::from_fn(|r| row(g / blocks * G + r, g % blocks))))
 }
 
 /// Rows that lie interleaved.
@@ -154,19 +179,7 @@ impl<F: Format> Contract for GemvPacked<F> {
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data<F>, ShapeError> {
         let w = Weights::<F>::blocks(Self::NAME, s, (s.n, s.k), input)?;
-        let (blocks, rows_of_groups) = (s.k / F::LEN, s.n.div_ceil(GROUP_ROWS));
-        let groups = if input.flavor == Flavor::Blank {
-            Buffer::zeroed(rows_of_groups * blocks)
-        } else {
-            // Rows beyond the last are zeros.
-            let (w, none) = (w.as_slice(), F::zeroed());
-            let row = |r: usize, b: usize| if r < s.n { &w[r * blocks + b] } else { &none };
-            Buffer::filled(rows_of_groups * blocks, |g| {
-                F::interleave(&std::array::from_fn(|r| *row(g / blocks * GROUP_ROWS + r, g % blocks)))
-            })
-        };
-        let x = Activations::seeded(s.k, F::LEN, F::SUB, input);
-        Ok(Data { w, groups: Copies::new(groups, input), x, y: Buffer::zeroed(s.n) })
+        Ok(Data::new(w, s.n, Activations::seeded(s.k, F::LEN, F::SUB, input), input))
     }
 
     fn args(d: &mut Data<F>) -> Args<'_, F> {
@@ -205,6 +218,6 @@ impl<F: Format> Contract for GemvPacked<F> {
 const SUMS: usize = 8;
 
 /// Rows of `bytes` after which the weights begin a cache line again: the period of what a row costs.
-fn rows_per_whole_lines(bytes: usize) -> usize {
+pub(crate) fn rows_per_whole_lines(bytes: usize) -> usize {
     64 >> bytes.trailing_zeros().min(6)
 }

@@ -60,7 +60,7 @@ fn body<F: Format>(a: Args<'_, F>) {
 /// Four bytes of each row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn load(bytes: &[u8; 64]) -> __m512i {
+pub(crate) fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: 64 bytes.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
@@ -68,7 +68,7 @@ fn load(bytes: &[u8; 64]) -> __m512i {
 /// `sum` plus four products to a row with `x[4 c..]`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn dot4(sum: __m512i, w: __m512i, x: &[i8], c: usize) -> __m512i {
+pub(crate) fn dot4(sum: __m512i, w: __m512i, x: &[i8], c: usize) -> __m512i {
     let quad: [i8; 4] = x[4 * c..4 * c + 4].try_into().expect("four values");
     _mm512_dpbusd_epi32(sum, w, _mm512_set1_epi32(i32::from_ne_bytes(quad.map(|q| q as u8))))
 }
@@ -90,7 +90,7 @@ fn high(bytes: __m512i) -> __m512i {
 /// Sixteen f16 as f32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn halves(h: &[half::f16; GROUP_ROWS]) -> __m512 {
+pub(crate) fn halves(h: &[half::f16; GROUP_ROWS]) -> __m512 {
     // SAFETY: 32 bytes.
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(h.as_ptr().cast()) })
 }

@@ -13,6 +13,7 @@ mod naive;
 mod reference;
 mod scales_together;
 
+use crate::dtype::Block;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -148,7 +149,10 @@ impl Contract for KvAppendQ8 {
         let stored = |stream: u64| {
             let mut values = input.values(stream, s.m * s.parts * s.k, 1.0);
             if input.flavor != Flavor::Blank {
-                values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v));
+                values
+                    .as_mut_slice()
+                    .iter_mut()
+                    .for_each(|v| *v = within_f16_scales(*v, <BlockQ8_0 as Block>::LARGEST));
             }
             values
         };

@@ -89,6 +89,12 @@ impl<const DOT: bool> Integers for Neon<DOT> {
         s[i..i + 4].copy_from_slice(&lanes.map(|x| x as i8));
     }
     #[inline(always)]
+    fn store_i(self, v: &int32x4_t, s: &mut [i32], i: usize) {
+        let lanes = &mut s[i..i + 4];
+        // SAFETY: `lanes` is 4 long.
+        unsafe { vst1q_s32(lanes.as_mut_ptr(), *v) }
+    }
+    #[inline(always)]
     fn sub_i(self, a: &int32x4_t, b: &int32x4_t) -> int32x4_t {
         // SAFETY: baseline NEON.
         unsafe { vsubq_s32(*a, *b) }
@@ -97,6 +103,11 @@ impl<const DOT: bool> Integers for Neon<DOT> {
     fn and_i(self, a: &int32x4_t, mask: i32) -> int32x4_t {
         // SAFETY: baseline NEON.
         unsafe { vandq_s32(*a, vdupq_n_s32(mask)) }
+    }
+    #[inline(always)]
+    fn mask_i(self, a: &int32x4_t, mask: &int32x4_t) -> int32x4_t {
+        // SAFETY: baseline NEON.
+        unsafe { vandq_s32(*a, *mask) }
     }
     #[inline(always)]
     fn or_i(self, a: &int32x4_t, b: &int32x4_t) -> int32x4_t {

@@ -15,6 +15,8 @@ pub trait Integers: Registers {
     fn load_u8(self, s: &[u8], i: usize) -> Self::I;
     /// Stores the low byte of each lane to `s[i..i + LANES]`. Lanes lie in `-128..=127`.
     fn store_i8(self, v: &Self::I, s: &mut [i8], i: usize);
+    /// Stores to `s[i..i + LANES]`.
+    fn store_i(self, v: &Self::I, s: &mut [i32], i: usize);
     /// `a + b`.
     fn add_i(self, a: &Self::I, b: &Self::I) -> Self::I;
     /// `a - b`.
@@ -23,6 +25,8 @@ pub trait Integers: Registers {
     fn mul_i(self, a: &Self::I, b: &Self::I) -> Self::I;
     /// Bitwise and with a constant.
     fn and_i(self, a: &Self::I, mask: i32) -> Self::I;
+    /// Bitwise and of two registers.
+    fn mask_i(self, a: &Self::I, mask: &Self::I) -> Self::I;
     /// Bitwise or.
     fn or_i(self, a: &Self::I, b: &Self::I) -> Self::I;
     /// `a << N`, `0 < N < 32`.

@@ -58,12 +58,20 @@ impl Integers for Portable {
         s[i..i + 8].copy_from_slice(&v.to_array().map(|x| x as i8));
     }
     #[inline(always)]
+    fn store_i(self, v: &i32x8, s: &mut [i32], i: usize) {
+        s[i..i + 8].copy_from_slice(&v.to_array());
+    }
+    #[inline(always)]
     fn sub_i(self, a: &i32x8, b: &i32x8) -> i32x8 {
         *a - *b
     }
     #[inline(always)]
     fn and_i(self, a: &i32x8, mask: i32) -> i32x8 {
         *a & i32x8::splat(mask)
+    }
+    #[inline(always)]
+    fn mask_i(self, a: &i32x8, mask: &i32x8) -> i32x8 {
+        *a & *mask
     }
     #[inline(always)]
     fn or_i(self, a: &i32x8, b: &i32x8) -> i32x8 {

@@ -39,6 +39,10 @@ impl Integers for Scalar {
         s[i] = *v as i8;
     }
     #[inline(always)]
+    fn store_i(self, v: &i32, s: &mut [i32], i: usize) {
+        s[i] = *v;
+    }
+    #[inline(always)]
     fn add_i(self, a: &i32, b: &i32) -> i32 {
         opaque_i(a.wrapping_add(*b))
     }
@@ -52,6 +56,10 @@ impl Integers for Scalar {
     }
     #[inline(always)]
     fn and_i(self, a: &i32, mask: i32) -> i32 {
+        opaque_i(a & mask)
+    }
+    #[inline(always)]
+    fn mask_i(self, a: &i32, mask: &i32) -> i32 {
         opaque_i(a & mask)
     }
     #[inline(always)]

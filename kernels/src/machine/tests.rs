@@ -73,6 +73,10 @@ impl OnMachine for EveryOperation<'_> {
         put("mul_i", bits(m, &m.mul_i(&a, &b)));
         put("and_i", bits(m, &m.and_i(&a, 0x5a5a)));
         put("or_i", bits(m, &m.or_i(&a, &b)));
+        put("mask_i", bits(m, &m.mask_i(&a, &b)));
+        let mut whole = [0i32; 16];
+        m.store_i(&m.mul_i(&a, &b), &mut whole, 0);
+        put("store_i", whole[..M::LANES].iter().map(|v| *v as u32).collect());
         put("shl_i", bits(m, &m.shl_i::<9>(&a)));
         put("shr_i", bits(m, &m.shr_i::<1>(&a)));
         put("sum_i", bits(m.one(), &m.sum_i(&a)));
@@ -137,6 +141,8 @@ fn expected(o: &Operands, lanes: usize) -> Results {
         ("mul_i", each(&|k| a(k) * b(k))),
         ("and_i", each(&|k| a(k) & 0x5a5a)),
         ("or_i", each(&|k| a(k) | b(k))),
+        ("mask_i", each(&|k| a(k) & b(k))),
+        ("store_i", each(&|k| a(k) * b(k))),
         ("shl_i", each(&|k| a(k) << 9)),
         ("shr_i", each(&|k| (a(k) as u32 >> 1) as i32)),
         ("sum_i", vec![(0..lanes).map(a).sum::<i32>() as u32]),

@@ -128,12 +128,21 @@ impl<'t, const N: usize> Integers for Traced<'t, N> {
         }
         self.write(out, ticket);
     }
+    fn store_i(self, v: &I<'t, N>, s: &mut [i32], i: usize) {
+        let out = &mut s[i..i + N];
+        out.copy_from_slice(&v.lanes);
+        self.write(out, v.ticket);
+    }
     fn sub_i(self, a: &I<'t, N>, b: &I<'t, N>) -> I<'t, N> {
         let lanes = std::array::from_fn(|k| a.lanes[k].wrapping_sub(b.lanes[k]));
         self.int(Op::IntAdd, &[a.ticket, b.ticket], lanes)
     }
     fn and_i(self, a: &I<'t, N>, mask: i32) -> I<'t, N> {
         self.int(Op::IntAdd, &[a.ticket], a.lanes.map(|x| x & mask))
+    }
+    fn mask_i(self, a: &I<'t, N>, mask: &I<'t, N>) -> I<'t, N> {
+        let lanes = std::array::from_fn(|k| a.lanes[k] & mask.lanes[k]);
+        self.int(Op::IntAdd, &[a.ticket, mask.ticket], lanes)
     }
     fn or_i(self, a: &I<'t, N>, b: &I<'t, N>) -> I<'t, N> {
         self.int(Op::IntAdd, &[a.ticket, b.ticket], std::array::from_fn(|k| a.lanes[k] | b.lanes[k]))

@@ -99,7 +99,14 @@ impl<const VNNI: bool> Integers for Avx2<VNNI> {
         let lanes: [i32; 8] = bytemuck::cast(*v);
         *bytes = lanes.map(|x| x as i8);
     }
+    #[inline(always)]
+    fn store_i(self, v: &__m256i, s: &mut [i32], i: usize) {
+        let lanes = &mut s[i..i + 8];
+        // SAFETY: `lanes` is 8 long and the store needs no alignment.
+        unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), *v) }
+    }
     plain! {
+        mask_i(a, mask) = _mm256_and_si256(a, mask);
         sub_i(a, b) = _mm256_sub_epi32(a, b);
         or_i(a, b) = _mm256_or_si256(a, b);
         or_b(a, b) = _mm256_or_si256(a, b);

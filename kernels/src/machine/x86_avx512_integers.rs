@@ -79,7 +79,14 @@ impl Integers for Avx512 {
         // SAFETY: `bytes` is 16 long and the store needs no alignment.
         unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(*v)) }
     }
+    #[inline(always)]
+    fn store_i(self, v: &__m512i, s: &mut [i32], i: usize) {
+        let lanes = &mut s[i..i + 16];
+        // SAFETY: `lanes` is 16 long and the store needs no alignment.
+        unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), *v) }
+    }
     plain! {
+        mask_i(a, mask) = _mm512_and_si512(a, mask);
         sub_i(a, b) = _mm512_sub_epi32(a, b);
         or_i(a, b) = _mm512_or_si512(a, b);
         or_b(a, b) = _mm512_or_si512(a, b);

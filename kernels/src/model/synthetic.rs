@@ -8,6 +8,8 @@ use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
+use crate::dtype::tq1_0::BlockTq1_0;
+use crate::dtype::tq2_0::BlockTq2_0;
 use crate::weights::Stored;
 
 /// A model file's bytes.
@@ -184,6 +186,8 @@ pub fn gguf() -> File {
         .weights("blk.0.attn_output.weight", &[32, 1], &[BlockQ4_0::encode(&[1.0; 32])])
         .weights("blk.0.ffn_gate.weight", &[256, 1], &[BlockQ4K::encode(&[1.0; 256])])
         .weights("blk.0.ffn_up.weight", &[256, 1], &[BlockQ6K::encode(&[1.0; 256])])
+        .weights("blk.1.ffn_gate.weight", &[256, 1], &[BlockTq1_0::encode(&[1.0; 256])])
+        .weights("blk.1.ffn_up.weight", &[256, 2], &[BlockTq2_0::encode(&[1.0; 256]); 2])
         .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 13, &[0; 176])
         .finish()
 }

@@ -23,6 +23,10 @@ pub enum Dtype {
     Q4K,
     /// Blocks of 256 weights of 6 bits, see [`crate::dtype::q6_k`].
     Q6K,
+    /// Blocks of 256 weights -1, 0 or 1, five to a byte, see [`crate::dtype::tq1_0`].
+    Tq1_0,
+    /// The same, four to a byte, see [`crate::dtype::tq2_0`].
+    Tq2_0,
     /// Another ggml type, by its number in a GGUF file. Listed, but not available as weights.
     Other(u32),
 }
@@ -64,7 +68,8 @@ const GGML_TYPES: [(u32, &str, u64, u64); 32] = [
 ];
 
 impl Dtype {
-    const SUPPORTED: [Dtype; 7] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K];
+    const SUPPORTED: [Dtype; 9] =
+        [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K, Self::Tq1_0, Self::Tq2_0];
 
     /// Names of the types that kernels can take as weights, for messages.
     pub fn supported() -> String {
@@ -85,6 +90,8 @@ impl Dtype {
             Self::Q4K => 12,
             Self::Q6K => 14,
             Self::Bf16 => 30,
+            Self::Tq1_0 => 34,
+            Self::Tq2_0 => 35,
             Self::Other(id) => id,
         }
     }
