@@ -20,7 +20,7 @@ impl<V: Variety> Rung<Rope<V>> for Recurrence {
     fn run<M: Machine>(m: M, mut a: Args<'_>) {
         let (width, positions) = (a.width, a.positions());
         let (tables, steps) = std::mem::take(&mut a.room).split_at_mut(positions * width);
-        let doublings = positions.min(BLOCK).max(1).next_power_of_two().ilog2() as usize;
+        let doublings = positions.clamp(1, BLOCK).next_power_of_two().ilog2() as usize;
         for s in 0..doublings {
             Step::between(1 << s).table::<M, false>(m, a.frequencies, &mut steps[s * width..(s + 1) * width]);
         }
