@@ -7,6 +7,7 @@ pub mod compare;
 pub mod dtype;
 mod exp;
 pub mod gemm_f32;
+pub mod gemm_packed;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
@@ -25,6 +26,7 @@ pub mod weights;
 use dtype::q4_0::BlockQ4_0;
 use dtype::q4_k::BlockQ4K;
 use dtype::q6_k::BlockQ6K;
+use dtype::q8_0::BlockQ8_0;
 use half::{bf16, f16};
 use kernel::{Entry, Kernel};
 
@@ -38,6 +40,10 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
     &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
     &Entry::<gemm_f32::GemmF32>::new(),
+    &Entry::<gemm_packed::GemmPacked<BlockQ8_0>>::new(),
+    &Entry::<gemm_packed::GemmPacked<BlockQ4_0>>::new(),
+    &Entry::<gemm_packed::GemmPacked<BlockQ4K>>::new(),
+    &Entry::<gemm_packed::GemmPacked<BlockQ6K>>::new(),
     &Entry::<softmax::Softmax>::new(),
     &Entry::<rmsnorm::RmsNorm>::new(),
     &Entry::<swiglu::SwiGlu>::new(),

@@ -4,18 +4,19 @@
 
 mod format;
 mod hoisted;
-mod integer;
-mod interleaved;
+pub(crate) mod integer;
+pub(crate) mod interleaved;
 mod naive;
 mod parallel;
-mod q4_0;
-mod q4_k;
-mod q6_k;
-mod reference;
+pub(crate) mod q4_0;
+pub(crate) mod q4_k;
+pub(crate) mod q6_k;
+pub(crate) mod q8_0;
+pub(crate) mod reference;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
-mod x86_vnni;
+pub(crate) mod x86_vnni;
 
 use std::marker::PhantomData;
 
@@ -26,7 +27,8 @@ use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, 
 use crate::operand::Operand;
 use crate::weights::{Copies, Source, Weights};
 
-pub use format::{Format, X};
+pub(crate) use format::interleave;
+pub use format::{Format, Packed, X};
 
 /// What a format can do beside, for the rung in intrinsics.
 #[cfg(target_arch = "x86_64")]
@@ -146,10 +148,8 @@ impl<F: Format> Contract for GemvPacked<F> {
         Cost { operations: 2 * n * k, bytes, work: Work::I8 }
     }
 
-    // Integers are exact. Rounded are the additions, one for each sub-block and scale, and a few products of scales: a
-    // block's value is a difference of two sums, each bounded by the magnitude that the reference states.
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
-        Tolerance { nmse: 1e-9, backward: dot_error_bound(s.k, partial_sums) + 4.0 * 2f64.powi(-24) }
+        tolerance(s.k, partial_sums)
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data<F>, ShapeError> {
@@ -158,12 +158,7 @@ impl<F: Format> Contract for GemvPacked<F> {
         let groups = if input.flavor == Flavor::Blank {
             Buffer::zeroed(rows_of_groups * blocks)
         } else {
-            // Rows beyond the last are zeros.
-            let (w, none) = (w.as_slice(), F::zeroed());
-            let row = |r: usize, b: usize| if r < s.n { &w[r * blocks + b] } else { &none };
-            Buffer::filled(rows_of_groups * blocks, |g| {
-                F::interleave(&std::array::from_fn(|r| *row(g / blocks * GROUP_ROWS + r, g % blocks)))
-            })
+            format::interleave(w.as_slice(), s.n, blocks)
         };
         let x = Activations::seeded(s.k, F::LEN, F::SUB, input);
         Ok(Data { w, groups: Copies::new(groups, input), x, y: Buffer::zeroed(s.n) })
@@ -201,10 +196,16 @@ impl<F: Format> Contract for GemvPacked<F> {
     }
 }
 
+/// Integers are exact. Rounded are the additions, one for each sub-block and scale, and a few products of scales: a
+/// block's value is a difference of two sums, each bounded by the magnitude that the reference states.
+pub(crate) fn tolerance(k: usize, partial_sums: usize) -> Tolerance {
+    Tolerance { nmse: 1e-9, backward: dot_error_bound(k, partial_sums) + 4.0 * 2f64.powi(-24) }
+}
+
 /// What a sum counts for in the error bound: rungs above the first round once or twice a sub-block.
-const SUMS: usize = 8;
+pub(crate) const SUMS: usize = 8;
 
 /// Rows of `bytes` after which the weights begin a cache line again: the period of what a row costs.
-fn rows_per_whole_lines(bytes: usize) -> usize {
+pub(crate) fn rows_per_whole_lines(bytes: usize) -> usize {
     64 >> bytes.trailing_zeros().min(6)
 }

@@ -60,7 +60,7 @@ fn body<F: Format>(a: Args<'_, F>) {
 /// Four bytes of each row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn load(bytes: &[u8; 64]) -> __m512i {
+pub(crate) fn load(bytes: &[u8; 64]) -> __m512i {
     // SAFETY: 64 bytes.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
@@ -90,7 +90,7 @@ fn high(bytes: __m512i) -> __m512i {
 /// Sixteen f16 as f32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn halves(h: &[half::f16; GROUP_ROWS]) -> __m512 {
+pub(crate) fn halves(h: &[half::f16; GROUP_ROWS]) -> __m512 {
     // SAFETY: 32 bytes.
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(h.as_ptr().cast()) })
 }
