@@ -11,6 +11,7 @@ pub mod dtype;
 mod exp;
 pub mod gemm;
 pub mod gemm_fp8;
+pub mod gemm_packed;
 pub mod gemv;
 pub mod gemv_packed;
 pub mod gemv_q8;
@@ -39,6 +40,7 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
     use dtype::q4_0::BlockQ4_0;
     use dtype::q4_k::BlockQ4K;
     use dtype::q6_k::BlockQ6K;
+    use dtype::q8_0::BlockQ8_0;
     use half::{bf16, f16};
     use kernel::Entry;
     &[
@@ -53,6 +55,10 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<gemm::Gemm<f32>>::new(),
         &Entry::<gemm::Gemm<bf16>>::new(),
         &Entry::<gemm_fp8::GemmFp8>::new(),
+        &Entry::<gemm_packed::GemmPacked<BlockQ8_0>>::new(),
+        &Entry::<gemm_packed::GemmPacked<BlockQ4_0>>::new(),
+        &Entry::<gemm_packed::GemmPacked<BlockQ4K>>::new(),
+        &Entry::<gemm_packed::GemmPacked<BlockQ6K>>::new(),
         &Entry::<attention_decode::AttentionDecode<f32>>::new(),
         &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
         &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),

@@ -1,6 +1,6 @@
 //! idea: sixteen rows lie interleaved by four weights, a row to a lane: nothing is summed across lanes, scales are vectors
 
-use super::{Args, Format, GROUP_ROWS, GemvPacked, X, rows_per_whole_lines};
+use super::{Args, Format, GROUP_ROWS, GemvPacked, Packed, X, rows_per_whole_lines};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -22,10 +22,27 @@ impl<F: Format> Rung<GemvPacked<F>> for Interleaved {
 /// Up to sixteen outputs of one row of groups.
 #[inline(always)]
 pub(super) fn sixteen_rows<M: Machine, F: Format>(m: M, groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
-    let mut sums = m.sixteen();
+    let [sums] = dot_groups::<M, F, 1>(m, groups, &[x]);
+    put_sixteen(m, &sums, y);
+}
+
+/// The products of sixteen rows, a row of groups, with `R` rows of activations.
+#[inline(always)]
+pub(crate) fn dot_groups<M: Machine, F: Packed, const R: usize>(
+    m: M,
+    groups: &[F::Group],
+    x: &[X<'_>; R],
+) -> [M::Sixteen; R] {
+    let mut sums = std::array::from_fn(|_| m.sixteen());
     for b in m.steps(0, groups.len(), 1) {
-        F::dot_group(m, &groups[b], x.block::<F>(b), &mut sums);
+        F::dot_group_rows(m, &groups[b], &std::array::from_fn(|r| x[r].block::<F>(b)), &mut sums);
     }
+    sums
+}
+
+/// Writes up to sixteen sums.
+#[inline(always)]
+pub(crate) fn put_sixteen<M: Machine>(m: M, sums: &M::Sixteen, y: &mut [f32]) {
     let mut edge = [0.0; GROUP_ROWS];
     let whole = y.len() == GROUP_ROWS;
     for (v, sum) in sums.as_ref().iter().enumerate() {

@@ -4,16 +4,17 @@
 
 mod format;
 pub(crate) mod hoisted;
-mod integer;
+pub(crate) mod integer;
 pub(crate) mod interleaved;
 pub(crate) mod naive;
 pub(crate) mod parallel;
-mod q4_0;
-mod q4_k;
-mod q6_k;
-mod reference;
+pub(crate) mod q4_0;
+pub(crate) mod q4_k;
+pub(crate) mod q6_k;
+pub(crate) mod q8_0;
+pub(crate) mod reference;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_vnni;
 
@@ -26,7 +27,7 @@ use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, 
 use crate::operand::Operand;
 use crate::weights::{Copies, Source, Weights};
 
-pub use format::{Format, X};
+pub use format::{Format, Packed, X};
 
 /// What a format can do beside, for the rung in intrinsics.
 #[cfg(target_arch = "x86_64")]
@@ -66,14 +67,19 @@ pub struct Data<F: Format> {
 impl<F: Format> Data<F> {
     /// These weights of `n` rows, interleaved too, with these activations.
     pub(crate) fn new(w: Weights<F>, n: usize, x: Activations, input: &Input) -> Self {
-        let groups = interleaved(w.as_slice(), n, input, |g: [&F; GROUP_ROWS]| F::interleave(&g.map(|block| *block)));
+        let groups = groups(w.as_slice(), n, input);
         Self { w, groups: Copies::new(groups, input), x, y: Buffer::zeroed(n) }
     }
 }
 
+/// Rows of blocks, sixteen rows interleaved to a row of groups.
+pub(crate) fn groups<F: Packed>(w: &[F], n: usize, input: &Input) -> Buffer<F::Group> {
+    interleaved(w, n, input, |g: [&F; GROUP_ROWS]| F::interleave(&g.map(|block| *block)))
+}
+
 /// `G` blocks, one of each of so many of the `n` rows, as one group, block after block and `G` rows after `G` rows. Rows
 /// beyond the last are zeros.
-pub(crate) fn interleaved<F: Format, T: Canary, const G: usize>(
+pub(crate) fn interleaved<F: Packed, T: Canary, const G: usize>(
     w: &[F],
     n: usize,
     input: &Input,
@@ -171,10 +177,8 @@ impl<F: Format> Contract for GemvPacked<F> {
         Cost { operations: 2 * n * k, bytes, work: Work::I8 }
     }
 
-    // Integers are exact. Rounded are the additions, one for each sub-block and scale, and a few products of scales: a
-    // block's value is a difference of two sums, each bounded by the magnitude that the reference states.
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
-        Tolerance { nmse: 1e-9, backward: dot_error_bound(s.k, partial_sums) + 4.0 * 2f64.powi(-24) }
+        tolerance(s.k, partial_sums)
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data<F>, ShapeError> {
@@ -214,8 +218,14 @@ impl<F: Format> Contract for GemvPacked<F> {
     }
 }
 
+/// Integers are exact. Rounded are the additions, one for each sub-block and scale, and a few products of scales: a
+/// block's value is a difference of two sums, each bounded by the magnitude that the reference states.
+pub(crate) fn tolerance(k: usize, partial_sums: usize) -> Tolerance {
+    Tolerance { nmse: 1e-9, backward: dot_error_bound(k, partial_sums) + 4.0 * 2f64.powi(-24) }
+}
+
 /// What a sum counts for in the error bound: rungs above the first round once or twice a sub-block.
-const SUMS: usize = 8;
+pub(crate) const SUMS: usize = 8;
 
 /// Rows of `bytes` after which the weights begin a cache line again: the period of what a row costs.
 pub(crate) fn rows_per_whole_lines(bytes: usize) -> usize {

@@ -3,7 +3,8 @@
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 
-use super::{Format, GROUP_ROWS, X};
+use super::format::Quads;
+use super::{Format, GROUP_ROWS, Packed, X};
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::input::Canary;
 use crate::machine::Machine;
@@ -13,9 +14,9 @@ use crate::machine::Machine;
 #[repr(C)]
 pub struct Group {
     /// Scales by row.
-    pub(super) d: [f16; GROUP_ROWS],
+    pub(crate) d: [f16; GROUP_ROWS],
     /// Four bytes of each row, then the next four.
-    pub(super) qs: [[u8; 4 * GROUP_ROWS]; 4],
+    pub(crate) qs: [[u8; 4 * GROUP_ROWS]; 4],
 }
 
 impl Canary for Group {
@@ -28,6 +29,9 @@ const ZERO: f32 = 8.0;
 impl Format for BlockQ4_0 {
     const KERNEL: &'static str = "gemv_q4_0";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q4_0 weights, i8 activations: one token through a dense layer";
+}
+
+impl Packed for BlockQ4_0 {
     // Mask or shift, take 8 off, scale, multiply and add.
     const RUNG_0_OPERATIONS: f64 = 2.5;
     const SUB: usize = 32;
@@ -58,38 +62,53 @@ impl Format for BlockQ4_0 {
     }
 
     #[inline(always)]
-    fn dot<M: Machine<One = M>, const HOISTED: bool>(m: M, block: &Self, x: X<'_>, sum: M::F) -> M::F {
+    fn dot_rows<M: Machine<One = M>, const HOISTED: bool, const R: usize>(
+        m: M,
+        block: &Self,
+        x: &[X<'_>; R],
+        sums: &mut [M::F; R],
+    ) {
         let zero = m.splat_i(ZERO as i32);
-        let mut products = m.zero_i();
+        let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
         for j in m.steps(0, 16, 1) {
             let byte = m.load_u8(&block.qs, j);
             for (at, q) in [(j, m.and_i(&byte, 15)), (j + 16, m.shr_i::<4>(&byte))] {
                 let q = if HOISTED { q } else { m.sub_i(&q, &zero) };
-                products = m.add_i(&products, &m.mul_i(&q, &m.load_i8(x.quants, at)));
+                for (products, x) in products.iter_mut().zip(x) {
+                    *products = m.add_i(products, &m.mul_i(&q, &m.load_i8(x.quants, at)));
+                }
             }
         }
-        let mut whole = m.to_f32(&products);
-        if HOISTED {
-            whole = m.mul_add(&m.load(x.sums, 0), &m.splat(-ZERO), &whole);
+        let d = m.load_f16_splat(&block.d);
+        for ((products, x), sum) in products.iter().zip(x).zip(sums) {
+            let mut whole = m.to_f32(products);
+            if HOISTED {
+                whole = m.mul_add(&m.load(x.sums, 0), &m.splat(-ZERO), &whole);
+            }
+            *sum = m.mul_add(&m.mul(&whole, &d), &m.load(x.scales, 0), sum);
         }
-        let scale = m.mul(&m.load_f16_splat(&block.d), &m.load(x.scales, 0));
-        m.mul_add(&whole, &scale, &sum)
     }
 
     #[inline(always)]
-    fn dot_group<M: Machine>(m: M, group: &Group, x: X<'_>, sums: &mut M::Sixteen) {
-        let quads: [M::B; 8] = std::array::from_fn(|c| m.load_splat_b4(x.quants, 4 * c));
-        let (x_scale, x_sum, zero) = (m.load_splat(x.scales, 0), m.load_splat(x.sums, 0), m.splat(-ZERO));
-        for (v, sum) in sums.as_mut().iter_mut().enumerate() {
-            let mut products = m.zero_i();
+    fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
+        let (quads, zero) = (Quads::new(m, x), m.splat(-ZERO));
+        for v in 0..GROUP_ROWS / M::LANES {
+            let at = v * M::LANES;
+            let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
             for c in 0..4 {
-                let bytes = m.load_b(&group.qs[c], 4 * v * M::LANES);
-                products = m.dot4_ub(&products, &m.and_b(&bytes, 15), &quads[c]);
-                products = m.dot4_ub(&products, &m.shr_b::<4>(&bytes), &quads[c + 4]);
+                let bytes = m.load_b(&group.qs[c], 4 * at);
+                for (c, w) in [(c, m.and_b(&bytes, 15)), (c + 4, m.shr_b::<4>(&bytes))] {
+                    for (products, x) in products.iter_mut().zip(x) {
+                        *products = m.dot4_ub(products, &w, quads.get(m, x, c, &mut None));
+                    }
+                }
             }
-            let whole = m.mul_add(&x_sum, &zero, &m.to_f32(&products));
-            let scale = m.mul(&m.load_f16(&group.d, v * M::LANES), &x_scale);
-            *sum = m.mul_add(&whole, &scale, sum);
+            let d = m.load_f16(&group.d, at);
+            for ((products, x), sums) in products.iter().zip(x).zip(&mut *sums) {
+                let sum = &mut sums.as_mut()[v];
+                let whole = m.mul_add(&m.load_splat(x.sums, 0), &zero, &m.to_f32(products));
+                *sum = m.mul_add(&m.mul(&whole, &d), &m.load_splat(x.scales, 0), sum);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 
-use super::{Format, GROUP_ROWS, X};
+use super::{Format, GROUP_ROWS, Packed, X};
 use crate::dtype::q4_k::BlockQ4K;
 use crate::input::Canary;
 use crate::machine::Machine;
@@ -13,15 +13,15 @@ use crate::machine::Machine;
 #[repr(C)]
 pub struct Group {
     /// Scales by row.
-    pub(super) d: [f16; GROUP_ROWS],
+    pub(crate) d: [f16; GROUP_ROWS],
     /// Scales of minimums by row.
-    pub(super) dmin: [f16; GROUP_ROWS],
+    pub(crate) dmin: [f16; GROUP_ROWS],
     /// Scales of each sub-block by row.
-    pub(super) scales: [[u8; GROUP_ROWS]; 8],
+    pub(crate) scales: [[u8; GROUP_ROWS]; 8],
     /// Minimums of each sub-block by row.
-    pub(super) mins: [[u8; GROUP_ROWS]; 8],
+    pub(crate) mins: [[u8; GROUP_ROWS]; 8],
     /// Four bytes of each row, then the next four; eight such pieces are two sub-blocks.
-    pub(super) qs: [[u8; 4 * GROUP_ROWS]; 32],
+    pub(crate) qs: [[u8; 4 * GROUP_ROWS]; 32],
 }
 
 impl Canary for Group {
@@ -56,6 +56,9 @@ fn half<M: Machine<One = M>>(m: M, byte: &M::I, high: bool) -> M::I {
 impl Format for BlockQ4K {
     const KERNEL: &'static str = "gemv_q4_k";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q4_K weights, i8 activations: one token through a dense layer";
+}
+
+impl Packed for BlockQ4K {
     // Mask or shift, scale, take the minimum off, multiply and add; and the sub-block's scales once for 32.
     const RUNG_0_OPERATIONS: f64 = 2.6;
     const SUB: usize = 32;
@@ -98,53 +101,71 @@ impl Format for BlockQ4K {
     }
 
     #[inline(always)]
-    fn dot<M: Machine<One = M>, const HOISTED: bool>(m: M, block: &Self, x: X<'_>, sum: M::F) -> M::F {
-        let [mut scaled, mut offset] = m.zeros();
+    fn dot_rows<M: Machine<One = M>, const HOISTED: bool, const R: usize>(
+        m: M,
+        block: &Self,
+        x: &[X<'_>; R],
+        sums: &mut [M::F; R],
+    ) {
+        let (mut scaled, mut offset) = (m.zeros::<R>(), m.zeros::<R>());
         for j in 0..8 {
             let (scale, min) = scale_and_min(m, &block.scales, j);
-            let (mut products, mut x_sum) = (m.zero_i(), m.zero_i());
+            let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
+            let mut x_sums: [M::I; R] = std::array::from_fn(|_| m.zero_i());
             for i in m.steps(0, Self::SUB, 1) {
                 let q = half(m, &m.load_u8(&block.qs, j / 2 * Self::SUB + i), j % 2 == 1);
-                let x = m.load_i8(x.quants, j * Self::SUB + i);
-                products = m.add_i(&products, &m.mul_i(&q, &x));
-                if !HOISTED {
-                    x_sum = m.add_i(&x_sum, &x);
+                for r in 0..R {
+                    let x = m.load_i8(x[r].quants, j * Self::SUB + i);
+                    products[r] = m.add_i(&products[r], &m.mul_i(&q, &x));
+                    if !HOISTED {
+                        x_sums[r] = m.add_i(&x_sums[r], &x);
+                    }
                 }
             }
-            scaled = m.mul_add(&m.to_f32(&products), &scale, &scaled);
-            let x_sum = if HOISTED { m.load(x.sums, j) } else { m.to_f32(&x_sum) };
-            offset = m.mul_add(&x_sum, &min, &offset);
+            for r in 0..R {
+                scaled[r] = m.mul_add(&m.to_f32(&products[r]), &scale, &scaled[r]);
+                let x_sum = if HOISTED { m.load(x[r].sums, j) } else { m.to_f32(&x_sums[r]) };
+                offset[r] = m.mul_add(&x_sum, &min, &offset[r]);
+            }
         }
-        let x_scale = m.load(x.scales, 0);
-        let whole = m.mul(&scaled, &m.load_f16_splat(&block.d));
-        let whole = m.sub(&whole, &m.mul(&offset, &m.load_f16_splat(&block.dmin)));
-        m.mul_add(&whole, &x_scale, &sum)
+        let (d, dmin) = (m.load_f16_splat(&block.d), m.load_f16_splat(&block.dmin));
+        for r in 0..R {
+            let whole = m.sub(&m.mul(&scaled[r], &d), &m.mul(&offset[r], &dmin));
+            sums[r] = m.mul_add(&whole, &m.load(x[r].scales, 0), &sums[r]);
+        }
     }
 
     #[inline(always)]
-    fn dot_group<M: Machine>(m: M, group: &Group, x: X<'_>, sums: &mut M::Sixteen) {
-        let x_scale = m.load_splat(x.scales, 0);
-        for (v, sum) in sums.as_mut().iter_mut().enumerate() {
+    fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
+        for v in 0..GROUP_ROWS / M::LANES {
             let at = v * M::LANES;
-            let [mut scaled, mut offset] = m.zeros();
+            let (mut scaled, mut offset) = (m.zeros::<R>(), m.zeros::<R>());
             for run in 0..4 {
-                let (mut low, mut high) = (m.zero_i(), m.zero_i());
+                let mut products: [[M::I; R]; 2] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));
                 for c in 0..8 {
                     let bytes = m.load_b(&group.qs[8 * run + c], 4 * at);
-                    let quad = |sub: usize| m.load_splat_b4(x.quants, sub * Self::SUB + 4 * c);
-                    low = m.dot4_ub(&low, &m.and_b(&bytes, 15), &quad(2 * run));
-                    high = m.dot4_ub(&high, &m.shr_b::<4>(&bytes), &quad(2 * run + 1));
+                    for (j, w) in [m.and_b(&bytes, 15), m.shr_b::<4>(&bytes)].iter().enumerate() {
+                        for (products, x) in products[j].iter_mut().zip(x) {
+                            let quad = m.load_splat_b4(x.quants, (2 * run + j) * Self::SUB + 4 * c);
+                            *products = m.dot4_ub(products, w, &quad);
+                        }
+                    }
                 }
-                for (j, products) in [(2 * run, low), (2 * run + 1, high)] {
+                for (j, products) in (2 * run..).zip(&products) {
                     let scale = m.to_f32(&m.load_u8(&group.scales[j], at));
-                    scaled = m.mul_add(&m.to_f32(&products), &scale, &scaled);
                     let min = m.to_f32(&m.load_u8(&group.mins[j], at));
-                    offset = m.mul_add(&m.load_splat(x.sums, j), &min, &offset);
+                    for r in 0..R {
+                        scaled[r] = m.mul_add(&m.to_f32(&products[r]), &scale, &scaled[r]);
+                        offset[r] = m.mul_add(&m.load_splat(x[r].sums, j), &min, &offset[r]);
+                    }
                 }
             }
-            let whole = m.mul(&scaled, &m.load_f16(&group.d, at));
-            let whole = m.sub(&whole, &m.mul(&offset, &m.load_f16(&group.dmin, at)));
-            *sum = m.mul_add(&whole, &x_scale, sum);
+            let (d, dmin) = (m.load_f16(&group.d, at), m.load_f16(&group.dmin, at));
+            for r in 0..R {
+                let whole = m.sub(&m.mul(&scaled[r], &d), &m.mul(&offset[r], &dmin));
+                let sum = &mut sums[r].as_mut()[v];
+                *sum = m.mul_add(&whole, &m.load_splat(x[r].scales, 0), sum);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 
-use super::{Format, GROUP_ROWS, X};
+use super::{Format, GROUP_ROWS, Packed, X};
 use crate::dtype::q6_k::BlockQ6K;
 use crate::input::Canary;
 use crate::machine::Machine;
@@ -13,13 +13,13 @@ use crate::machine::Machine;
 #[repr(C)]
 pub struct Group {
     /// Scales by row.
-    pub(super) d: [f16; GROUP_ROWS],
+    pub(crate) d: [f16; GROUP_ROWS],
     /// Scales of each sub-block by row.
-    pub(super) scales: [[i8; GROUP_ROWS]; 16],
+    pub(crate) scales: [[i8; GROUP_ROWS]; 16],
     /// Low four bits: four bytes of each row, then the next four.
-    pub(super) ql: [[u8; 4 * GROUP_ROWS]; 32],
+    pub(crate) ql: [[u8; 4 * GROUP_ROWS]; 32],
     /// High two bits, in the same way.
-    pub(super) qh: [[u8; 4 * GROUP_ROWS]; 16],
+    pub(crate) qh: [[u8; 4 * GROUP_ROWS]; 16],
 }
 
 impl Canary for Group {
@@ -65,6 +65,9 @@ fn quants<M: Machine>(m: M, low: &M::B, high: &M::B, run: usize) -> M::B {
 impl Format for BlockQ6K {
     const KERNEL: &'static str = "gemv_q6_k";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q6_K weights, i8 activations: one token through a dense layer";
+}
+
+impl Packed for BlockQ6K {
     // Four operations put a quant together (a shift less in one run of four), then as for q4_0.
     const RUNG_0_OPERATIONS: f64 = 3.9;
     const SUB: usize = 16;
@@ -105,58 +108,78 @@ impl Format for BlockQ6K {
     }
 
     #[inline(always)]
-    fn dot<M: Machine<One = M>, const HOISTED: bool>(m: M, block: &Self, x: X<'_>, sum: M::F) -> M::F {
+    fn dot_rows<M: Machine<One = M>, const HOISTED: bool, const R: usize>(
+        m: M,
+        block: &Self,
+        x: &[X<'_>; R],
+        sums: &mut [M::F; R],
+    ) {
         let zero = m.splat_i(ZERO as i32);
-        let [mut scaled] = m.zeros();
+        let mut scaled = m.zeros::<R>();
         for sub in 0..16 {
             let (half, run, first) = (sub / 8, sub % 8 / 2, sub % 2 * Self::SUB);
-            let mut products = m.zero_i();
+            let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
             for i in m.steps(0, Self::SUB, 1) {
                 let low = m.load_u8(&block.ql, 64 * half + 32 * (run % 2) + first + i);
                 let high = m.load_u8(&block.qh, 32 * half + first + i);
                 let q = quant(m, &low, &high, run);
                 let q = if HOISTED { q } else { m.sub_i(&q, &zero) };
-                products = m.add_i(&products, &m.mul_i(&q, &m.load_i8(x.quants, sub * Self::SUB + i)));
+                for (products, x) in products.iter_mut().zip(x) {
+                    *products = m.add_i(products, &m.mul_i(&q, &m.load_i8(x.quants, sub * Self::SUB + i)));
+                }
             }
-            let mut whole = m.to_f32(&products);
-            if HOISTED {
-                whole = m.mul_add(&m.load(x.sums, sub), &m.splat(-ZERO), &whole);
+            let scale = m.to_f32(&m.load_i8(&block.scales, sub));
+            for r in 0..R {
+                let mut whole = m.to_f32(&products[r]);
+                if HOISTED {
+                    whole = m.mul_add(&m.load(x[r].sums, sub), &m.splat(-ZERO), &whole);
+                }
+                scaled[r] = m.mul_add(&whole, &scale, &scaled[r]);
             }
-            scaled = m.mul_add(&whole, &m.to_f32(&m.load_i8(&block.scales, sub)), &scaled);
         }
-        let scale = m.mul(&m.load_f16_splat(&block.d), &m.load(x.scales, 0));
-        m.mul_add(&scaled, &scale, &sum)
+        let d = m.load_f16_splat(&block.d);
+        for r in 0..R {
+            sums[r] = m.mul_add(&m.mul(&scaled[r], &d), &m.load(x[r].scales, 0), &sums[r]);
+        }
     }
 
     #[inline(always)]
-    fn dot_group<M: Machine>(m: M, group: &Group, x: X<'_>, sums: &mut M::Sixteen) {
-        let (x_scale, zero) = (m.load_splat(x.scales, 0), m.splat(-ZERO));
-        for (v, sum) in sums.as_mut().iter_mut().enumerate() {
+    fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
+        let zero = m.splat(-ZERO);
+        for v in 0..GROUP_ROWS / M::LANES {
             let at = v * M::LANES;
-            let [mut scaled] = m.zeros();
+            let mut scaled = m.zeros::<R>();
             // A byte of qh serves all four runs of a half, one of ql two of them.
             for part in 0..4 {
                 let (half, first) = (part / 2, part % 2 * 4);
-                let mut products: [M::I; 4] = std::array::from_fn(|_| m.zero_i());
+                let mut products: [[M::I; R]; 4] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));
                 for c in 0..4 {
                     let low = |b: usize| m.load_b(&group.ql[16 * half + 8 * b + first + c], 4 * at);
                     let (a, b) = (low(0), low(1));
                     let high = m.load_b(&group.qh[8 * half + first + c], 4 * at);
                     for (run, products) in products.iter_mut().enumerate() {
                         let sub = 8 * half + 2 * run + part % 2;
-                        let quad = m.load_splat_b4(x.quants, sub * Self::SUB + 4 * c);
-                        let low = if run % 2 == 0 { &a } else { &b };
-                        *products = m.dot4_ub(products, &quants(m, low, &high, run), &quad);
+                        let w = quants(m, if run % 2 == 0 { &a } else { &b }, &high, run);
+                        for (products, x) in products.iter_mut().zip(x) {
+                            let quad = m.load_splat_b4(x.quants, sub * Self::SUB + 4 * c);
+                            *products = m.dot4_ub(products, &w, &quad);
+                        }
                     }
                 }
                 for (run, products) in products.iter().enumerate() {
                     let sub = 8 * half + 2 * run + part % 2;
-                    let whole = m.mul_add(&m.load_splat(x.sums, sub), &zero, &m.to_f32(products));
-                    scaled = m.mul_add(&whole, &m.to_f32(&m.load_i8(&group.scales[sub], at)), &scaled);
+                    let scale = m.to_f32(&m.load_i8(&group.scales[sub], at));
+                    for r in 0..R {
+                        let whole = m.mul_add(&m.load_splat(x[r].sums, sub), &zero, &m.to_f32(&products[r]));
+                        scaled[r] = m.mul_add(&whole, &scale, &scaled[r]);
+                    }
                 }
             }
-            let scale = m.mul(&m.load_f16(&group.d, at), &x_scale);
-            *sum = m.mul_add(&scaled, &scale, sum);
+            let d = m.load_f16(&group.d, at);
+            for r in 0..R {
+                let sum = &mut sums[r].as_mut()[v];
+                *sum = m.mul_add(&m.mul(&scaled[r], &d), &m.load_splat(x[r].scales, 0), sum);
+            }
         }
     }
 }

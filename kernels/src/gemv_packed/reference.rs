@@ -1,11 +1,11 @@
 //! `y[r] = sum over blocks and weights of w (xd xq)`, in f64, over the stored quants and scales.
 
-use super::Format;
+use super::Packed;
 use crate::kernel::RowReference;
 
 /// One output, and the sum of its terms' magnitudes. A format with minimums takes one sum from another, so a weight's
 /// magnitude is that of its largest possible neighbour: the largest of its block.
-pub fn row<F: Format>(w: &[F], quants: &[i8], scales: &[f32]) -> RowReference {
+pub fn row<F: Packed>(w: &[F], quants: &[i8], scales: &[f32]) -> RowReference {
     let (mut value, mut magnitude) = (0.0, 0.0);
     for ((block, x), d) in w.iter().zip(quants.chunks_exact(F::LEN)).zip(scales) {
         let weights = block.exact();

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 
 use crate::dtype::tq2_0::{BLOCK_LEN, BlockTq2_0};
-use crate::gemv_packed::{Format, GROUP_ROWS, X};
+use crate::gemv_packed::{Format, GROUP_ROWS, Packed, X};
 use crate::input::Canary;
 use crate::kernel::Contract;
 use crate::machine::Machine;
@@ -43,6 +43,9 @@ pub(super) fn place(half: usize, run: usize, j: usize) -> usize {
 impl Format for BlockTq2_0 {
     const KERNEL: &'static str = super::GemvTernary::NAME;
     const ABOUT: &'static str = super::GemvTernary::ABOUT;
+}
+
+impl Packed for BlockTq2_0 {
     // One and a half operations take a code out of its byte, three more take 1 off it, scale it, and then multiply and add.
     const RUNG_0_OPERATIONS: f64 = 2.75;
     const SUB: usize = BLOCK_LEN;
@@ -76,51 +79,69 @@ impl Format for BlockTq2_0 {
     }
 
     #[inline(always)]
-    fn dot<M: Machine<One = M>, const HOISTED: bool>(m: M, block: &Self, x: X<'_>, sum: M::F) -> M::F {
+    fn dot_rows<M: Machine<One = M>, const HOISTED: bool, const R: usize>(
+        m: M,
+        block: &Self,
+        x: &[X<'_>; R],
+        sums: &mut [M::F; R],
+    ) {
         let one = m.splat_i(1);
-        let mut products = m.zero_i();
+        let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
         for half in 0..2 {
             for j in m.steps(0, 32, 1) {
                 let byte = m.load_u8(&block.qs, 32 * half + j);
                 for run in 0..4 {
                     let q = code(m, &byte, run);
                     let q = if HOISTED { q } else { m.sub_i(&q, &one) };
-                    products = m.add_i(&products, &m.mul_i(&q, &m.load_i8(x.quants, place(half, run, j))));
+                    for (products, x) in products.iter_mut().zip(x) {
+                        *products = m.add_i(products, &m.mul_i(&q, &m.load_i8(x.quants, place(half, run, j))));
+                    }
                 }
             }
         }
-        let mut whole = m.to_f32(&products);
-        if HOISTED {
-            whole = m.sub(&whole, &m.load(x.sums, 0));
+        let d = m.load_f16_splat(&block.d);
+        for ((products, x), sum) in products.iter().zip(x).zip(sums) {
+            let mut whole = m.to_f32(products);
+            if HOISTED {
+                whole = m.sub(&whole, &m.load(x.sums, 0));
+            }
+            *sum = m.mul_add(&whole, &m.mul(&d, &m.load(x.scales, 0)), sum);
         }
-        let scale = m.mul(&m.load_f16_splat(&block.d), &m.load(x.scales, 0));
-        m.mul_add(&whole, &scale, &sum)
     }
 
     /// Codes are multiplied where they lie: those of run r count 4^r times, which the sum of each run takes back. Only the
     /// highest is moved down, because a byte that is multiplied must stay below 128.
     #[inline(always)]
-    fn dot_group<M: Machine>(m: M, group: &Group, x: X<'_>, sums: &mut M::Sixteen) {
-        let (x_scale, x_sum) = (m.load_splat(x.scales, 0), m.load_splat(x.sums, 0));
+    fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
         let back = [0.25, 0.0625].map(|quarter| m.splat(quarter));
-        for (v, sum) in sums.as_mut().iter_mut().enumerate() {
-            let mut products: [M::I; 3] = std::array::from_fn(|_| m.zero_i());
+        for v in 0..GROUP_ROWS / M::LANES {
+            let mut products: [[M::I; 3]; R] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));
             for half in 0..2 {
                 for c in m.steps(0, 8, 1) {
                     let bytes = m.load_b(&group.qs[8 * half + c], 4 * v * M::LANES);
-                    let quad = |run: usize| m.load_splat_b4(x.quants, place(half, run, 4 * c));
-                    products[0] = m.dot4_ub(&products[0], &m.and_b(&bytes, 3), &quad(0));
-                    products[0] = m.dot4_ub(&products[0], &m.shr_b::<6>(&bytes), &quad(3));
-                    products[1] = m.dot4_ub(&products[1], &m.and_b(&bytes, 3 << 2), &quad(1));
-                    products[2] = m.dot4_ub(&products[2], &m.and_b(&bytes, 3 << 4), &quad(2));
+                    let codes = [
+                        (0, 0, m.and_b(&bytes, 3)),
+                        (0, 3, m.shr_b::<6>(&bytes)),
+                        (1, 1, m.and_b(&bytes, 3 << 2)),
+                        (2, 2, m.and_b(&bytes, 3 << 4)),
+                    ];
+                    for (products, x) in products.iter_mut().zip(x) {
+                        for (into, run, codes) in &codes {
+                            let quad = m.load_splat_b4(x.quants, place(half, *run, 4 * c));
+                            products[*into] = m.dot4_ub(&products[*into], codes, &quad);
+                        }
+                    }
                 }
             }
-            let mut whole = m.sub(&m.to_f32(&products[0]), &x_sum);
-            for (products, back) in products[1..].iter().zip(&back) {
-                whole = m.mul_add(&m.to_f32(products), back, &whole);
+            let d = m.load_f16(&group.d, v * M::LANES);
+            for ((products, x), sums) in products.iter().zip(x).zip(&mut *sums) {
+                let mut whole = m.sub(&m.to_f32(&products[0]), &m.load_splat(x.sums, 0));
+                for (products, back) in products[1..].iter().zip(&back) {
+                    whole = m.mul_add(&m.to_f32(products), back, &whole);
+                }
+                let sum = &mut sums.as_mut()[v];
+                *sum = m.mul_add(&whole, &m.mul(&d, &m.load_splat(x.scales, 0)), sum);
             }
-            let scale = m.mul(&m.load_f16(&group.d, v * M::LANES), &x_scale);
-            *sum = m.mul_add(&whole, &scale, sum);
         }
     }
 }
