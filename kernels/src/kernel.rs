@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use crate::compare::{self, Verdict};
 use crate::input::Input;
-use crate::machine::traced::{Trace, run_traced};
-use crate::machine::{Isa, Machine, run_native};
+use crate::machine::traced::{Trace, run_traced, run_traced_scalar};
+use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar};
 use crate::operand::{Operand, Region};
 use crate::weights::Source;
 
@@ -145,10 +145,16 @@ pub trait Rung<C: Contract>: 'static {
 }
 
 impl<C: Contract> Variant<C> {
-    /// A variant generic over machines.
+    /// A variant generic over machines. It is compiled for those that its width lets it run on, and no others: that is
+    /// most of what building this crate takes.
     pub const fn new<R: Rung<C>>(name: &'static str, width: Width, idea: &'static str) -> Self {
         let about = About { name, idea, after: None, width, max_lanes: 16, accumulators: 1, threads: false };
-        Self { about, native: run_native::<C, R>, traced: Some(run_traced::<C, R>) }
+        let (native, traced): (NativeFn<C>, TracedFn<C>) = match width {
+            Width::Scalar => (run_scalar::<C, R>, run_traced_scalar::<C, R>),
+            Width::SimdF32 => (run_floats::<C, R>, run_traced::<C, R>),
+            _ => (run_native::<C, R>, run_traced::<C, R>),
+        };
+        Self { about, native, traced: Some(traced) }
     }
 
     /// A variant in one instruction set's intrinsics; `native` returns false where the processor lacks it.

@@ -88,39 +88,45 @@ pub(crate) trait OnMachine {
     fn on<M: Machine>(self, m: M);
 }
 
-/// Runs `work` on a native machine. The `enter` shells are the only way into a machine's target features; the work is
-/// `inline(always)`, so it is compiled once per machine, inside them.
-///
-/// Returns false where this processor lacks the machine: nothing ran.
+/// Runs `$work` on a machine that its `detect` finds. The `enter` shells are the only way into a machine's target features;
+/// the work is `inline(always)`, so it is compiled once per machine, inside them.
+macro_rules! entered {
+    ($work:expr, $machine:ty) => {
+        <$machine>::detect().map(|m| {
+            m.enter(
+                #[inline(always)]
+                || $work.on(m),
+            )
+        })
+    };
+}
+
+/// Runs `work` on a native machine. Returns false where this processor lacks it: nothing ran.
 pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
-    macro_rules! enter {
-        ($machine:ty) => {
-            match <$machine>::detect() {
-                Some(m) => m.enter(
-                    #[inline(always)]
-                    || work.on(m),
-                ),
-                None => return false,
-            }
-        };
-    }
-    match isa {
-        Isa::Scalar => work.on(Scalar),
-        Isa::Portable => work.on(Portable),
+    let ran = match isa {
+        Isa::Scalar => Some(work.on(Scalar)),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => enter!(super::Avx2<false>),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2Vnni => enter!(super::Avx2<true>),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => enter!(super::Avx512),
+        Isa::Avx2Vnni => entered!(work, super::Avx2<true>),
         #[cfg(target_arch = "aarch64")]
-        Isa::Neon => enter!(super::Neon<false>),
+        Isa::NeonDot => entered!(work, super::Neon<true>),
+        _ => return on_native_floats(isa, work),
+    };
+    ran.is_some()
+}
+
+/// [`on_native`] of work on registers of f32: a byte dot product beside makes no other machine.
+fn on_native_floats(isa: Isa, work: impl OnMachine) -> bool {
+    let ran = match isa {
+        Isa::Portable => Some(work.on(Portable)),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 | Isa::Avx2Vnni if isa.available() => entered!(work, super::Avx2<false>),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => entered!(work, super::Avx512),
         #[cfg(target_arch = "aarch64")]
-        Isa::NeonDot => enter!(super::Neon<true>),
-        #[allow(unreachable_patterns, reason = "which patterns are left depends on the target")]
-        _ => return false,
-    }
-    true
+        Isa::Neon | Isa::NeonDot if isa.available() => entered!(work, super::Neon<false>),
+        _ => None,
+    };
+    ran.is_some()
 }
 
 /// A rung with its arguments.
@@ -146,4 +152,17 @@ impl<C: Contract, R: Rung<C>> OnMachine for Call<'_, C, R> {
 /// Runs rung `R` on a native machine. Returns false where this processor lacks it: nothing ran.
 pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
     on_native(isa, Call::<C, R>::new(args))
+}
+
+/// [`run_native`] of a rung that is written for one lane.
+pub(crate) fn run_scalar<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    if isa == Isa::Scalar {
+        R::run(Scalar, args);
+    }
+    isa == Isa::Scalar
+}
+
+/// [`run_native`] of a rung that needs SIMD of f32.
+pub(crate) fn run_floats<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    on_native_floats(isa, Call::<C, R>::new(args))
 }

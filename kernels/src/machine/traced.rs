@@ -368,3 +368,11 @@ pub(crate) fn on_traced(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -
 pub(crate) fn run_traced<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
     on_traced(trace, lanes, Call::<C, R>::new(args))
 }
+
+/// [`run_traced`] of a rung that is written for one lane.
+pub(crate) fn run_traced_scalar<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+    if lanes == 1 {
+        R::run(Traced::<1> { trace, live: &Live::default() }, args);
+    }
+    lanes == 1
+}
