@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod machine;
 pub mod mla_decode;
 pub mod model;
+pub mod moe_gate;
 pub mod operand;
 pub mod probe;
 pub mod rmsnorm;
@@ -22,25 +23,9 @@ pub mod softmax;
 pub mod swiglu;
 pub mod weights;
 
-use dtype::q4_0::BlockQ4_0;
-use dtype::q4_k::BlockQ4K;
-use dtype::q6_k::BlockQ6K;
-use half::{bf16, f16};
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
 pub static KERNELS: &[&dyn Kernel] = &[
-    &Entry::<gemv::Gemv<f32>>::new(),
-    &Entry::<gemv::Gemv<bf16>>::new(),
-    &Entry::<gemv::Gemv<f16>>::new(),
-    &Entry::<gemv_q8::GemvQ8>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
-    &Entry::<gemm_f32::GemmF32>::new(),
-    &Entry::<softmax::Softmax>::new(),
-    &Entry::<rmsnorm::RmsNorm>::new(),
-    &Entry::<swiglu::SwiGlu>::new(),
-    &Entry::<attention_decode::AttentionDecode>::new(),
-    &Entry::<mla_decode::MlaDecode>::new(),
+    &Entry::<moe_gate::MoeGate>::new(),
 ];

@@ -3,14 +3,14 @@
 //! `gemv_bf16`, `gemv_f16`.
 
 mod element;
-mod multi_row;
+pub(crate) mod multi_row;
 mod naive;
 mod parallel;
 mod reference;
 mod simd;
 mod unrolled;
 #[cfg(target_arch = "x86_64")]
-mod x86_avx512;
+pub(crate) mod x86_avx512;
 
 use std::marker::PhantomData;
 

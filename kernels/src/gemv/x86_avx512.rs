@@ -93,7 +93,7 @@ fn body<E: Element>(a: Args<'_, E>) {
 
 /// The dot products of two rows with x, all three equally long.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn two_rows<E: Element>(w0: &[E], w1: &[E], x: &[f32]) -> [f32; 2] {
+pub(crate) fn two_rows<E: Element>(w0: &[E], w1: &[E], x: &[f32]) -> [f32; 2] {
     assert!(w0.len() == x.len() && w1.len() == x.len());
     let k = x.len();
     let (p0, p1, px) = (w0.as_ptr(), w1.as_ptr(), x.as_ptr());
