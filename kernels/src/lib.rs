@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod machine;
 pub mod mla_decode;
 pub mod model;
+pub mod moe_ffn;
 pub mod moe_gate;
 pub mod operand;
 pub mod probe;
@@ -28,4 +29,6 @@ use kernel::{Entry, Kernel};
 /// Every kernel: the table of contents of the project.
 pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<moe_gate::MoeGate>::new(),
+    &Entry::<moe_ffn::MoeFfn<f32>>::new(),
+    &Entry::<moe_ffn::MoeFfn<half::bf16>>::new(),
 ];

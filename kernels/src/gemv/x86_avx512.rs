@@ -15,7 +15,7 @@ pub const IDEA: &str =
 const ROWS: usize = 2;
 /// How far ahead of the loads the prefetches run, bytes: about what one core's memory latency times its bandwidth asks
 /// for.
-const AHEAD: usize = 2048;
+pub(crate) const AHEAD: usize = 2048;
 
 /// How AVX-512 loads sixteen weights.
 pub trait Load16: Sized {
