@@ -10,7 +10,7 @@ mod reference;
 mod simd;
 mod unrolled;
 #[cfg(target_arch = "x86_64")]
-pub(crate) mod x86_avx512;
+mod x86_avx512;
 
 use std::marker::PhantomData;
 

@@ -15,7 +15,7 @@ pub const IDEA: &str =
 const ROWS: usize = 2;
 /// How far ahead of the loads the prefetches run, bytes: about what one core's memory latency times its bandwidth asks
 /// for.
-pub(crate) const AHEAD: usize = 2048;
+const AHEAD: usize = 2048;
 
 /// How AVX-512 loads sixteen weights.
 pub trait Load16: Sized {
@@ -93,7 +93,7 @@ fn body<E: Element>(a: Args<'_, E>) {
 
 /// The dot products of two rows with x, all three equally long.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(crate) fn two_rows<E: Element>(w0: &[E], w1: &[E], x: &[f32]) -> [f32; 2] {
+fn two_rows<E: Element>(w0: &[E], w1: &[E], x: &[f32]) -> [f32; 2] {
     assert!(w0.len() == x.len() && w1.len() == x.len());
     let k = x.len();
     let (p0, p1, px) = (w0.as_ptr(), w1.as_ptr(), x.as_ptr());

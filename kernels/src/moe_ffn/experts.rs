@@ -1,4 +1,4 @@
-//! An expert's products for a run of its tokens: rows of gate and up together, rows of down together.
+//! An expert's products for a run of its tokens: a row of the gate with one of up, two rows of down.
 
 use std::ops::Range;
 
@@ -63,41 +63,25 @@ impl<'a> Run<'a> {
         ups: &mut [f32],
     ) {
         let (one, width, count) = (m.one(), expert.size.width, rows.len());
-        if TOGETHER && self.count > 1 {
-            tasks!(m, count, 1, |row| {
-                self.products(
-                    m,
-                    [expert.gate(rows.start + row), expert.up(rows.start + row)],
-                    #[inline(always)]
-                    |i| self.token(m, x, width, i),
-                    #[inline(always)]
-                    |i, [gate, up]| {
-                        one.store(gate, gates, i * count + row);
-                        one.store(up, ups, i * count + row);
-                    },
-                );
-            });
-            return;
-        }
-        let x = self.token(m, x, width, 0);
-        tasks!(m, count / 2, 1, |pair| {
-            let f = rows.start + 2 * pair;
-            let [g0, g1, u0, u1] = dots(m, [expert.gate(f), expert.gate(f + 1), expert.up(f), expert.up(f + 1)], x);
-            one.store(&g0, gates, 2 * pair);
-            one.store(&g1, gates, 2 * pair + 1);
-            one.store(&u0, ups, 2 * pair);
-            one.store(&u1, ups, 2 * pair + 1);
+        tasks!(m, count, 1, |row| {
+            self.products::<M, E, 2, TOGETHER>(
+                m,
+                [expert.gate(rows.start + row), expert.up(rows.start + row)],
+                #[inline(always)]
+                |i| self.token(m, x, width, i),
+                #[inline(always)]
+                |i, [gate, up]| {
+                    one.store(gate, gates, i * count + row);
+                    one.store(up, ups, i * count + row);
+                },
+            );
         });
-        if !count.is_multiple_of(2) {
-            let [gate, up] = dots(m, [expert.gate(rows.end - 1), expert.up(rows.end - 1)], x);
-            one.store(&gate, gates, count - 1);
-            one.store(&up, ups, count - 1);
-        }
     }
 
     /// Adds some rows of the weighted outputs of each token of the run: token `t`'s row `r` to
     /// `y[(r - rows.start) * apart.0 + t * apart.1]`. What is `between` the products lies route after route.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "two products' operands")]
     pub(super) fn downs<M: Machine, E: ExpertElement, const TOGETHER: bool>(
         &self,
         m: M,
@@ -108,35 +92,22 @@ impl<'a> Run<'a> {
         apart: (usize, usize),
         y: &mut [f32],
     ) {
-        let (inner, start) = (expert.size.inner, rows.start);
+        let (inner, start, half) = (expert.size.inner, rows.start, rows.len() / 2);
         let between = &between[self.first * inner..(self.first + self.count) * inner];
-        let together = if TOGETHER && self.count > 1 { 2 } else { 4 };
-        let whole = rows.len() / together;
-        if TOGETHER && self.count > 1 {
-            tasks!(m, whole, 1, |pair| {
-                let row = 2 * pair;
-                self.products(
-                    m,
-                    [expert.down(start + row), expert.down(start + row + 1)],
-                    #[inline(always)]
-                    |i| &between[i * inner..(i + 1) * inner],
-                    #[inline(always)]
-                    |i, [first, second]| {
-                        self.add(m, weights, i, first, row, apart, y);
-                        self.add(m, weights, i, second, row + 1, apart, y);
-                    },
-                );
-            });
-        } else {
-            tasks!(m, whole, 1, |four| {
-                let r = start + 4 * four;
-                let down = [expert.down(r), expert.down(r + 1), expert.down(r + 2), expert.down(r + 3)];
-                for (i, sum) in dots(m, down, between).iter().enumerate() {
-                    self.add(m, weights, 0, sum, 4 * four + i, apart, y);
-                }
-            });
-        }
-        for row in together * whole..rows.len() {
+        tasks!(m, half, 1, |row| {
+            self.products::<M, E, 2, TOGETHER>(
+                m,
+                [expert.down(start + row), expert.down(start + half + row)],
+                #[inline(always)]
+                |i| &between[i * inner..(i + 1) * inner],
+                #[inline(always)]
+                |i, [first, second]| {
+                    self.add(m, weights, i, first, row, apart, y);
+                    self.add(m, weights, i, second, half + row, apart, y);
+                },
+            );
+        });
+        for row in 2 * half..rows.len() {
             for i in 0..self.count {
                 let [sum] = dots(m, [expert.down(start + row)], &between[i * inner..(i + 1) * inner]);
                 self.add(m, weights, i, &sum, row, apart, y);
@@ -173,7 +144,7 @@ impl<'a> Run<'a> {
     /// The products of rows with the vector `x(i)` of each token `i` of the run. Four tokens share each load of a weight:
     /// with two rows that is eight sums, beside which two weights and an x are in flight.
     #[inline(always)]
-    fn products<'x, M: Machine, E: ExpertElement, const R: usize>(
+    fn products<'x, M: Machine, E: ExpertElement, const R: usize, const TOGETHER: bool>(
         &self,
         m: M,
         rows: [&[E]; R],
@@ -181,14 +152,14 @@ impl<'a> Run<'a> {
         mut put: impl FnMut(usize, &[OneF<M>; R]),
     ) {
         let mut i = 0;
-        while i + 4 <= self.count {
+        while TOGETHER && i + 4 <= self.count {
             let sums = tile::<M, E, R, 4>(m, rows, [x(i), x(i + 1), x(i + 2), x(i + 3)]);
             for (t, sums) in sums.iter().enumerate() {
                 put(i + t, sums);
             }
             i += 4;
         }
-        if i + 2 <= self.count {
+        if TOGETHER && i + 2 <= self.count {
             let [a, b] = tile::<M, E, R, 2>(m, rows, [x(i), x(i + 1)]);
             put(i, &a);
             put(i + 1, &b);
@@ -213,10 +184,10 @@ fn tile<M: Machine, E: ExpertElement, const R: usize, const T: usize>(
     let main = m.steps(0, k, M::LANES);
     let tail = main.tail();
     for c in main {
-        let w: [M::F; R] = std::array::from_fn(
-            #[inline(always)]
-            |r| E::load(m, rows[r], c),
-        );
+        let mut w = m.zeros::<R>();
+        for (w, row) in w.iter_mut().zip(rows) {
+            *w = E::load(m, row, c);
+        }
         for (sums, x) in sums.iter_mut().zip(x) {
             let x = m.load(x, c);
             for (sum, w) in sums.iter_mut().zip(&w) {

@@ -22,8 +22,6 @@ mod routed;
 mod simd;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-mod x86_avx512;
 
 use std::marker::PhantomData;
 
@@ -49,13 +47,13 @@ pub trait ExpertElement: Element {
 
 impl ExpertElement for f32 {
     const MOE_KERNEL: &'static str = "moe_ffn_f32";
-    const MOE_ABOUT: &'static str = "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), f32";
+    const MOE_ABOUT: &'static str =
+        "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), f32";
 }
 
 impl ExpertElement for bf16 {
     const MOE_KERNEL: &'static str = "moe_ffn_bf16";
-    const MOE_ABOUT: &'static str =
-        "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), bf16 weights: half the bytes";
+    const MOE_ABOUT: &'static str = "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), bf16 weights: half the bytes";
 }
 
 /// Sizes of one run.
@@ -212,9 +210,10 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         Variant::new::<fused::Fused>(
             "fused",
             Width::SimdF32,
-            "rows of gate and up share each load of x, rows of down each load of what is between; four streams in flight",
+            "a row of the gate and one of up share each load of x, as do two far rows of down: two long streams of weights",
         )
-        .after("simd"),
+        .after("simd")
+        .accumulators(2),
         Variant::new::<batched::Batched>(
             "batched",
             Width::SimdF32,
@@ -228,9 +227,6 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         )
         .after("batched")
         .threads(),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
-            .after("batched"),
     ];
     // Four times the experts that are chosen, where experts come in fours up to 32.
     const RUNG_0_OPERATIONS: f64 = 4.0 * E::RUNG_0_OPERATIONS;

@@ -18,8 +18,8 @@ fn with_routes(shape: &Shape, expert: impl Fn(usize, usize) -> usize) -> Data<f3
 fn any_spread_of_tokens_is_right() {
     let shape = Shape::new("test", 7, 40, 19).parts(12);
     let spreads: [fn(usize, usize) -> usize; 4] = [
-        |_, i| i,                  // all tokens to the same experts
-        |_, _| 0,                  // a token to one expert several times, as blank routes have it
+        |_, i| i,                    // all tokens to the same experts
+        |_, _| 0,                    // a token to one expert several times, as blank routes have it
         |t, i| (t * t + 5 * i) % 12, // some experts to many, some to none
         |t, i| 11 - (t + 3 * i) % 12,
     ];

@@ -22,8 +22,6 @@ mod simd;
 mod sorted;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-mod x86_avx512;
 
 use crate::compare::dot_error_bound;
 use crate::input::{Buffer, Flavor, Input};
@@ -160,9 +158,6 @@ impl Contract for MoeGate {
         )
         .after("fused")
         .threads(),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
-            .after("fused"),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -171,6 +166,8 @@ impl Contract for MoeGate {
         vec![
             Shape::tour("deepseek-v2-lite/gate", 1, 64, 2048),
             Shape::tour("deepseek-v3/gate", 1, 256, 7168).parts(8),
+            // Next to no product: what selecting alone takes.
+            Shape::new("deepseek-v3/selection", 1, 256, 32).parts(8),
         ]
     }
 
@@ -211,8 +208,9 @@ impl Contract for MoeGate {
             return Err(ShapeError {
                 kernel: Self::NAME,
                 shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: "experts must fall into groups of the same size, two or more to a group where there are several"
-                    .into(),
+                reason:
+                    "experts must fall into groups of the same size, two or more to a group where there are several"
+                        .into(),
             });
         }
         let (experts, width) = (size.experts, size.width);
@@ -230,7 +228,10 @@ impl Contract for MoeGate {
                 let (place, c) = (i / width, i % width);
                 rows.as_slice()[(place % size.groups * size.group() + place / size.groups) * width + c]
             };
-            Copies::new(if blank { Buffer::zeroed(experts * width) } else { Buffer::filled(experts * width, at) }, input)
+            Copies::new(
+                if blank { Buffer::zeroed(experts * width) } else { Buffer::filled(experts * width, at) },
+                input,
+            )
         };
         Ok(Data {
             size,
