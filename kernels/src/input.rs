@@ -51,6 +51,15 @@ impl Input {
         rng
     }
 
+    /// [`Input::values`], none larger than `largest`: for operands that go through exp or through several products.
+    pub fn tame(&self, stream: u64, len: usize, scale: f32, largest: f32) -> Buffer<f32> {
+        let mut values = self.values(stream, len, scale);
+        if self.flavor != Flavor::Blank {
+            values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-largest, largest));
+        }
+        values
+    }
+
     /// `len` values of about the size `scale`.
     pub fn values(&self, stream: u64, len: usize, scale: f32) -> Buffer<f32> {
         self.encoded(stream, len, scale, |x| x)

@@ -24,6 +24,8 @@ pub mod machine;
 pub mod mla_decode;
 pub mod mla_decode_q8;
 pub mod model;
+pub mod moe_ffn;
+pub mod moe_gate;
 pub mod operand;
 pub mod probe;
 pub mod quantize_q8_0;
@@ -66,6 +68,9 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<mla_decode::MlaDecode>::new(),
         &Entry::<mla_decode_q8::MlaDecodeQ8>::new(),
         &Entry::<kv_append_q8::KvAppendQ8>::new(),
+        &Entry::<moe_gate::MoeGate>::new(),
+        &Entry::<moe_ffn::MoeFfn<f32>>::new(),
+        &Entry::<moe_ffn::MoeFfn<bf16>>::new(),
         &Entry::<softmax::Softmax>::new(),
         &Entry::<rmsnorm::RmsNorm>::new(),
         &Entry::<rope::Rope<rope::Interleaved>>::new(),

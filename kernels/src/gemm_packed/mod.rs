@@ -29,7 +29,7 @@ use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::gemv_packed::{self, GROUP_ROWS, Packed, SUMS, X, rows_per_whole_lines};
-use crate::input::{Buffer, Flavor, Input};
+use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
 use crate::weights::{Copies, Source, Weights};

@@ -24,7 +24,7 @@ impl<E: Element> Rung<Gemv<E>> for MultiRow {
 
 /// `y[r] = w[r, :] · x` for up to four rows.
 #[inline(always)]
-pub(super) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
+pub(crate) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
     if y.len() < ROWS {
         for (r, out) in y.iter_mut().enumerate() {
             let sum = super::dot::<M, E, 1>(m, &w[r * k..(r + 1) * k], &x[..k]);
@@ -40,25 +40,33 @@ pub(super) fn four_rows<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f3
 /// The dot products of four rows with x.
 #[inline(always)]
 pub(crate) fn four_sums<M: Machine, E: Element>(m: M, w: &[E], k: usize, x: &[f32]) -> [OneF<M>; ROWS] {
-    let x = &x[..k];
     let row: [&[E]; ROWS] = std::array::from_fn(|r| &w[r * k..(r + 1) * k]);
-    let mut sums: [[M::F; 2]; ROWS] = m.tile::<ROWS, 2>();
+    dots(m, row, &x[..k])
+}
+
+/// The dot products of rows with `x`, all equally long, in two registers each.
+#[inline(always)]
+pub(crate) fn dots<M: Machine, E: Element, const R: usize>(m: M, row: [&[E]; R], x: &[f32]) -> [OneF<M>; R] {
+    let k = x.len();
+    let row = row.map(|row| &row[..k]);
+    let mut sums: [[M::F; 2]; R] = m.tile::<R, 2>();
     let main = m.steps(0, k, 2 * M::LANES);
     let tail = main.tail();
     for c in main {
         let (x0, x1) = (m.load(x, c), m.load(x, c + M::LANES));
-        for r in 0..ROWS {
+        for r in 0..R {
             sums[r][0] = m.mul_add(&E::load(m, row[r], c), &x0, &sums[r][0]);
             sums[r][1] = m.mul_add(&E::load(m, row[r], c + M::LANES), &x1, &sums[r][1]);
         }
     }
     let one = m.one();
-    let mut totals = one.zeros::<ROWS>();
-    for r in 0..ROWS {
-        totals[r] = m.sum(&m.add(&sums[r][0], &sums[r][1]));
+    let mut totals = one.zeros::<R>();
+    for (r, total) in totals.iter_mut().enumerate() {
+        let mut sum = m.sum(&m.add(&sums[r][0], &sums[r][1]));
         for c in one.steps(tail, k, 1) {
-            totals[r] = one.mul_add(&E::load(one, row[r], c), &one.load(x, c), &totals[r]);
+            sum = one.mul_add(&E::load(one, row[r], c), &one.load(x, c), &sum);
         }
+        *total = sum;
     }
     totals
 }

@@ -104,7 +104,10 @@ macro_rules! entered {
 /// Runs `work` on a native machine. Returns false where this processor lacks it: nothing ran.
 pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
     let ran = match isa {
-        Isa::Scalar => Some(work.on(Scalar)),
+        Isa::Scalar => {
+            work.on(Scalar);
+            Some(())
+        }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2Vnni => entered!(work, super::Avx2<true>),
         #[cfg(target_arch = "aarch64")]
@@ -117,7 +120,10 @@ pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
 /// [`on_native`] of work on registers of f32: a byte dot product beside makes no other machine.
 fn on_native_floats(isa: Isa, work: impl OnMachine) -> bool {
     let ran = match isa {
-        Isa::Portable => Some(work.on(Portable)),
+        Isa::Portable => {
+            work.on(Portable);
+            Some(())
+        }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 | Isa::Avx2Vnni if isa.available() => entered!(work, super::Avx2<false>),
         #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@
 mod naive;
 mod parallel;
 mod reference;
-mod simd;
+pub(crate) mod simd;
 
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
