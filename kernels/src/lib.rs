@@ -6,6 +6,7 @@ pub mod attention_decode;
 pub mod compare;
 pub mod dot_fixed;
 pub mod dtype;
+pub mod embedding_row;
 mod exp;
 pub mod gemm_f32;
 pub mod gemv;
@@ -29,24 +30,12 @@ pub mod weights;
 use dtype::q4_0::BlockQ4_0;
 use dtype::q4_k::BlockQ4K;
 use dtype::q6_k::BlockQ6K;
+use dtype::q8_0::BlockQ8_0;
 use half::{bf16, f16};
 use kernel::{Entry, Kernel};
 
 /// Every kernel: the table of contents of the project.
 pub static KERNELS: &[&dyn Kernel] = &[
-    &Entry::<gemv::Gemv<f32>>::new(),
-    &Entry::<gemv::Gemv<bf16>>::new(),
-    &Entry::<gemv::Gemv<f16>>::new(),
-    &Entry::<gemv_q8::GemvQ8>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ4_0>>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ4K>>::new(),
-    &Entry::<gemv_packed::GemvPacked<BlockQ6K>>::new(),
-    &Entry::<gemm_f32::GemmF32>::new(),
-    &Entry::<softmax::Softmax>::new(),
-    &Entry::<rmsnorm::RmsNorm>::new(),
-    &Entry::<swiglu::SwiGlu>::new(),
-    &Entry::<attention_decode::AttentionDecode>::new(),
-    &Entry::<mla_decode::MlaDecode>::new(),
     &Entry::<rope::Rope<rope::Interleaved>>::new(),
     &Entry::<rope::Rope<rope::Halves>>::new(),
     &Entry::<rope::Rope<rope::Yarn>>::new(),
@@ -54,4 +43,6 @@ pub static KERNELS: &[&dyn Kernel] = &[
     &Entry::<head_argmax::HeadArgmax<f32>>::new(),
     &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
     &Entry::<dot_fixed::DotFixed>::new(),
+    &Entry::<embedding_row::EmbeddingRow<BlockQ8_0>>::new(),
+    &Entry::<embedding_row::EmbeddingRow<BlockQ4K>>::new(),
 ];

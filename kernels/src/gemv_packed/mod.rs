@@ -9,7 +9,7 @@ mod interleaved;
 mod naive;
 mod parallel;
 mod q4_0;
-mod q4_k;
+pub(crate) mod q4_k;
 mod q6_k;
 mod reference;
 #[cfg(test)]
