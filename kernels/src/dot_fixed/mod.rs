@@ -227,6 +227,25 @@ fn every_row<M: Machine<One = M>, W>(m: M, w: &[W], k: usize, y: &mut [i32], mut
     tasks!(m, y.len(), rows_per_whole_lines(k), |r| keep(m, &sum(&w[r * k..(r + 1) * k]), y, r));
 }
 
+/// Every row as the sum of what `product` makes of its bytes.
+#[inline(always)]
+fn every_product<M: Machine<One = M>>(m: M, a: Args<'_>, product: impl Fn(&M::I, &M::I) -> M::I) {
+    every_row(
+        m,
+        a.w,
+        a.x.len(),
+        a.y,
+        #[inline(always)]
+        |row| {
+            let mut sum = m.zero_i();
+            for c in m.steps(0, row.len(), 1) {
+                sum = m.add_i(&sum, &product(&m.load_i8(row, c), &m.load_i8(a.x, c)));
+            }
+            sum
+        },
+    );
+}
+
 /// `y[r] = sum`, by its bits.
 #[inline(always)]
 fn keep<M: Machine<One = M>>(m: M, sum: &<M as Registers>::I, y: &mut [i32], r: usize) {

@@ -1,6 +1,6 @@
 //! idea: no multiplier: for each bit of the weight the activation is added or not, by a mask, and the sum doubled
 
-use super::{Args, DotFixed, every_row};
+use super::{Args, DotFixed, every_product};
 use crate::kernel::Rung;
 use crate::machine::{Integers, Machine};
 
@@ -11,19 +11,11 @@ impl Rung<DotFixed> for ShiftAdd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let m = m.one();
-        every_row(
+        every_product(
             m,
-            a.w,
-            a.x.len(),
-            a.y,
+            a,
             #[inline(always)]
-            |w| {
-                let mut sum = m.zero_i();
-                for c in m.steps(0, w.len(), 1) {
-                    sum = m.add_i(&sum, &product(m, &m.load_i8(w, c), &m.load_i8(a.x, c)));
-                }
-                sum
-            },
+            |w, x| product(m, w, x),
         );
     }
 }
