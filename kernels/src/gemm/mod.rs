@@ -263,14 +263,15 @@ fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f3
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::kernel::{Entry, Kernel, Width};
     use crate::machine::Isa;
 
-    fn several_blocks<E: Factor>() {
-        let gemm = Entry::<Gemm<E>>::new();
-        for (m, n, k) in [(490, 40, 530), (520, 20, 1030), (20, 2100, 270)] {
+    /// Every variant of a GEMM on every native machine, at sizes that are too large for the traced one.
+    pub(crate) fn matches_natively<C: Contract>(sizes: &[(usize, usize, usize)]) {
+        let gemm = Entry::<C>::new();
+        for &(m, n, k) in sizes {
             let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();
             for (v, about) in gemm.variants().iter().enumerate() {
                 let fits = |isa: &Isa| isa.available() && (about.width != Width::Scalar || *isa == Isa::Scalar);
@@ -287,7 +288,8 @@ mod tests {
 
     #[test]
     fn several_blocks_of_every_size_at_once_match_the_reference() {
-        several_blocks::<f32>();
-        several_blocks::<half::bf16>();
+        let sizes = [(490, 40, 530), (520, 20, 1030), (20, 2100, 270)];
+        matches_natively::<Gemm<f32>>(&sizes);
+        matches_natively::<Gemm<half::bf16>>(&sizes);
     }
 }

@@ -148,10 +148,9 @@ impl Contract for GemmFp8 {
     }
 
     fn test_shapes() -> Vec<Shape> {
-        let ragged =
-            [(0, 5, 1), (3, 0, 1), (3, 4, 0), (1, 1, 1), (1, 133, 2), (2, 9, 3), (5, 130, 1), (6, 33, 2), (13, 31, 3)];
-        // More than one panel and more than one depth of every variant.
-        let larger = [(1, 300, 9), (17, 150, 9), (30, 66, 5)];
+        let ragged = [(0, 5, 1), (3, 0, 1), (3, 4, 0), (1, 1, 1), (1, 133, 1), (2, 9, 3), (5, 130, 1), (13, 33, 2)];
+        // Deeper than a pass, and more rows than a tile.
+        let larger = [(1, 7, 9), (5, 5, 17), (26, 3, 1)];
         let all = ragged.into_iter().chain(larger);
         all.map(|(m, n, blocks)| Shape::new("test", m, n, blocks * BLOCK)).collect()
     }
@@ -263,6 +262,12 @@ impl Contract for GemmFp8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gemm::tests::matches_natively;
+
+    #[test]
+    fn several_panels_passes_and_tiles_at_once_match_the_reference() {
+        matches_natively::<GemmFp8>(&[(1, 300, 1152), (17, 150, 1152), (30, 66, 640)]);
+    }
 
     #[test]
     fn half_a_block_of_k_is_refused_with_the_reason() {

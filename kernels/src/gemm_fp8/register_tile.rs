@@ -23,10 +23,12 @@ impl Rung<GemmFp8> for RegisterTile {
         }
         decode_activations(m, g.a, g.a_scales, k, g.a_values);
         let codes: &[i8] = bytemuck::cast_slice(g.w);
+        // A row alone leaves room for all of k, and a column is then read from end to end.
+        let depth = if g.m < 4 { k } else { KC };
         tasks!(m, n.div_ceil(BLOCK), 1, |nb| {
-            tasks!(m, k.div_ceil(KC), 1, |pass| {
-                let (p, width) = (pass * KC, BLOCK.min(n - nb * BLOCK));
-                let depth = KC.min(k - p);
+            tasks!(m, k.div_ceil(depth), 1, |pass| {
+                let (p, width) = (pass * depth, BLOCK.min(n - nb * BLOCK));
+                let depth = depth.min(k - p);
                 let tiles = Tiles {
                     a: &g.a_values[p..],
                     a_stride: k,
@@ -117,12 +119,13 @@ pub(super) struct Tiles<'a, W> {
 }
 
 impl<W: Weight> Tiles<'_, W> {
-    /// All of them: four rows by two columns, or what rows are left by four.
+    /// All of them: four rows by two columns, then what rows are left by two. More columns at once would be more streams of
+    /// short rows than a prefetcher follows.
     #[inline(always)]
     pub(super) fn run<M: Machine>(&self, m: M, c: &mut [f32]) {
         let fours = self.rows / 4;
         tasks!(m, fours, 1, |t| self.row::<M, 4, 2>(m, 4 * t, c));
-        tasks!(m, self.rows % 4, 1, |t| self.row::<M, 1, 4>(m, 4 * fours + t, c));
+        tasks!(m, self.rows % 4, 1, |t| self.row::<M, 1, 2>(m, 4 * fours + t, c));
     }
 
     /// `R` rows from `i` by all columns, `C` at once.

@@ -18,7 +18,7 @@ const MR: usize = 12;
 /// Pairs of k in a block.
 const PAIRS: usize = BLOCK / 2;
 /// How far ahead of the loads the prefetches run, bytes.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 4096;
 /// Values of `panels` this variant needs: a panel of one block, a pair to a value.
 pub(super) const PANEL: usize = PAIRS * NR;
 
