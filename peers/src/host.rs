@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -62,6 +62,65 @@ impl Host {
     pub fn rotation_bytes(&self, operand_bytes: u64) -> usize {
         if operand_bytes <= self.l2_bytes as u64 { 0 } else { (4 * self.llc_bytes).min(1 << 30) }
     }
+}
+
+/// A moment, by the clocks of the wall, of the cores and of this process.
+pub struct Moment {
+    wall: Instant,
+    cores: Option<f64>,
+    own: f64,
+}
+
+/// So many cores may be busy with other processes while something is timed.
+const QUIET: f64 = 0.1;
+
+impl Moment {
+    /// Now.
+    pub fn now() -> Self {
+        Self { wall: Instant::now(), cores: busy_seconds(), own: own_seconds() }
+    }
+
+    /// True where other processes have let the cores alone since; always where the system does not tell.
+    pub fn was_quiet(&self) -> bool {
+        let now = Self::now();
+        let (Some(before), Some(after)) = (self.cores, now.cores) else { return true };
+        let others = (after - before) - (now.own - self.own);
+        // Cores count in hundredths of a second.
+        others <= QUIET * (now.wall - self.wall).as_secs_f64() + 0.01
+    }
+}
+
+/// Waits up to a minute for other processes to end their work.
+pub fn wait_for_quiet() {
+    for _ in 0..200 {
+        let moment = Moment::now();
+        std::thread::sleep(Duration::from_millis(300));
+        if moment.was_quiet() {
+            return;
+        }
+    }
+}
+
+/// What all cores have worked since the start, the hypervisor's other guests included.
+fn busy_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<f64> = stat.lines().next()?.split_whitespace().skip(1).filter_map(|t| t.parse().ok()).collect();
+    // user, nice, system, idle, iowait, irq, softirq, steal.
+    let busy = [0, 1, 2, 5, 6, 7].iter().map(|i| ticks.get(*i)).sum::<Option<f64>>()?;
+    Some(busy / 100.0)
+}
+
+/// What this process has.
+fn own_seconds() -> f64 {
+    #[cfg(target_os = "linux")]
+    {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it only writes the struct.
+        unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+        time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+    }
+    #[cfg(not(target_os = "linux"))]
+    0.0
 }
 
 /// Puts a thread (0: the calling one) on the `n`th core that this process could use when it started.

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::host::Host;
+use crate::host::{Host, Moment};
 
 /// Something that can be timed, and shows what it computed.
 pub trait Runner {
@@ -85,10 +85,11 @@ impl<'a> Contestant<'a> {
         };
         time(step);
         host.place_new_threads();
-        let once = time(step);
-        // Of very short ones the first runs say little.
-        let once =
-            if once < 1e-4 { time(step * (1e-3 / once).ceil() as usize / step.max(1) * step + step) } else { once };
+        let mut once = time(step);
+        if once < 1e-4 {
+            // Of very short ones the first runs say little.
+            once = time(((1e-3 / once).ceil() as usize).next_multiple_of(step));
+        }
         self.runs = (ROUND_SECONDS / once).ceil().max(1.0) as usize;
         self.runs = self.runs.next_multiple_of(step);
         self.every = (once * step as f64 / SLOW_SECONDS).ceil().clamp(1.0, 5.0) as usize;
@@ -127,13 +128,25 @@ fn quantile(values: impl Iterator<Item = f64>, q: f64) -> f64 {
     }
 }
 
-/// Times all against each other. They have been paced.
-pub fn rounds(contestants: &mut [Contestant<'_>], host: &Host, rounds: usize) {
+/// Times all against each other, until so many rounds went by in which other processes let the cores alone, or four times
+/// as many in all. Returns false where there were hardly any such; then all rounds count. The contestants have been paced.
+pub fn rounds(contestants: &mut [Contestant<'_>], host: &Host, rounds: usize) -> bool {
     let n = contestants.len();
-    for round in 0..rounds {
+    let mut quiet: Vec<bool> = Vec::new();
+    let count = |quiet: &[bool]| quiet.iter().filter(|q| **q).count();
+    while quiet.len() < 4 * rounds && count(&quiet) < rounds {
+        let (round, start) = (quiet.len(), Moment::now());
         for i in 0..n {
             host.settle();
             contestants[(i + round) % n].round(round);
         }
+        quiet.push(start.was_quiet());
     }
+    let enough = count(&quiet) >= rounds.div_ceil(3);
+    if enough {
+        for c in contestants {
+            c.seconds.iter_mut().zip(&quiet).filter(|(_, quiet)| !**quiet).for_each(|(s, _)| *s = f64::NAN);
+        }
+    }
+    enough
 }

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::measure::{Contestant, Runner};
 
 /// Rungs that go into the rounds after all have been tried.
-const FINALISTS: usize = 3;
+const FINALISTS: usize = 4;
 /// Times that all are tried.
 const PASSES: usize = 2;
 /// Rows of activations of rung 0 and of the trial: rung 0 does row after row, so its time for more is in proportion.

@@ -28,7 +28,8 @@ pub fn row(row: &Row, host: &Host, measured: &Measured<'_>) {
         let text = format!("{} {:.2}", p.name, over(p));
         if p.same { text } else { format!("({text})") }
     });
-    let listed: Vec<String> = listed.chain(wrong.iter().map(|w| format!("{w}: left out"))).collect();
+    let noise = (!measured.quiet).then(|| "*other processes ran all the time*".to_string());
+    let listed: Vec<String> = listed.chain(wrong.iter().map(|w| format!("{w}: left out"))).chain(noise).collect();
     let verdict = match best {
         None => "-".into(),
         Some(_) if low > 1.0 => format!("**{median:.2}** ({low:.2}–{high:.2})"),

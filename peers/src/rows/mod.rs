@@ -9,7 +9,7 @@ use kernels::KERNELS;
 use kernels::kernel::{Kernel, Shape};
 
 use crate::activations::Stored;
-use crate::host::Host;
+use crate::host::{Host, wait_for_quiet};
 use crate::measure::{Contestant, rounds};
 use crate::ours::Entry;
 use crate::peers;
@@ -51,6 +51,8 @@ pub struct Measured<'a> {
     pub peers: Vec<Contestant<'a>>,
     /// Peers whose output was not right, and how.
     pub wrong: Vec<String>,
+    /// False where other processes took the cores all the time.
+    pub quiet: bool,
     pub operations: u64,
     pub bytes: u64,
 }
@@ -98,6 +100,7 @@ impl Row {
     /// Times ours and the peers'.
     pub fn measure<'h>(&self, host: &'h Host, count: usize) -> Result<Measured<'h>, String> {
         let kernel = self.kernel()?;
+        wait_for_quiet();
         let cost = kernel.cost(&self.shape);
         let rotation_bytes = self.rotation_bytes(host, cost.bytes);
         let problem = match self.kind {
@@ -127,14 +130,14 @@ impl Row {
             }
         }
         contestants.iter_mut().for_each(|c| _ = c.pace(host));
-        rounds(&mut contestants, host, count);
+        let quiet = rounds(&mut contestants, host, count);
 
         let mut peers = contestants.split_off(ours + 1);
         let naive = contestants.pop().expect("it was pushed");
         let by_time = |a: &Contestant, b: &Contestant| a.typical().total_cmp(&b.typical());
         let ours = contestants.into_iter().min_by(by_time).expect("there is one");
         peers.sort_by(|a, b| ours.faster_than(a)[0].total_cmp(&ours.faster_than(b)[0]));
-        Ok(Measured { ours, naive, peers, wrong, operations: cost.operations, bytes: cost.bytes })
+        Ok(Measured { ours, naive, peers, wrong, quiet, operations: cost.operations, bytes: cost.bytes })
     }
 }
 

@@ -9,6 +9,9 @@ use crate::library::library;
 /// Any of ggml's objects.
 pub type Handle = *mut c_void;
 
+/// `ggml_backend_dev_get_extra_bufts_t`.
+type ExtraTypes = unsafe extern "C" fn(Handle) -> *const Handle;
+
 /// `ggml_init_params`.
 #[repr(C)]
 pub struct InitParams {
@@ -105,7 +108,11 @@ pub fn ggml() -> Result<&'static Ggml, String> {
             let device = (f.ggml_backend_reg_dev_get)(registry, 0);
             let name = c"ggml_backend_dev_get_extra_bufts";
             let extra = (f.ggml_backend_reg_get_proc_address)(registry, name.as_ptr());
-            let repack = if extra.is_null() { None } else { repacking(&f, std::mem::transmute(extra), device) };
+            let repack = if extra.is_null() {
+                None
+            } else {
+                repacking(&f, std::mem::transmute::<Handle, ExtraTypes>(extra), device)
+            };
             let version = CStr::from_ptr((f.ggml_version)()).to_string_lossy().into_owned();
             let plain = (f.ggml_backend_cpu_buffer_type)();
             Ok(Ggml { f, version, plain, repack, device })
@@ -118,10 +125,10 @@ pub fn ggml() -> Result<&'static Ggml, String> {
 extern "C" fn silent(_: c_int, _: *const c_char, _: *mut c_void) {}
 
 /// The repacking one among a device's buffer types.
-unsafe fn repacking(f: &Functions, list: extern "C" fn(Handle) -> *const Handle, device: Handle) -> Option<Handle> {
-    let mut types = list(device);
-    // SAFETY: the list ends with a null.
+unsafe fn repacking(f: &Functions, list: ExtraTypes, device: Handle) -> Option<Handle> {
+    // SAFETY: the list is of this device, and ends with a null.
     unsafe {
+        let mut types = list(device);
         while !types.is_null() && !(*types).is_null() {
             if CStr::from_ptr((f.ggml_backend_buft_name)(*types)) == c"CPU_REPACK" {
                 return Some(*types);
@@ -153,7 +160,7 @@ impl Ggml {
                 (self.f.ggml_backend_cpu_set_n_threads)(backend, threads as c_int);
                 let pool = (self.f.ggml_threadpool_new)(&mut params);
                 (self.f.ggml_backend_cpu_set_threadpool)(backend, pool);
-                assert!(backend != null_mut() && pool != null_mut());
+                assert!(!backend.is_null() && !pool.is_null(), "memory for threads");
                 backend as usize
             }
         };
