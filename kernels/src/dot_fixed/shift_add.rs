@@ -2,7 +2,7 @@
 
 use super::{Args, DotFixed, every_product};
 use crate::kernel::Rung;
-use crate::machine::{Integers, Machine};
+use crate::machine::Machine;
 
 /// See the file's first line.
 pub struct ShiftAdd;
