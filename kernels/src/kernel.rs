@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use crate::compare::{self, Verdict};
 use crate::input::Input;
-use crate::machine::traced::{Trace, run_traced, run_traced_scalar};
-use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar};
+use crate::machine::traced::{Trace, run_traced, run_traced_scalar, run_traced_simd};
+use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar, run_simd};
 use crate::operand::{Operand, Region};
 use crate::weights::Source;
 
@@ -151,8 +151,9 @@ impl<C: Contract> Variant<C> {
         let about = About { name, idea, after: None, width, max_lanes: 16, accumulators: 1, threads: false };
         let (native, traced): (NativeFn<C>, TracedFn<C>) = match width {
             Width::Scalar => (run_scalar::<C, R>, run_traced_scalar::<C, R>),
-            Width::SimdF32 => (run_floats::<C, R>, run_traced::<C, R>),
-            _ => (run_native::<C, R>, run_traced::<C, R>),
+            Width::SimdF32 => (run_floats::<C, R>, run_traced_simd::<C, R>),
+            Width::SimdMadd | Width::SimdShuffle | Width::Dot4 => (run_simd::<C, R>, run_traced_simd::<C, R>),
+            Width::Any | Width::Arch(_) => (run_native::<C, R>, run_traced::<C, R>),
         };
         Self { about, native, traced: Some(traced) }
     }

@@ -27,8 +27,12 @@ fn lane_counts(about: &About) -> impl Iterator<Item = usize> {
         Width::Scalar => 1,
         _ => about.max_lanes,
     };
-    // A table of sixteen bytes takes four lanes.
-    let least = if about.width == Width::SimdShuffle { 4 } else { 1 };
+    let least = match about.width {
+        Width::Scalar | Width::Any | Width::Arch(_) => 1,
+        Width::SimdF32 | Width::SimdMadd | Width::Dot4 => 2,
+        // A table of sixteen bytes.
+        Width::SimdShuffle => 4,
+    };
     [1, 2, 4, 8, 16].into_iter().filter(move |lanes| (least..=most).contains(lanes))
 }
 

@@ -103,11 +103,16 @@ macro_rules! entered {
 
 /// Runs `work` on a native machine. Returns false where this processor lacks it: nothing ran.
 pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
+    if isa != Isa::Scalar {
+        return on_native_simd(isa, work);
+    }
+    work.on(Scalar);
+    true
+}
+
+/// [`on_native`] of work that needs SIMD.
+fn on_native_simd(isa: Isa, work: impl OnMachine) -> bool {
     let ran = match isa {
-        Isa::Scalar => {
-            work.on(Scalar);
-            Some(())
-        }
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2Vnni => entered!(work, super::Avx2<true>),
         #[cfg(target_arch = "aarch64")]
@@ -117,7 +122,7 @@ pub(crate) fn on_native(isa: Isa, work: impl OnMachine) -> bool {
     ran.is_some()
 }
 
-/// [`on_native`] of work on registers of f32: a byte dot product beside makes no other machine.
+/// [`on_native_simd`] of work on registers of f32: a byte dot product beside makes no other machine.
 fn on_native_floats(isa: Isa, work: impl OnMachine) -> bool {
     let ran = match isa {
         Isa::Portable => {
@@ -171,4 +176,9 @@ pub(crate) fn run_scalar<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -
 /// [`run_native`] of a rung that needs SIMD of f32.
 pub(crate) fn run_floats<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
     on_native_floats(isa, Call::<C, R>::new(args))
+}
+
+/// [`run_native`] of a rung that needs SIMD of integers.
+pub(crate) fn run_simd<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    on_native_simd(isa, Call::<C, R>::new(args))
 }

@@ -352,9 +352,17 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
 
 /// Runs `work` on the traced machine. Returns false where no machine has so many lanes.
 pub(crate) fn on_traced(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -> bool {
+    if lanes != 1 {
+        return on_traced_simd(trace, lanes, work);
+    }
+    work.on(Traced::<1> { trace, live: &Live::default() });
+    true
+}
+
+/// [`on_traced`] of work that needs SIMD.
+fn on_traced_simd(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -> bool {
     let live = &Live::default();
     match lanes {
-        1 => work.on(Traced::<1> { trace, live }),
         2 => work.on(Traced::<2> { trace, live }),
         4 => work.on(Traced::<4> { trace, live }),
         8 => work.on(Traced::<8> { trace, live }),
@@ -375,4 +383,9 @@ pub(crate) fn run_traced_scalar<C: Contract, R: Rung<C>>(trace: &dyn Trace, lane
         R::run(Traced::<1> { trace, live: &Live::default() }, args);
     }
     lanes == 1
+}
+
+/// [`run_traced`] of a rung that needs SIMD.
+pub(crate) fn run_traced_simd<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
+    on_traced_simd(trace, lanes, Call::<C, R>::new(args))
 }
