@@ -3,10 +3,10 @@
 
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
-use kernels::kernel::Case;
+use kernels::kernel::{Case, Cost};
 
 use crate::profile::{self, Profile};
-use crate::timed::cells::stays_cached;
+use crate::timed::cells::{peak_ops, stays_cached};
 use crate::timed::{Mode, Params, lanes, model};
 
 /// A variant at a shape.
@@ -132,8 +132,8 @@ pub struct Crossover {
     pub ratio_high: f64,
     /// Where it passes 1; absent where one wins at both ends.
     pub at: Option<f64>,
-    /// f32 or i8 operations of the first contestant in the time of a byte of memory there, at the rate at which it computes
-    /// where bytes cost nothing: the machine balance of the crossover. Only where the bandwidth varies.
+    /// The machine balance there: operations that one core can do at best in the time of a byte of memory. Only where the
+    /// bandwidth varies.
     pub balance: Option<f64>,
 }
 
@@ -163,7 +163,7 @@ struct Contestant {
     case: Box<dyn Case>,
     variant: usize,
     lanes: usize,
-    operations: f64,
+    cost: Cost,
 }
 
 impl Contestant {
@@ -180,7 +180,7 @@ impl Contestant {
         let lanes = lanes(&abouts[variant], profile).map_err(|e| not_run(e.to_string()))?;
         let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
         let case = kernel.prepare(&shape, &input).map_err(|e| not_run(e.to_string()))?;
-        Ok(Self { case, variant, lanes, operations: kernel.cost(&shape).operations as f64 })
+        Ok(Self { case, variant, lanes, cost: kernel.cost(&shape) })
     }
 
     fn time_ns(&mut self, question: &'static str, profile: &Profile) -> Result<f64, CrossoverError> {
@@ -221,9 +221,8 @@ impl Question {
         let at = if self.figure.is_whole() { high } else { (low * high).sqrt() };
         found.at = Some(at);
         if self.figure == Figure::Bandwidth {
-            let mut free = base.clone();
-            self.figure.set(&mut free, self.range.1);
-            found.balance = Some(first.operations / first.time_ns(self.name, &free)? / at);
+            let peak = peak_ops(&base, &first.cost) / f64::from(base.machine.cores.value);
+            found.balance = Some(peak / (at * 1e9));
         }
         Ok(found)
     }
@@ -246,9 +245,10 @@ mod tests {
 
     #[test]
     fn absorbed_mla_wins_where_a_byte_costs_more_than_about_two_operations() {
+        let found = ask("absorbed-mla");
+        flips(found, true);
         // f32 caches, so half the 3.4 operations a byte of bf16 ones: see kernels/src/mla_decode/mod.rs.
-        flips(ask("absorbed-mla"), true);
-        let balance = ask("absorbed-mla").balance.expect("the bandwidth varies");
+        let balance = found.balance.expect("the bandwidth varies");
         assert!((1.7 * 0.75..1.7 * 1.25).contains(&balance), "{balance}");
     }
 

@@ -8,7 +8,6 @@ pub mod attention_prefill;
 pub mod compare;
 pub mod dot_fixed;
 pub mod dtype;
-pub mod embedding_row;
 mod exp;
 pub mod gemm;
 pub mod gemm_fp8;
@@ -81,8 +80,6 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<quantize_q8_0::QuantizeQ8>::new(),
         &Entry::<head_argmax::HeadArgmax<f32>>::new(),
         &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
-        &Entry::<embedding_row::EmbeddingRow<BlockQ8_0>>::new(),
-        &Entry::<embedding_row::EmbeddingRow<BlockQ4K>>::new(),
         &Entry::<dot_fixed::DotFixed>::new(),
     ]
 };

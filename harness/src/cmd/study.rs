@@ -94,7 +94,7 @@ fn crossovers() -> Result<Study, Failure> {
     let rows: Result<Vec<_>, Failure> = QUESTIONS.iter().map(row).collect();
     Ok(Study {
         about: "Where the faster of two variants changes (modelled tier): the figure varies, all others stay as the profile \
-                has them. The balance is that of the first contestant, in operations per byte of memory."
+                has them. The balance is a core's best rate of operations over that bandwidth."
             .into(),
         heads: &["crossover", "lesson", "machine", "figure", "wins_below", "at", "wins_above", "balance"],
         rows: rows?,

@@ -36,7 +36,7 @@ impl Canary for Group {
 
 /// Scale and minimum of sub-block `j` on the scalar unit; see [`BlockQ4K::scales_and_mins`].
 #[inline(always)]
-pub(crate) fn scale_and_min<M: Machine<One = M>>(m: M, packed: &[u8; 12], j: usize) -> (M::F, M::F) {
+fn scale_and_min<M: Machine<One = M>>(m: M, packed: &[u8; 12], j: usize) -> (M::F, M::F) {
     let (scale, min) = if j < 4 {
         (m.and_i(&m.load_u8(packed, j), 63), m.and_i(&m.load_u8(packed, j + 4), 63))
     } else {
