@@ -175,7 +175,7 @@ impl<E: Cached> Contract for AttentionDecode<E> {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("stories260k/t512", 8, 512, 8).parts(4),
+            Shape::new("stories260k/t512", 8, 512, 8).parts(4),
             Shape::tour("r1-distill-qwen-1.5b/t1024", 12, 1024, 128).parts(2),
             Shape::new("r1-distill-qwen-1.5b/t4096", 12, 4096, 128).parts(2),
             Shape::new("r1-distill-llama-8b/t4096", 32, 4096, 128).parts(8),

@@ -166,7 +166,7 @@ impl Contract for AttentionDecodeQ8 {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("stories110m/t256", 12, 256, 64).parts(12),
+            Shape::new("stories110m/t256", 12, 256, 64).parts(12),
             Shape::tour("r1-distill-qwen-1.5b/t1024", 12, 1024, 128).parts(2),
             Shape::new("r1-distill-qwen-1.5b/t4096", 12, 4096, 128).parts(2),
             Shape::new("r1-distill-llama-8b/t4096", 32, 4096, 128).parts(8),

@@ -110,7 +110,7 @@ impl Contract for AttentionPrefill {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("stories260k/prefill-256", 256, 8, 8).parts(4),
+            Shape::new("stories260k/prefill-256", 256, 8, 8).parts(4),
             Shape::tour("r1-distill-qwen-1.5b/prefill-128", 128, 12, 128).parts(2),
             Shape::new("stories260k/prefill-512", 512, 8, 8).parts(4),
             Shape::new("r1-distill-qwen-1.5b/prefill-512", 512, 12, 128).parts(2),

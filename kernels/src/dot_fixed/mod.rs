@@ -118,7 +118,7 @@ impl Contract for DotFixed {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("stories260k/attn-q", 1, 64, 64),
+            Shape::new("stories260k/attn-q", 1, 64, 64),
             Shape::new("stories260k/ffn-up", 1, 172, 64),
             Shape::tour("r1-distill-qwen-1.5b/attn-k", 1, 256, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down", 1, 1536, 8960),

@@ -139,7 +139,7 @@ impl Contract for GemmFp8 {
         vec![
             // Slices of expert-down, so that naive ends in a moment.
             Shape::tour("deepseek-v3/expert-down-slice-decode", 1, 1024, 2048),
-            Shape::tour("deepseek-v3/expert-down-slice-m64", 64, 128, 1024),
+            Shape::new("deepseek-v3/expert-down-slice-m64", 64, 128, 1024),
             Shape::new("deepseek-v3/expert-down-decode", 1, 7168, 2048),
             Shape::new("deepseek-v3/expert-down-m64", 64, 7168, 2048),
             Shape::new("deepseek-v3/expert-gate-up-decode", 1, 4096, 7168),

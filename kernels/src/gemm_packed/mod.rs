@@ -180,7 +180,7 @@ impl<F: Format> Contract for GemmPacked<F> {
             Shape::tour("r1-distill-qwen-1.5b/attn-k-prefill", 64, 256, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m1", 1, 1536, 8960),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m2", 2, 1536, 8960),
-            Shape::tour("r1-distill-qwen-1.5b/ffn-down-verify-m4", 4, 1536, 8960),
+            Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m4", 4, 1536, 8960),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m8", 8, 1536, 8960),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),

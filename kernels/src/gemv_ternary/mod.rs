@@ -150,7 +150,7 @@ impl Contract for GemvTernary {
     fn shapes() -> Vec<Shape> {
         vec![
             Shape::tour("bitnet-2b/attn-k", 1, 640, 2560),
-            Shape::tour("bitnet-2b/ffn-down", 1, 2560, 6912),
+            Shape::new("bitnet-2b/ffn-down", 1, 2560, 6912),
             Shape::new("square-2048", 1, 2048, 2048),
             Shape::new("llama3-8b-1.58/ffn-down", 1, 4096, 14336),
         ]

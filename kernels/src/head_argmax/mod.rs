@@ -119,7 +119,7 @@ impl<E: HeadElement> Contract for HeadArgmax<E> {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("stories260k/head", 1, 512, 64),
+            Shape::new("stories260k/head", 1, 512, 64),
             Shape::tour("r1-distill-qwen-1.5b/head-8192-rows", 1, 8192, 1536),
             Shape::new("r1-distill-qwen-1.5b/head", 1, 151_936, 1536),
         ]

@@ -105,7 +105,7 @@ impl Contract for KvAppendQ8 {
     fn shapes() -> Vec<Shape> {
         vec![
             Shape::tour("r1-distill-qwen-1.5b/append-1", 1, 1024, 128).parts(2),
-            Shape::tour("r1-distill-qwen-1.5b/append-512", 512, 1024, 128).parts(2),
+            Shape::new("r1-distill-qwen-1.5b/append-512", 512, 1024, 128).parts(2),
             Shape::new("r1-distill-llama-8b/append-1", 1, 4096, 128).parts(8),
             Shape::new("r1-distill-llama-8b/append-512", 512, 4096, 128).parts(8),
         ]

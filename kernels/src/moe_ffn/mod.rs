@@ -236,7 +236,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
     fn shapes() -> Vec<Shape> {
         let small = |m| if size_of::<E>() == 4 { m } else { Shape { tour: false, ..m } };
         vec![
-            small(Shape::tour("tiny/8-experts-t8", 8, 256, 176).parts(8)),
+            small(Shape::new("tiny/8-experts-t8", 8, 256, 176).parts(8)),
             // A quarter of the layer's inner width, and 8 of its 66 experts: 69 MB of f32 weights.
             Shape::tour("deepseek-v2-lite/experts-slice-t1", 1, 2048, 352).parts(8),
             // Experts in full, 16 of 66: 554 MB; all would be 2.3 GB.

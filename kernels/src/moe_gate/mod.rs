@@ -164,7 +164,7 @@ impl Contract for MoeGate {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("deepseek-v2-lite/gate", 1, 64, 2048),
+            Shape::new("deepseek-v2-lite/gate", 1, 64, 2048),
             Shape::tour("deepseek-v3/gate", 1, 256, 7168).parts(8),
             // Next to no product: what selecting alone takes.
             Shape::new("deepseek-v3/selection", 1, 256, 32).parts(8),

@@ -70,7 +70,7 @@ impl Variety for Interleaved {
         vec![
             Shape::tour("stories260k/decode", 12, 1, 8),
             Shape::new("tinyllama-1.1b/decode", 36, 1, 64),
-            Shape::tour("tinyllama-1.1b/prefill-256", 36, 256, 64),
+            Shape::new("tinyllama-1.1b/prefill-256", 36, 256, 64),
         ]
     }
 }
@@ -102,7 +102,7 @@ impl Variety for Halves {
     fn shapes() -> Vec<Shape> {
         vec![
             Shape::tour("r1-distill-qwen-1.5b/decode", 14, 1, 128),
-            Shape::tour("r1-distill-qwen-1.5b/prefill-256", 14, 256, 128),
+            Shape::new("r1-distill-qwen-1.5b/prefill-256", 14, 256, 128),
             Shape::new("r1-distill-qwen-1.5b/prefill-2048", 14, 2048, 128),
         ]
     }
@@ -147,7 +147,7 @@ impl Variety for Yarn {
         vec![
             Shape::tour("deepseek-v3/decode", 129, 1, 64),
             Shape::new("deepseek-v2-lite/prefill-512", 17, 512, 64),
-            Shape::tour("deepseek-v3/prefill-64", 129, 64, 64),
+            Shape::new("deepseek-v3/prefill-64", 129, 64, 64),
         ]
     }
 }
