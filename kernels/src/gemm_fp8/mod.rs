@@ -163,11 +163,12 @@ impl Contract for GemmFp8 {
         format!("{}×{}×{}", s.m, s.n, s.k)
     }
 
+    // Every e4m3 is a bf16, so that is what a machine may multiply.
     fn cost(s: &Shape) -> Cost {
         let (m, n, k) = (s.m as u64, s.n as u64, s.k as u64);
         let blocks = k / BLOCK as u64;
         let scales = (m + n.div_ceil(BLOCK as u64)) * blocks;
-        Cost { operations: 2 * m * n * k, bytes: (m + n) * k + 4 * scales + 4 * m * n, work: Work::F32 }
+        Cost { operations: 2 * m * n * k, bytes: (m + n) * k + 4 * scales + 4 * m * n, work: Work::Bf16 }
     }
 
     // Decoding is exact. Each side is rounded once more when its scale goes into it.

@@ -267,13 +267,15 @@ impl Contract for MlaDecode {
         format!("{}×{}, {} tokens", s.m, s.k, s.n)
     }
 
-    // What attending over latents takes, beside making queries and outputs of them: the least of the forms where heads are
-    // many. Minimum bytes are those of the latents and the matrices.
+    // The lesser of both forms on either side. Attending over latents takes making queries and outputs of them beside, and
+    // reads the latents and the matrices; the expanded form reads each head's own keys and values.
     fn cost(s: &Shape) -> Cost {
         let size = Size::given(s);
         let (attend, absorb, others) = size.work();
         let bytes = 4 * ((size.tokens * size.row()) as u64 + others);
-        Cost { operations: attend + absorb, bytes, work: Work::F32 }
+        let (heads, tokens, cached) = (size.heads as u64, size.tokens as u64, (size.key() + size.plain()) as u64);
+        let operations = (attend + absorb).min(heads * tokens * (2 * cached + 6));
+        Cost { operations, bytes: bytes.min(4 * heads * (tokens + 1) * cached), work: Work::F32 }
     }
 
     // Rung 0 makes a key and a value of every token for every head, each a product with the latent.
