@@ -5,7 +5,7 @@ use crate::kernel::{RowReference, Tolerance};
 /// What the gate says of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// `sum((y - ref)^2) / sum(ref^2)` over the checked rows.
+    /// `sum((y - ref)^2) / sum(ref^2)` over the checked rows; every `|ref|` counts the smallest normal f32 more.
     pub nmse: f64,
     /// `max |y - ref| / magnitude` over the checked rows.
     pub backward: f64,
@@ -61,15 +61,16 @@ pub fn verify(tolerance: &Tolerance, rows: &[usize], row: impl Fn(usize) -> (Row
             }
             let error = (y - truth).abs();
             squared_error += error * error;
-            squared_reference += truth * truth;
             // Results below the smallest normal f32 are rounded absolutely, not relatively.
-            let relative = error / (magnitude + f64::from(f32::MIN_POSITIVE));
+            let smallest = f64::from(f32::MIN_POSITIVE);
+            squared_reference += (truth.abs() + smallest).powi(2);
+            let relative = error / (magnitude + smallest);
             if relative > worst.0 {
                 worst = (relative, r, c);
             }
         }
     }
-    let nmse = if squared_error == 0.0 { 0.0 } else { squared_error / squared_reference.max(f64::MIN_POSITIVE) };
+    let nmse = if squared_error == 0.0 { 0.0 } else { squared_error / squared_reference };
     let (backward, r, c) = worst;
     let failure = if backward > tolerance.backward {
         Some(format!("output [{r}, {c}]: backward error {backward:.2e}, tolerance {:.2e}", tolerance.backward))
@@ -115,6 +116,13 @@ mod tests {
     fn small_error_beside_a_huge_value_is_seen() {
         // NMSE alone would hide it: 1e12 squared dwarfs the error in the second output.
         assert!(!one_row(&[1e12, 1.0], &[1e12, 1.001]).passed());
+    }
+
+    #[test]
+    fn denormal_results_may_be_rounded_as_denormals_are() {
+        let unit = f64::from(f32::from_bits(1));
+        assert!(one_row(&[100.0 * unit, 0.0], &[f32::from_bits(101), f32::from_bits(1)]).passed());
+        assert!(!one_row(&[1e-37, 0.0], &[1e-37, 1e-40]).passed());
     }
 
     #[test]

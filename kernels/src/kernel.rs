@@ -155,7 +155,7 @@ impl<C: Contract> Variant<C> {
             Width::SimdMadd | Width::SimdShuffle | Width::Dot4 => (run_simd::<C, R>, run_traced_simd::<C, R>),
             Width::Any | Width::Arch(_) => (run_native::<C, R>, run_traced::<C, R>),
         };
-        Self { about, native, traced: Some(traced) }
+        Self { about, native, traced: if cfg!(feature = "traced") { Some(traced) } else { None } }
     }
 
     /// A variant in one instruction set's intrinsics; `native` returns false where the processor lacks it.

@@ -135,7 +135,7 @@ impl Contract for Dot {
 }
 
 /// What the gate says of a variant, by name, after a native and after a traced run.
-fn failures(name: &str) -> [Option<String>; 2] {
+fn failures(name: &str) -> Vec<Option<String>> {
     let kernel = Entry::<Dot>::new();
     let v = kernel.variants().iter().position(|about| about.name == name).expect("a rung of the ladder");
     let verdict = |run: &dyn Fn(&mut dyn Case)| {
@@ -145,15 +145,16 @@ fn failures(name: &str) -> [Option<String>; 2] {
         run(&mut *case);
         case.verify(v, 8).failure
     };
-    [
-        verdict(&|case| case.run(v, Isa::Portable).expect("every host has it")),
-        verdict(&|case| case.trace(v, &Counter::default(), 8).expect("eight lanes exist")),
-    ]
+    let mut failures = vec![verdict(&|case| case.run(v, Isa::Portable).expect("every host has it"))];
+    if cfg!(feature = "traced") {
+        failures.push(verdict(&|case| case.trace(v, &Counter::default(), 8).expect("eight lanes exist")));
+    }
+    failures
 }
 
 #[test]
 fn the_right_variant_passes() {
-    assert_eq!(failures("right"), [None, None]);
+    assert!(failures("right").iter().all(Option::is_none));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use half::bf16;
 
 use super::{Gemm, cache_tiles, loop_order, naive, packed, parallel, register_tile, simd, wide_tile};
 #[cfg(target_arch = "x86_64")]
-use super::{x86_avx512, x86_avx512_parallel, x86_bf16, x86_bf16_parallel};
+use super::{x86_amx, x86_amx_parallel, x86_avx512, x86_avx512_parallel, x86_bf16, x86_bf16_parallel};
 use crate::gemv::Element;
 use crate::kernel::{Variant, Width, Work};
 #[cfg(target_arch = "x86_64")]
@@ -126,6 +126,12 @@ impl Factor for bf16 {
         #[cfg(target_arch = "x86_64")]
         Variant::<Gemm<Self>>::arch("x86_bf16_parallel", Isa::Avx512, x86_bf16_parallel::IDEA, x86_bf16_parallel::run)
             .after("x86_bf16")
+            .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Gemm<Self>>::arch("x86_amx", Isa::Avx512, x86_amx::IDEA, x86_amx::run).after("x86_bf16"),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Gemm<Self>>::arch("x86_amx_parallel", Isa::Avx512, x86_amx_parallel::IDEA, x86_amx_parallel::run)
+            .after("x86_amx")
             .threads()
     );
 

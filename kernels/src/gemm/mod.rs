@@ -14,6 +14,12 @@ mod register_tile;
 mod simd;
 mod wide_tile;
 #[cfg(target_arch = "x86_64")]
+mod x86_amx;
+#[cfg(target_arch = "x86_64")]
+mod x86_amx_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_amx_tile;
+#[cfg(target_arch = "x86_64")]
 mod x86_avx512;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512_parallel;

@@ -28,7 +28,9 @@ fn blocking(m: usize) -> (usize, usize) {
 /// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k.
 pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let (mc, kc) = blocking(m);
-    (mc.min(m) * kc.min(k), kc.min(k) * NC.min(n.next_multiple_of(NR)))
+    // Up to the whole tiles and steps of a matrix unit.
+    let (m, n, k) = (m.next_multiple_of(NR), n.next_multiple_of(NR), k.next_multiple_of(NR));
+    (mc.min(m).next_multiple_of(NR) * kc.min(k), kc.min(k) * NC.min(n))
 }
 
 /// `size` in the fewest pieces of at most `most`, as even as multiples of `unit` allow.
@@ -40,38 +42,41 @@ fn even_piece(size: usize, most: usize, unit: usize) -> usize {
 /// The whole product, on this thread or on all.
 ///
 /// # Safety
-/// The features that [`Kind::tile`] asks for.
+/// The features that [`Kind::run`] asks for.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn product<K: Kind>(g: Args<'_, K::Stored>, threads: bool) {
+pub(super) unsafe fn product<K: Kind>(kind: K, g: Args<'_, K::Stored>, threads: bool) {
     let (m, n, k) = (g.m, g.n, g.k);
     assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
     if k == 0 {
         return g.c.fill(0.0);
     }
-    let mr = even_piece(m, MR, 4);
+    let mr = even_piece(m, K::MR, K::ROWS);
     let (mc, kc) = blocking(m);
-    let (mc, nc) = (even_piece(m, mc / MR * mr, mr), even_piece(n, NC, NR));
-    let kc = K::DEPTH * even_piece(k.div_ceil(K::DEPTH), kc, 1);
+    let (mc, nc) = (even_piece(m, mc / K::MR * mr, mr), even_piece(n, NC, NR));
+    let kc = K::DEPTH * even_piece(k.div_ceil(K::DEPTH), kc, K::STEP);
     let c = Output { first: g.c.as_mut_ptr(), m, n };
     for jc in (0..n).step_by(nc) {
         let width = nc.min(n - jc);
         let group = if threads { group_columns(width) } else { width.next_multiple_of(NR) };
         for pc in (0..k).step_by(kc) {
             let inner = pc..k.min(pc + kc);
-            let depth = inner.len().div_ceil(K::DEPTH);
+            let depth = inner.len().div_ceil(K::DEPTH).next_multiple_of(K::STEP);
             for ic in (0..m).step_by(mc) {
                 let height = mc.min(m - ic);
+                let packed_a = height.next_multiple_of(K::PADDED_ROWS) * depth;
                 let a = &g.a[ic * k..(ic + height) * k];
-                each_chunk(threads, &mut g.packed_a[..height * depth], mr * depth, |t, panel| {
+                each_chunk(threads, &mut g.packed_a[..packed_a], mr * depth, |t, panel| {
                     let rows = &a[t * mr * k..height.min((t + 1) * mr) * k];
-                    pack_a_panel::<K>(rows, k, inner.clone(), panel);
+                    assert!(inner.end <= k && panel.len() >= rows.len() / k * depth);
+                    // SAFETY: the caller's features; as was just asserted.
+                    unsafe { K::pack_a(rows, k, inner.clone(), panel) }
                 });
-                let a = &g.packed_a[..height * depth];
+                let a = &g.packed_a[..packed_a];
                 let source = (ic == 0).then_some(&g.b[pc * n..inner.end * n]);
-                let block = Block::<K> { depth, mr, a, rows: ic..ic + height, c, add: pc > 0, source, last: mc >= m };
+                let block = Block { kind, depth, mr, a, rows: ic..ic + height, c, add: pc > 0, source, last: mc >= m };
                 each_chunk(
                     threads,
-                    &mut g.packed_b[..width.next_multiple_of(16) * depth],
+                    &mut g.packed_b[..width.next_multiple_of(K::PADDED_COLUMNS) * depth],
                     group * depth,
                     |t, panels| {
                         let first = jc + t * group;
@@ -113,6 +118,7 @@ unsafe impl Sync for Output {}
 
 /// Rows of C, their packed block of A, and where B comes from.
 struct Block<'a, K: Kind> {
+    kind: K,
     /// Words of a row of A.
     depth: usize,
     mr: usize,
@@ -131,20 +137,21 @@ impl<K: Kind> Block<'_, K> {
     /// tiles of one panel run, they prefetch the next from wherever it will be read.
     ///
     /// # Safety
-    /// The features that [`Kind::tile`] asks for. Nobody else touches these columns of C.
+    /// The features that [`Kind::run`] asks for. Nobody else touches these columns of C.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn run(&self, columns: Range<usize>, packed_b: &mut [f32]) {
-        let Self { depth, mr, a, c, add, .. } = *self;
+        let Self { kind, depth, mr, a, c, add, .. } = *self;
         let (n, height) = (c.n, self.rows.len());
         assert!(a.len() >= height * depth && self.rows.end <= c.m && columns.end <= n);
-        assert!(packed_b.len() >= columns.len().next_multiple_of(16) * depth);
+        assert!(packed_b.len() >= columns.len().next_multiple_of(K::PADDED_COLUMNS) * depth);
+        kind.begin();
         for j in columns.clone().step_by(NR) {
             let width = NR.min(columns.end - j);
-            let registers = width.div_ceil(16);
+            let panel = width.next_multiple_of(K::PADDED_COLUMNS) * depth;
             let place = if self.last { 0 } else { (j - columns.start) * depth };
-            let (b, next) = packed_b[place..].split_at_mut(16 * registers * depth);
+            let (b, next) = packed_b[place..].split_at_mut(panel);
             if let Some(source) = self.source {
-                pack_b_panel::<K>(&source[j..], n, width, b);
+                pack_b_panel::<K>(&source[j..], n, width, depth, b);
             }
             // A tile prefetches two lines for every four words of its depth: after how many tiles is the panel whole?
             let (ahead, tiles) = match self.source {
@@ -159,13 +166,11 @@ impl<K: Kind> Block<'_, K> {
                 let a = a[i * depth..].as_ptr();
                 let c = c.first.wrapping_add((self.rows.start + i) * n + j);
                 let tile = Tile { depth, a, b: b.as_ptr(), c, n, add, ahead };
-                let last = width - 16 * (registers - 1);
                 // SAFETY: the asserts above cover `rows` and `width` of the three panels from these offsets.
-                unsafe {
-                    if registers == 2 { tile.run_rows::<K, 2>(rows, last) } else { tile.run_rows::<K, 1>(rows, last) }
-                }
+                unsafe { kind.run(tile, rows, width) }
             }
         }
+        kind.end();
     }
 }
 
@@ -183,21 +188,26 @@ impl Ahead {
     }
 }
 
-/// `columns` first columns of the rows of `b`, which are `n` apart, into one or two registers a word; zeros beyond.
+/// `columns` first columns of the rows of `b`, which are `n` apart, into one or two registers a word; zeros beyond, and
+/// below the last row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn pack_b_panel<K: Kind>(b: &[K::Stored], n: usize, columns: usize, panel: &mut [f32]) {
-    let width = columns.next_multiple_of(16);
-    for (rows, out) in b.chunks(K::DEPTH * n).zip(panel.chunks_exact_mut(width)) {
+fn pack_b_panel<K: Kind>(b: &[K::Stored], n: usize, columns: usize, depth: usize, panel: &mut [f32]) {
+    let words = b.len().div_ceil(K::DEPTH * n);
+    let width = panel.len() / depth;
+    let (filled, below) = panel.split_at_mut(width * words);
+    for (rows, out) in b.chunks(K::DEPTH * n).zip(filled.chunks_exact_mut(width)) {
         let last = rows.len().saturating_sub(1) / n * n;
         assert!(rows.len() >= last + columns);
         // SAFETY: every row has the columns, as the last has; `out` holds them.
         unsafe { K::panel_row(rows, n, columns, out) }
     }
+    below.fill(0.0);
 }
 
-/// Columns `inner` of the rows of `a`, as many as a tile has at most, into a panel.
+/// Columns `inner` of the rows of `a`, as many as a tile has at most, into a panel: word after word of all rows.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn pack_a_panel<K: Kind>(a: &[K::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
+pub(super) fn pack_a_columns<K: Kind>(a: &[K::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
     assert!(inner.end <= k && a.len().is_multiple_of(k));
     let (height, depth) = (a.len() / k, inner.len().div_ceil(K::DEPTH));
     let panel = &mut panel[..height * depth];

@@ -13,7 +13,15 @@ mod row_tile;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
+mod x86_amx;
+#[cfg(target_arch = "x86_64")]
+mod x86_amx_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_amx_tile;
+#[cfg(target_arch = "x86_64")]
 mod x86_formats;
+#[cfg(target_arch = "x86_64")]
+mod x86_product;
 #[cfg(target_arch = "x86_64")]
 mod x86_tile;
 #[cfg(target_arch = "x86_64")]
@@ -170,6 +178,20 @@ impl<F: Format> Contract for GemmPacked<F> {
         .after("x86_vnni")
         .accumulators(SUMS)
         .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_amx", crate::machine::Isa::Avx512, x86_amx::IDEA, x86_amx::run::<F>)
+            .after("x86_vnni")
+            .accumulators(SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_amx_parallel",
+            crate::machine::Isa::Avx512,
+            x86_amx_parallel::IDEA,
+            x86_amx_parallel::run::<F>,
+        )
+        .after("x86_amx")
+        .accumulators(SUMS)
+        .threads(),
     ];
     const RUNG_0_OPERATIONS: f64 = F::RUNG_0_OPERATIONS;
     type Data = Data<F>;
@@ -222,10 +244,6 @@ impl<F: Format> Contract for GemmPacked<F> {
         let w = Weights::<F>::blocks(Self::NAME, s, (s.n, s.k), input)?;
         let blocks = s.k / F::LEN;
         let groups = gemv_packed::groups(w.as_slice(), s.n, input);
-        #[cfg(target_arch = "x86_64")]
-        let packed = x86_tile::packed_bytes::<F>(s.m, blocks);
-        #[cfg(not(target_arch = "x86_64"))]
-        let packed = 0;
         Ok(Data {
             size: (s.m, s.n, blocks),
             w,
@@ -233,7 +251,7 @@ impl<F: Format> Contract for GemmPacked<F> {
             x: Activations::seeded(s.m * s.k, F::LEN, F::SUB, input),
             c: Buffer::zeroed(s.m * s.n),
             strips: Buffer::zeroed(s.m * s.n.next_multiple_of(GROUP_ROWS)),
-            packed: Buffer::zeroed(packed),
+            packed: Buffer::zeroed(packed_bytes::<F>(s.m, blocks)),
         })
     }
 
@@ -280,6 +298,17 @@ impl<F: Format> Contract for GemmPacked<F> {
     fn output(d: &Data<F>, row: usize) -> Vec<f32> {
         let n = d.size.1;
         d.c.as_slice()[row * n..(row + 1) * n].to_vec()
+    }
+}
+
+/// Bytes of A as the rungs in intrinsics read it.
+fn packed_bytes<F: Format>(m: usize, blocks: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    return x86_product::packed_bytes::<F>(m, blocks);
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = (m, blocks);
+        0
     }
 }
 

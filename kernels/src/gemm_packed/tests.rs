@@ -8,6 +8,16 @@ use crate::gemv_packed::tests::{Exact, every_way, integer_scales};
 use crate::kernel::{Entry, Kernel};
 use crate::machine::Isa;
 
+/// Checks what is in C.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn verify<F: Format>(shape: &Shape, data: &Data<F>) {
+    let tolerance = GemmPacked::<F>::tolerance(shape, SUMS * 16);
+    let row = |r: usize| (GemmPacked::reference(data, r), GemmPacked::output(data, r));
+    let verdict = crate::compare::verify(&tolerance, &Vec::from_iter(0..shape.m), row);
+    let intact = data.c.canaries_intact() && data.strips.canaries_intact() && data.packed.canaries_intact();
+    assert!(verdict.passed() && intact, "{} {}: {verdict:?}", F::KERNEL, GemmPacked::<F>::dims(shape));
+}
+
 fn exact_on_every_machine<F: Format>(scales: impl Fn(&mut F)) {
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     for (m, n, blocks) in [(1, 1, 1), (2, 7, 1), (7, 33, 1), (21, 16, 2)] {
@@ -18,7 +28,7 @@ fn exact_on_every_machine<F: Format>(scales: impl Fn(&mut F)) {
             every_way(variant, |way, label| {
                 let mut c = vec![f32::NAN; m * n];
                 let mut strips = vec![0.0; m * n.next_multiple_of(GROUP_ROWS)];
-                let mut packed = vec![0; 2 * e.quants.len()];
+                let mut packed = vec![0; packed_bytes::<F>(m, blocks)];
                 let (w, groups, values) = (&e.w[..], e.groups.as_slice(), &e.values[..]);
                 let (strips, packed) = (&mut strips[..], &mut packed[..]);
                 if way(Args { m, n, blocks, w, groups, x: e.x(), values, c: &mut c, strips, packed }) {
@@ -75,7 +85,9 @@ fn one_thread_and_many_give_the_same_bits() {
     let gemm = Entry::<GemmPacked<BlockQ4K>>::new();
     let mut case = gemm.prepare(&Shape::new("test", 19, 130, 1024), &Input::typical(4)).unwrap();
     let variant = |name: &str| gemm.variants().iter().position(|v| v.name == name);
-    for (one, many) in [("register_tile", "parallel"), ("x86_vnni", "x86_vnni_parallel")] {
+    for (one, many) in
+        [("register_tile", "parallel"), ("x86_vnni", "x86_vnni_parallel"), ("x86_amx", "x86_amx_parallel")]
+    {
         let (Some(one), Some(many)) = (variant(one), variant(many)) else { continue };
         for isa in Isa::ALL {
             if case.run(one, isa).is_ok() {

@@ -1,6 +1,5 @@
 //! idea: 32 weights of sixteen rows wait in eight 512-bit registers while sixteen rows of A pass: vpdpbusd broadcasts A from memory at no cost
 
-use super::x86_tile::{Product, detected};
 use super::{Args, Format};
 use crate::machine::Isa;
 
@@ -9,11 +8,5 @@ pub const IDEA: &str = "32 weights of sixteen rows wait in eight 512-bit registe
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run<F: Format>(isa: Isa, g: Args<'_, F>) -> bool {
-    if !detected(isa) {
-        return false;
-    }
-    let product = Product::new(g, false);
-    // SAFETY: AVX-512 and VNNI were just detected; this is the only thread.
-    unsafe { product.columns(0..product.groups()) };
-    true
+    super::x86_tile::run_on(isa, g, false)
 }

@@ -20,6 +20,8 @@ mod arm;
 #[cfg(target_arch = "aarch64")]
 mod arm_integers;
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod x86_amx;
+#[cfg(target_arch = "x86_64")]
 mod x86_avx2;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx2_integers;

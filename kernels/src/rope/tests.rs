@@ -81,6 +81,7 @@ fn nothing_turns_at_position_0() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "traced"), ignore = "counts what the traced machine does")]
 fn the_library_is_called_twice_a_pair_and_position_once_shared_and_for_few_positions_in_recurrence() {
     /// Calls of the library: of the counted operations only they differ between `polynomial` and the others.
     fn operations(variant: &str) -> u64 {
