@@ -121,6 +121,15 @@ pub const QUESTIONS: &[Question] = &[
         first: cell("gemm_f32", "r1-distill-qwen-1.5b/attn-k-prefill", "packed"),
         second: cell("gemm_f32", "r1-distill-qwen-1.5b/attn-k-prefill", "wide_tile"),
     },
+    Question {
+        name: "lookup-table",
+        lesson: "a table of quarter squares makes a product of two lookups: it pays where multiplying is slow",
+        machine: "i486dx2-66",
+        figure: Figure::IntegerMultiply,
+        range: (1.0, 100.0),
+        first: cell("dot_fixed", "r1-distill-qwen-1.5b/attn-k", "integer"),
+        second: cell("dot_fixed", "r1-distill-qwen-1.5b/attn-k", "quarter_square"),
+    },
 ];
 
 /// The answer.
@@ -261,6 +270,13 @@ mod tests {
     fn twenty_four_accumulators_need_more_than_twenty_four_registers() {
         let registers = flips(ask("wide-register-tile"), true);
         assert!((20.0..=32.0).contains(&registers), "{registers}");
+    }
+
+    /// Two loads, two lookups and two additions stand against a load, a multiply and an addition.
+    #[test]
+    fn a_table_beats_a_multiplier_that_takes_longer_than_two_lookups() {
+        let cycles = flips(ask("lookup-table"), true);
+        assert!((3.0..20.0).contains(&cycles), "{cycles}");
     }
 
     #[test]
