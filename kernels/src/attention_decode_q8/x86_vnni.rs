@@ -96,7 +96,7 @@ fn scores<const H: usize>(asked: GroupDots<'_>, h: usize, corrections: &[f32], f
                 for (products, quants) in products.iter_mut().zip(quants) {
                     let at = b * BLOCK_LEN + 4 * c;
                     let four: [i8; 4] = quants[at..at + 4].try_into().expect("four values");
-                    let four = _mm512_set1_epi32(i32::from_ne_bytes(four.map(|q| q as u8)));
+                    let four = _mm512_set1_epi32(bytemuck::cast(four));
                     *products = _mm512_dpbusd_epi32(*products, keys, four);
                 }
             }

@@ -70,7 +70,7 @@ pub(crate) fn load(bytes: &[u8; 64]) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot4(sum: __m512i, w: __m512i, x: &[i8], c: usize) -> __m512i {
     let quad: [i8; 4] = x[4 * c..4 * c + 4].try_into().expect("four values");
-    _mm512_dpbusd_epi32(sum, w, _mm512_set1_epi32(i32::from_ne_bytes(quad.map(|q| q as u8))))
+    _mm512_dpbusd_epi32(sum, w, _mm512_set1_epi32(bytemuck::cast(quad)))
 }
 
 /// The low halves of bytes.

@@ -51,6 +51,7 @@ pub trait Integers: Registers {
     fn madd_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I;
     /// `acc` plus the products of `4 * LANES` i8 from `w[i..]` and `x[j..]`, four to a lane or two to each half of one.
     /// `x` holds no -128. Machines without the instruction do it with two [`Integers::madd_i8`].
+    #[inline(always)]
     fn dot4_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I {
         let half = self.madd_i8(acc, w, i, x, j);
         self.madd_i8(&half, w, i + 2 * Self::LANES, x, j + 2 * Self::LANES)
