@@ -5,6 +5,8 @@ use half::bf16;
 use super::{Gemm, cache_tiles, loop_order, naive, packed, parallel, register_tile, simd, wide_tile};
 #[cfg(target_arch = "x86_64")]
 use super::{x86_amx, x86_amx_parallel, x86_avx512, x86_avx512_parallel, x86_bf16, x86_bf16_parallel};
+#[cfg(target_arch = "x86_64")]
+use super::{x86_few_rows, x86_few_rows_bf16, x86_few_rows_bf16_parallel, x86_few_rows_parallel};
 use crate::gemv::Element;
 use crate::kernel::{Variant, Width, Work};
 #[cfg(target_arch = "x86_64")]
@@ -97,6 +99,18 @@ macro_rules! ladder {
             )
             .after("x86_avx512")
             .threads(),
+            #[cfg(target_arch = "x86_64")]
+            Variant::<Gemm<Self>>::arch("x86_few_rows", Isa::Avx512, x86_few_rows::IDEA, x86_few_rows::run)
+                .after("x86_avx512"),
+            #[cfg(target_arch = "x86_64")]
+            Variant::<Gemm<Self>>::arch(
+                "x86_few_rows_parallel",
+                Isa::Avx512,
+                x86_few_rows_parallel::IDEA,
+                x86_few_rows_parallel::run,
+            )
+            .after("x86_few_rows")
+            .threads(),
             $($own)*
         ]
     };
@@ -132,7 +146,19 @@ impl Factor for bf16 {
         #[cfg(target_arch = "x86_64")]
         Variant::<Gemm<Self>>::arch("x86_amx_parallel", Isa::Avx512, x86_amx_parallel::IDEA, x86_amx_parallel::run)
             .after("x86_amx")
-            .threads()
+            .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Gemm<Self>>::arch("x86_few_rows_bf16", Isa::Avx512, x86_few_rows_bf16::IDEA, x86_few_rows_bf16::run)
+            .after("x86_few_rows"),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Gemm<Self>>::arch(
+            "x86_few_rows_bf16_parallel",
+            Isa::Avx512,
+            x86_few_rows_bf16_parallel::IDEA,
+            x86_few_rows_bf16_parallel::run,
+        )
+        .after("x86_few_rows_bf16")
+        .threads()
     );
 
     #[inline(always)]

@@ -30,6 +30,14 @@ mod x86_bf16_parallel;
 #[cfg(target_arch = "x86_64")]
 mod x86_blocks;
 #[cfg(target_arch = "x86_64")]
+mod x86_few_rows;
+#[cfg(target_arch = "x86_64")]
+mod x86_few_rows_bf16;
+#[cfg(target_arch = "x86_64")]
+mod x86_few_rows_bf16_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_few_rows_parallel;
+#[cfg(target_arch = "x86_64")]
 mod x86_kinds;
 #[cfg(target_arch = "x86_64")]
 mod x86_tile;
@@ -90,7 +98,10 @@ fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let a = (packed::MC * depth + EDGE).max(tasks * parallel::SCRATCH_PER_TASK);
     let b = depth * packed::NC.min(k.div_ceil(packed::KC) * n.next_multiple_of(WIDEST_PANEL));
     #[cfg(target_arch = "x86_64")]
-    let arch = x86_blocks::scratch(m, n, k);
+    let arch = {
+        let (a, b) = x86_blocks::scratch(m, n, k);
+        (a, b.max(x86_few_rows::scratch(m, n)))
+    };
     #[cfg(not(target_arch = "x86_64"))]
     let arch = (0, 0);
     (a.max(arch.0), b.max(arch.1))

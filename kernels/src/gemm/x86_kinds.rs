@@ -9,6 +9,7 @@ use half::bf16;
 
 use super::Factor;
 use super::x86_blocks::pack_a_columns;
+use super::x86_few_rows::Strip;
 use super::x86_tile::{MR, Tile};
 
 /// Words of panels. All functions ask for AVX-512 F, BW, DQ, VL; [`Kind::run`] may ask for more.
@@ -72,6 +73,19 @@ pub(super) trait Lanes: Kind {
     /// # Safety
     /// As that says.
     unsafe fn tile<const R: usize, const V: usize>(tile: Tile, mask: __mmask16);
+
+    /// Thirty-two columns of a word's rows of B, which are `n` apart and of which there are `rows`; zeros where no bit of
+    /// `mask` is set.
+    ///
+    /// # Safety
+    /// `p` points to the masked columns of `min(rows, DEPTH)` rows.
+    unsafe fn row(p: *const Self::Stored, n: usize, rows: usize, mask: u32) -> [__m512; 2];
+
+    /// [`Strip::run`] with the features that [`Lanes::multiply_add`] asks for.
+    ///
+    /// # Safety
+    /// As that says.
+    unsafe fn strip<const R: usize>(strip: Strip<Self>);
 }
 
 /// The lowest `n` bits set, 1 to 32.
@@ -107,16 +121,12 @@ impl<E: Factor> Kind for Fma<E> {
     /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn panel_row(rows: &[E], _: usize, columns: usize, out: &mut [f32]) {
-        let mask = (low_bits(columns) >> (out.len() - 16)) as __mmask16;
-        let (row, out, whole) = (rows.as_ptr(), out.as_mut_ptr(), out.len() == 16);
-        // SAFETY: the caller's contract; the mask covers the last register's columns.
+    unsafe fn panel_row(rows: &[E], n: usize, columns: usize, out: &mut [f32]) {
+        // SAFETY: the caller's contract; registers of `out` are whole.
         unsafe {
-            if whole {
-                _mm512_storeu_ps(out, E::load16(mask, row));
-            } else {
-                _mm512_storeu_ps(out, E::load16(0xffff, row));
-                _mm512_storeu_ps(out.add(16), E::load16(mask, row.add(16)));
+            let words = Self::row(rows.as_ptr(), n, rows.len().div_ceil(n), low_bits(columns));
+            for (words, out) in words.into_iter().zip(out.chunks_exact_mut(16)) {
+                _mm512_storeu_ps(out.as_mut_ptr(), words);
             }
         }
     }
@@ -155,6 +165,23 @@ impl<E: Factor> Lanes for Fma<E> {
         // SAFETY: the caller's contract.
         unsafe { tile.run::<Self, R, V>(mask) }
     }
+
+    /// # Safety
+    /// As the trait says.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn row(p: *const E, _: usize, _: usize, mask: u32) -> [__m512; 2] {
+        // SAFETY: the caller's contract; where the upper half of the mask is empty nothing is read.
+        unsafe { [E::load16(mask as __mmask16, p), E::load16((mask >> 16) as __mmask16, p.wrapping_add(16))] }
+    }
+
+    /// # Safety
+    /// As the trait says.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn strip<const R: usize>(strip: Strip<Self>) {
+        // SAFETY: the caller's contract.
+        unsafe { strip.run::<R>() }
+    }
 }
 
 /// A word is two bf16, the upper one from the next k.
@@ -192,15 +219,11 @@ impl Kind for Pairs {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn panel_row(rows: &[bf16], n: usize, columns: usize, out: &mut [f32]) {
-        let mask = low_bits(columns);
-        let next = if rows.len() > n { mask } else { 0 };
-        // SAFETY: the caller's contract; of the second row nothing is read where there is none.
+        // SAFETY: the caller's contract; registers of `out` are whole.
         unsafe {
-            let x = _mm512_maskz_loadu_epi16(mask, rows.as_ptr().cast());
-            let y = _mm512_maskz_loadu_epi16(next, rows.as_ptr().wrapping_add(n).cast());
-            for (places, out) in ZIPPED.iter().zip(out.chunks_exact_mut(16)) {
-                let words = _mm512_permutex2var_epi16(x, _mm512_loadu_epi16(places.as_ptr().cast()), y);
-                _mm512_storeu_ps(out.as_mut_ptr(), _mm512_castsi512_ps(words));
+            let words = Self::row(rows.as_ptr(), n, rows.len().div_ceil(n), low_bits(columns));
+            for (words, out) in words.into_iter().zip(out.chunks_exact_mut(16)) {
+                _mm512_storeu_ps(out.as_mut_ptr(), words);
             }
         }
     }
@@ -241,5 +264,30 @@ impl Lanes for Pairs {
     unsafe fn tile<const R: usize, const V: usize>(tile: Tile, mask: __mmask16) {
         // SAFETY: the caller's contract.
         unsafe { tile.run::<Self, R, V>(mask) }
+    }
+
+    /// # Safety
+    /// As the trait says.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn row(p: *const bf16, n: usize, rows: usize, mask: u32) -> [__m512; 2] {
+        let next = if rows > 1 { mask } else { 0 };
+        // SAFETY: the caller's contract; of the second row nothing is read where there is none.
+        unsafe {
+            let x = _mm512_maskz_loadu_epi16(mask, p.cast());
+            let y = _mm512_maskz_loadu_epi16(next, p.wrapping_add(n).cast());
+            let words = |places: &[u16; 32]| {
+                _mm512_castsi512_ps(_mm512_permutex2var_epi16(x, _mm512_loadu_epi16(places.as_ptr().cast()), y))
+            };
+            [words(&ZIPPED[0]), words(&ZIPPED[1])]
+        }
+    }
+
+    /// # Safety
+    /// As the trait says, and AVX512_BF16.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    unsafe fn strip<const R: usize>(strip: Strip<Self>) {
+        // SAFETY: the caller's contract.
+        unsafe { strip.run::<R>() }
     }
 }
