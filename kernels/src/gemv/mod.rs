@@ -11,6 +11,8 @@ pub(crate) mod simd;
 mod unrolled;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_eight_rows;
 
 use std::marker::PhantomData;
 
@@ -27,7 +29,7 @@ pub use element::Element;
 #[cfg(not(target_arch = "x86_64"))]
 use core::marker::Sized as ArchLoad;
 #[cfg(target_arch = "x86_64")]
-use x86_avx512::Load16 as ArchLoad;
+use x86_eight_rows::Load32 as ArchLoad;
 
 /// The contract, for weights stored as `E`.
 pub struct Gemv<E>(PhantomData<E>);
@@ -42,6 +44,8 @@ pub struct Args<'a, E> {
     pub x: &'a [f32],
     /// Output, one value per row.
     pub y: &'a mut [f32],
+    /// Room for x in another order, up to a whole step of [`STEP`] values.
+    pub arranged: &'a mut [f32],
 }
 
 /// Owned operands.
@@ -49,7 +53,11 @@ pub struct Data<E: Element> {
     w: Weights<E>,
     x: Buffer<f32>,
     y: Buffer<f32>,
+    arranged: Buffer<f32>,
 }
+
+/// Values of the widest step of any variant that arranges x.
+const STEP: usize = 32;
 
 impl<E: Element> Contract for Gemv<E> {
     const NAME: &'static str = E::KERNEL;
@@ -93,6 +101,10 @@ impl<E: Element> Contract for Gemv<E> {
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
             .after("multi_row")
+            .accumulators(1),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_eight_rows", crate::machine::Isa::Avx512, x86_eight_rows::IDEA, x86_eight_rows::run)
+            .after("x86_avx512")
             .accumulators(1),
     ];
     const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
@@ -141,15 +153,27 @@ impl<E: Element> Contract for Gemv<E> {
             w: Weights::dense((s.n, s.k), input, E::encode),
             x: input.values(1, s.k, 1.0),
             y: Buffer::zeroed(s.n),
+            arranged: Buffer::zeroed(s.k.next_multiple_of(STEP)),
         })
     }
 
     fn args(d: &mut Data<E>) -> Args<'_, E> {
-        Args { w: d.w.as_slice(), k: d.x.as_slice().len(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
+        Args {
+            w: d.w.as_slice(),
+            k: d.x.as_slice().len(),
+            x: d.x.as_slice(),
+            y: d.y.as_mut_slice(),
+            arranged: d.arranged.as_mut_slice(),
+        }
     }
 
     fn operands(d: &mut Data<E>) -> Vec<Operand<'_>> {
-        vec![Operand::Weights(&mut d.w), Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
+        vec![
+            Operand::Weights(&mut d.w),
+            Operand::Input(&mut d.x),
+            Operand::Output(&mut d.y),
+            Operand::Scratch(&mut d.arranged),
+        ]
     }
 
     fn rows(s: &Shape) -> usize {
