@@ -1,4 +1,4 @@
-//! idea: vpdpbusd on keys made unsigned by one xor, values in tiles of six heads by four registers, prefetches ahead of both
+//! idea: vpdpbusd on keys made unsigned by one xor, values in tiles of six heads by four registers
 
 use core::arch::x86_64::*;
 
@@ -10,12 +10,10 @@ use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
 
 /// The file's first line.
-pub const IDEA: &str = "vpdpbusd on keys made unsigned by one xor, values in tiles of six heads by four registers, prefetches ahead of both";
+pub const IDEA: &str = "vpdpbusd on keys made unsigned by one xor, values in tiles of six heads by four registers";
 
 /// Heads of a tile at most: 24 accumulators, four values.
 const HEADS: usize = 6;
-/// How far ahead of the loads the prefetches run, bytes.
-const AHEAD: usize = 4096;
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
@@ -86,10 +84,8 @@ fn scores<const H: usize>(asked: GroupDots<'_>, h: usize, corrections: &[f32], f
         let mut sums = [_mm512_setzero_ps(); H];
         for b in 0..blocks {
             let group: &Group = &asked.k[g * blocks + b];
-            let ahead = (&raw const *group).cast::<i8>().wrapping_add(AHEAD);
             let mut products = [_mm512_setzero_si512(); H];
             for (c, bytes) in group.qs.iter().enumerate() {
-                _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * c));
                 // SAFETY: 64 bytes.
                 let keys = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
                 let keys = _mm512_xor_si512(keys, _mm512_set1_epi8(-128));
@@ -137,9 +133,6 @@ fn columns<const H: usize, const B: usize>(p: &[f32], v: BlockRows<'_>, b: usize
     let mut sums = [[[_mm512_setzero_ps(); 2]; B]; H];
     for t in 0..v.count {
         let row: &[BlockQ8_0] = &v.row(t)[b..b + B];
-        // Rows are little more than two lines, so this reaches each line at least once.
-        let ahead = row.as_ptr().cast::<i8>().wrapping_add(AHEAD);
-        _mm_prefetch::<_MM_HINT_T0>(ahead);
         let mut values = [[_mm512_setzero_ps(); 2]; B];
         for (values, block) in values.iter_mut().zip(row) {
             let d = _mm512_cvtph_ps(_mm256_set1_epi16(block.d.to_bits() as i16));

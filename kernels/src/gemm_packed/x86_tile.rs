@@ -11,12 +11,9 @@ use super::x86_product::{DEPTH, Engine, MOST_ROWS, Tile, UNIT, prefetch_rows, pu
 use super::{Args, Format};
 use crate::machine::{Avx512, Isa};
 
-/// How far ahead of the loads the prefetches run, bytes. Under few rows of A the core waits for memory alone, and the
-/// first cache is the place; the arithmetic of four and more takes turns with it, and the second cache holds what comes
-/// while the core is busy.
-const fn ahead(rows: usize) -> usize {
-    if rows < 4 { 4096 } else { 8192 }
-}
+/// How far ahead of the loads the prefetches run, bytes: into the second cache, as prefetches into the first one take the
+/// buffers that the loads need.
+const AHEAD: usize = 8192;
 
 /// The product where AVX-512 VNNI was detected and asked for; false elsewhere.
 pub(super) fn run_on<F: Format>(isa: Isa, g: Args<'_, F>, threads: bool) -> bool {
@@ -95,13 +92,9 @@ unsafe fn run<F: Format, const R: usize>(tile: Tile, groups: &[F::Group]) {
     prefetch_rows(&tile);
     for group in groups {
         for unit in 0..F::UNITS {
-            let ahead = (&raw const *group).cast::<i8>().wrapping_add(ahead(R) + 64 * lines * unit);
+            let ahead = (&raw const *group).cast::<i8>().wrapping_add(AHEAD + 64 * lines * unit);
             for line in 0..lines {
-                if R < 4 {
-                    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(64 * line));
-                } else {
-                    _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(64 * line));
-                }
+                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(64 * line));
             }
             // SAFETY: the features are on; `a` holds R times `unit_bytes` for each unit.
             unsafe {

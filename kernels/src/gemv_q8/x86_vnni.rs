@@ -89,7 +89,7 @@ fn rows<const R: usize>(w: &[BlockQ8_0], xq: &[i8], xd: &[f32]) -> [f32; R] {
             // SAFETY: both blocks lie in w, 68 bytes from `at` on; a prefetch past the end touches nothing.
             let (both, low, high) = unsafe {
                 let at = w.as_ptr().add(r * blocks + b).cast::<u8>();
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
+                _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(ahead).cast());
                 let (low, high) = (_mm256_loadu_si256(at.add(2).cast()), _mm256_loadu_si256(at.add(36).cast()));
                 (_mm512_loadu_si512(at.cast()), low, high)
             };
