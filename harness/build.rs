@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     embed_profiles()
 }
 
-/// `profiles.rs`: the list of profiles that the binary carries, so that adding a profile touches one TOML and no code.
+/// `profiles.rs` and `caps.rs`: the lists of profiles that the binary carries, so that adding a profile touches one TOML and no code.
 fn embed_profiles() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -24,14 +24,19 @@ fn embed_profiles() -> io::Result<()> {
     collect(&root, &mut files)?;
     // The order of a directory listing differs between hosts; the binary must not.
     files.sort();
-    let mut list = String::from("&[\n");
-    for file in &files {
-        let inside = file.strip_prefix(&root).expect("collected below the root");
-        let shown = format!("profiles/{}", inside.display()).replace('\\', "/");
-        list.push_str(&format!("    ({shown:?}, include_str!({:?})),\n", file.display().to_string()));
+    // Machines, and sets of limits for this one.
+    let (caps, machines): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.starts_with(root.join("cap")));
+    for (name, files) in [("profiles.rs", machines), ("caps.rs", caps)] {
+        let mut list = String::from("&[\n");
+        for file in files {
+            let inside = file.strip_prefix(&root).expect("collected below the root");
+            let shown = format!("profiles/{}", inside.display()).replace('\\', "/");
+            list.push_str(&format!("    ({shown:?}, include_str!({:?})),\n", file.display().to_string()));
+        }
+        list.push_str("]\n");
+        fs::write(out.join(name), list)?;
     }
-    list.push_str("]\n");
-    fs::write(out.join("profiles.rs"), list)
+    Ok(())
 }
 
 /// Every `*.toml` below a folder.

@@ -9,6 +9,8 @@ use kernels::input::Input;
 use kernels::kernel::{Kernel, Shape, Width};
 use kernels::machine::Isa;
 
+use crate::capped::enforce::Enforcement;
+use crate::capped::{Caps, Resource, Simd};
 use crate::environment::Host;
 use crate::native::schedule::{Bench, Candidate, Limits, Wall};
 use crate::native::{self, machine_for};
@@ -27,6 +29,8 @@ pub struct Report {
     pub counters: bool,
     /// True where memory bandwidth can be limited (resctrl).
     pub resctrl: bool,
+    /// What can be taken away here: each resource with what enforces it, or why nothing can.
+    pub caps: Vec<(Resource, Result<String, String>)>,
 }
 
 /// One variant timed against itself: whatever differs is noise.
@@ -52,6 +56,19 @@ pub fn examine(time_budget: Duration) -> Report {
             .is_ok_and(|level| level.trim().parse::<i32>().is_ok_and(|level| level <= 2))
             && Path::new("/sys/bus/event_source/devices/cpu").exists(),
         resctrl: Path::new("/sys/fs/resctrl/schemata").exists(),
+        caps: Enforcement::start(&everything(), &std::env::temp_dir()).how().to_vec(),
+    }
+}
+
+/// A limit on everything: what enforces it shows when it is tried.
+fn everything() -> Caps {
+    Caps {
+        memory_bytes: Some(1 << 30),
+        cores: Some(1),
+        bandwidth_bytes_per_s: Some(1e9),
+        storage_bytes_per_s: Some(1e8),
+        cpu_share: Some(0.5),
+        simd: Some(Simd::Scalar),
     }
 }
 
@@ -84,7 +101,7 @@ fn twice(
     let mut case = kernel.prepare(shape, &Input::typical(1)).ok()?;
     let pool = native::pool(1).ok()?;
     let clock = Wall::start();
-    let mut bench = Bench { case: case.as_mut(), clock: &clock, pool: &pool };
+    let mut bench = Bench::new(case.as_mut(), &clock, &pool);
     let (verdict, ns) = bench.check(&candidate).ok()?;
     let budget_ns = time_budget.as_nanos() as f64;
     let limits = Limits { budget_ns, min_rounds: 5, max_rounds: 2000, seed: 1 };
@@ -112,7 +129,11 @@ impl Report {
         line("resctrl", yes_no(self.resctrl, "mounted", "not there: bandwidth cannot be limited by the hardware"));
         line("native", "yes".into());
         line("modelled", "yes, the same on every host".into());
-        line("capped", "not built yet".into());
+        line("capped", "yes, as far as limits can be enforced:".into());
+        for (resource, how) in &self.caps {
+            let how = how.clone().unwrap_or_else(|reason| format!("cannot be enforced: {reason}"));
+            line(&format!("  {}", resource.name()), how);
+        }
         line("emulated", "not built yet".into());
         text
     }
@@ -176,7 +197,8 @@ mod tests {
             container: false,
             governor: None,
         };
-        let report = Report { host, isas: vec![Isa::Scalar], noise: None, counters: false, resctrl: false };
+        let report =
+            Report { host, isas: vec![Isa::Scalar], noise: None, counters: false, resctrl: false, caps: Vec::new() };
         assert!(report.text().contains("caches        unknown") && report.text().contains("not measured"));
     }
 }

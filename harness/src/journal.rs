@@ -135,6 +135,7 @@ pub(crate) mod tests {
             },
             outcome: Outcome::NotAvailable { reason: "no SIMD".into() },
             cost: CostRef { operations: 24, bytes: 76 },
+            caps: Vec::new(),
             environment: Environment {
                 commit: "c".into(),
                 rustc: "r".into(),
@@ -161,6 +162,7 @@ pub(crate) mod tests {
             floor_ns: None,
             bound: None,
             shares: Vec::new(),
+            paced_share: None,
             nmse: 0.0,
             backward_error: 0.0,
         });

@@ -1,6 +1,7 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
 pub mod calibrate;
+pub mod capped;
 pub mod caught;
 pub mod cmd;
 pub mod crossover;
@@ -10,6 +11,7 @@ pub mod gate;
 pub mod guard;
 pub mod journal;
 pub mod native;
+pub mod pace;
 pub mod plan;
 pub mod profile;
 pub mod record;
@@ -17,3 +19,4 @@ pub mod report;
 pub mod stats;
 pub mod timed;
 pub mod validate;
+pub mod worker;

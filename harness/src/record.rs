@@ -61,8 +61,25 @@ pub struct Record {
     pub outcome: Outcome,
     /// Work of the cell, by contract.
     pub cost: CostRef,
+    /// Limits that were in force, each with its mechanism and proof (capped only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<CapRef>,
     /// Reproduction: what made this record.
     pub environment: Environment,
+}
+
+/// A limit that was in force while a cell ran.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct CapRef {
+    /// What was limited: `memory`, `cores`, `bandwidth`, `storage`, `cpu`, `simd`.
+    pub resource: String,
+    /// To what, with its unit: `256 MiB`.
+    pub limit: String,
+    /// What enforced it, e.g. `cgroup v1 memory.limit_in_bytes`.
+    pub mechanism: String,
+    /// What the probes before and after the run, and counters over it, showed.
+    pub proof: Vec<String>,
 }
 
 /// The machine of a record.
@@ -147,6 +164,9 @@ pub struct Timing {
     /// Share of the time attributed to each resource, largest first (modelled only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<(Bound, f64)>,
+    /// Share of the time spent waiting for the capped memory bandwidth (capped only): near 0, the cap did not bind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paced_share: Option<f64>,
     /// NMSE against the f64 reference.
     pub nmse: f64,
     /// Largest backward error against the f64 reference.

@@ -21,6 +21,7 @@ fn record(tier: Tier, kernel: &str, rung: u32, variant: &str, machine: &MachineR
         machine: machine.clone(),
         outcome,
         cost: CostRef { operations: 27_525_120, bytes: 55_092_224 },
+        caps: Vec::new(),
         environment: Environment {
             commit: "0123456789ab".into(),
             rustc: "rustc 1.89.0".into(),
@@ -65,6 +66,7 @@ fn ladder(tier: Tier, on: &MachineRef, softmax: bool, times_ns: [f64; 3], band: 
             floor_ns: on.peak_bytes_per_s.map(|rate| 55_092_224e9 / rate * scale),
             bound: modelled,
             shares: modelled.map(|b| (b, 0.75)).into_iter().collect(),
+            paced_share: None,
             nmse: 1e-14,
             backward_error: 2e-7,
         });

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use harness::capped::Caps;
 use harness::profile::Profile;
 use kernels::KERNELS;
 use kernels::kernel::Kernel;
@@ -169,7 +170,10 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("plan.rs", &["profile", "record"]),
         ("timed", &["profile", "record", "plan", "gate", "caught"]),
         ("crossover.rs", &["profile", "timed"]),
-        ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment"]),
+        ("pace.rs", &[]),
+        ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment", "pace"]),
+        ("capped", &["profile", "record", "plan", "pace"]),
+        ("worker", &["caught", "profile", "record", "plan", "native", "capped", "timed", "environment", "pace"]),
         ("calibrate", &["profile", "record", "stats", "native", "environment"]),
     ];
     let mut broken = Vec::new();
@@ -196,7 +200,13 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
 #[test]
 fn every_profile_parses_and_every_figure_has_a_source() {
     let mut broken = Vec::new();
-    let profiles = files("profiles", "toml");
+    let (caps, profiles): (Vec<_>, Vec<_>) =
+        files("profiles", "toml").into_iter().partition(|(path, _)| path.starts_with("profiles/cap/"));
+    for (path, text) in caps {
+        if let Err(e) = Caps::from_toml(&path, &text) {
+            broken.push(e.to_string());
+        }
+    }
     assert!(profiles.len() >= 12, "{} profiles", profiles.len());
     for (path, text) in profiles {
         if let Err(e) = Profile::parse(&path, &text) {

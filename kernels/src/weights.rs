@@ -34,6 +34,11 @@ impl Source {
         &self.name
     }
 
+    /// The tensor and, through it, its file.
+    pub fn tensor(&self) -> &MappedTensor {
+        &self.tensor
+    }
+
     /// The shape of `m` activations times this `[n, k]` tensor, where it is stored as `dtype` or, of f16, is widened to it;
     /// its name says which.
     pub fn shape(&self, dtype: Dtype, m: usize) -> Option<Shape> {

@@ -1,4 +1,4 @@
-//! `measure`: the cells a filter selects, natively, modelled or both.
+//! `measure`: the cells a filter selects, natively, under limits, modelled, or several of these.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use kernels::weights::Source;
 use rayon::prelude::*;
 
 use super::output::{self, OutputArgs};
-use super::{Common, Failure, command_line};
+use super::{Common, Failure, capped, command_line};
+use crate::capped::{CapError, Caps};
 use crate::environment::Host;
 use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
@@ -23,6 +24,7 @@ use crate::profile::{self, Class, Loaded};
 use crate::record::{Environment, Record};
 use crate::timed::cells::{self, Context};
 use crate::validate;
+use crate::worker::Warden;
 
 /// Flags of `measure`.
 #[derive(Debug, Args)]
@@ -36,6 +38,10 @@ pub struct MeasureArgs {
     /// Machines of the modelled tier: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
+    /// Limits on this host, enforced and proven: memory=256MiB,cores=1,bandwidth=2GB/s,storage=100MB/s,cpu=50%,simd=sse2, a
+    /// name of profiles/cap or a .toml file. Naming some selects the capped tier.
+    #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
+    cap: Option<Caps>,
     /// Weights of a real model, FILE or FILE:TENSOR (llama2.c v0, GGUF), instead of seeded ones.
     #[arg(long, value_name = "FILE[:TENSOR]", env = "RETROBENCH_WEIGHTS")]
     weights: Option<WeightsSelector>,
@@ -60,7 +66,12 @@ pub struct MeasureArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum TierArg {
     Native,
+    Capped,
     Modelled,
+}
+
+fn parse_caps(text: &str) -> Result<Caps, CapError> {
+    Caps::parse(text)
 }
 
 fn parse_isa(name: &str) -> Result<Isa, String> {
@@ -81,8 +92,12 @@ pub fn parse_seconds(text: &str) -> Result<f64, String> {
 pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let sources = args.weights.as_ref().map(open_weights).transpose()?.unwrap_or_default();
     let plan = plan(args.filter.as_deref(), &sources)?;
-    let native = args.hw.is_none() && args.tier.contains(&TierArg::Native)
-        || args.hw.is_some() && args.tier.len() > 1 && args.tier.contains(&TierArg::Native);
+    if args.tier.contains(&TierArg::Capped) && args.cap.is_none() {
+        return Err(Failure::input("--tier capped: capped to what? Name limits, such as --cap memory=256MiB,cores=1"));
+    }
+    // Naming machines or limits selects their tiers; native then has to be asked for.
+    let named = args.hw.is_some() || args.cap.is_some();
+    let native = args.tier.contains(&TierArg::Native) && (!named || args.tier.len() > 1);
     let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
     let machines = if modelled {
         profile::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
@@ -97,6 +112,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
         args.output.write(&sink.records, &command)?;
     }
     measured?;
+    capped::verdict(&sink.records)?;
     for host in machines.iter().filter(|m| native && m.profile.class == Class::Host) {
         if let Some(validation) = validate::compare(&sink.records, &host.profile.id) {
             eprint!("{}", validation.table());
@@ -115,7 +131,7 @@ fn cells_of(
     command: &str,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let cells = plan.cells() * (machines.len() + usize::from(native));
+    let cells = plan.cells() * (machines.len() + usize::from(native) + usize::from(args.cap.is_some()));
     let bar = output::progress(cells, args.common.quiet);
     if native {
         let options = native::Options {
@@ -128,9 +144,27 @@ fn cells_of(
         let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
         natively(plan, &bay, sources, &bar, sink)?;
     }
+    if let Some(caps) = &args.cap {
+        capped::under_caps(plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
+    }
     on_machines(plan, machines, &Environment::build(command, args.common.seed), &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
+}
+
+fn warden(args: &MeasureArgs, caps: &Caps, sources: &[Source], command: &str) -> Warden {
+    // A storage limit is one of the device that the weights come from.
+    let weights = sources.first().and_then(|s| s.tensor().file().path().canonicalize().ok());
+    Warden {
+        caps: caps.clone(),
+        folder: weights.and_then(|file| Some(file.parent()?.to_path_buf())).unwrap_or_else(std::env::temp_dir),
+        seconds: args.seconds,
+        threads: args.common.threads.unwrap_or(0).into(),
+        isa: args.isa,
+        host_profile: args.host_profile.clone(),
+        environment: Environment::here(command, args.common.seed),
+        host: Host::read(),
+    }
 }
 
 /// Native options that every verb shares.

@@ -2,6 +2,7 @@
 //! code.
 
 mod calibrate;
+mod capped;
 mod doctor;
 mod hw;
 mod list;
@@ -10,6 +11,7 @@ mod output;
 mod report;
 mod run;
 mod study;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -33,7 +35,7 @@ enum Verb {
     /// Hardware profiles.
     Hw(hw::HwArgs),
     /// Measures or models the cells a filter selects.
-    Measure(measure::MeasureArgs),
+    Measure(Box<measure::MeasureArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
     /// Measures this host and writes a profile of it.
@@ -42,6 +44,9 @@ enum Verb {
     Study(study::StudyArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
+    /// Runs cells under limits for `measure --cap`.
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Flags of every verb that runs cells.
@@ -71,6 +76,11 @@ impl Failure {
         Self { code: 1, message: message.into() }
     }
 
+    /// Exit 3: a limit cannot be enforced or proven here.
+    pub fn unenforced(message: impl std::fmt::Display) -> Self {
+        Self { code: 3, ..Self::input(message) }
+    }
+
     /// Exit 2: bad input.
     pub fn input(message: impl std::fmt::Display) -> Self {
         // One line, whatever a library says.
@@ -91,6 +101,7 @@ pub fn main() -> ExitCode {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Study(args) => study::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
+        Verb::Worker => worker::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,17 @@ const BEST_FIRST: [Isa; 6] = [Isa::Avx512, Isa::Avx2Vnni, Isa::Avx2, Isa::NeonDo
 /// The native machine for a variant: the widest one here that it can use, or what is lacking. `wanted` replaces the choice
 /// for variants that have one: not for scalar ones, nor for those written in one instruction set.
 pub fn machine_for(about: &About, wanted: Option<Isa>) -> Result<Isa, NotAvailable> {
-    choose(about, wanted, Isa::available)
+    machine_among(about, wanted, &Isa::ALL)
+}
+
+/// The same where only some instruction sets may be used: the others are as good as not there.
+pub fn machine_among(about: &About, wanted: Option<Isa>, allowed: &[Isa]) -> Result<Isa, NotAvailable> {
+    choose(about, wanted, |isa| allowed.contains(&isa) && isa.available()).map_err(|lack| {
+        match choose(about, wanted, Isa::available) {
+            Ok(isa) => NotAvailable(format!("it would use {}, which the SIMD cap takes away", isa.name())),
+            Err(_) => lack,
+        }
+    })
 }
 
 fn choose(about: &About, wanted: Option<Isa>, available: impl Fn(Isa) -> bool) -> Result<Isa, NotAvailable> {

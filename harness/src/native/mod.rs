@@ -13,11 +13,12 @@ use kernels::machine::Isa;
 use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-pub use self::choose::machine_for;
+pub use self::choose::{machine_among, machine_for};
 use self::memory::Room;
-use self::schedule::{Bench, Candidate, Clock, Limits, Samples, Wall};
+use self::schedule::{Bench, Candidate, Clock, Limits, SAMPLE_NS, Samples, Wall};
 use crate::environment::{Host, available_bytes};
 use crate::guard::{self, Floor, Peaks};
+use crate::pace::Pacing;
 use crate::profile::{Loaded, Profile};
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
 use crate::stats::{median_interval, ratio_interval};
@@ -39,6 +40,14 @@ pub struct Options {
     pub seed: u64,
     /// Keeps the weights in cache between runs.
     pub warm: bool,
+    /// Instruction sets that may be used at all.
+    pub allowed: Vec<Isa>,
+    /// Memory bandwidth to pace to, if any.
+    pub pacing: Option<Pacing>,
+    /// Least length of a sample, ns.
+    pub sample_ns: f64,
+    /// Most bytes that operands may take; what the system has by default. Mapped weights do not count.
+    pub memory_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -51,6 +60,10 @@ impl Default for Options {
             isa: None,
             seed: 1,
             warm: false,
+            allowed: Isa::ALL.into(),
+            pacing: None,
+            sample_ns: SAMPLE_NS,
+            memory_bytes: None,
         }
     }
 }
@@ -137,8 +150,9 @@ impl Bay {
             .filter(|(v, _)| *v == 0 || wanted.contains(v))
             .map(|(v, about)| self.rung(v, about))
             .collect();
-        let room = Room { available_bytes: available_bytes(), ..self.room };
-        if let Some(reason) = room.does_not_fit(cost.bytes) {
+        let room = Room { available_bytes: self.available_bytes(), ..self.room };
+        // Mapped weights are paged in on use: a file larger than memory works.
+        if let Some(reason) = room.does_not_fit(if weights.is_some() { 0 } else { cost.bytes }) {
             rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() }));
         } else {
             let rotation_bytes = room.rotation_bytes(cost.bytes, self.options.warm);
@@ -152,8 +166,14 @@ impl Bay {
         Ok(records.map(|rung| self.record(kernel, shape, &cost, rung)).collect())
     }
 
+    /// What operands may take now, bytes.
+    fn available_bytes(&self) -> Option<u64> {
+        let most = self.options.memory_bytes;
+        available_bytes().map(|free| most.map_or(free, |most| free.min(most))).or(most)
+    }
+
     fn rung(&self, index: usize, about: &About) -> Rung {
-        let (isa, outcome) = match machine_for(about, self.options.isa) {
+        let (isa, outcome) = match machine_among(about, self.options.isa, &self.options.allowed) {
             Ok(isa) => (Some(isa), None),
             Err(NotAvailable(reason)) => (None, Some(Outcome::NotAvailable { reason })),
         };
@@ -162,7 +182,11 @@ impl Bay {
 
     /// Checks every rung, then times those that passed.
     fn run(&self, case: &mut dyn Case, rungs: &mut [Rung]) {
-        let mut bench = Bench { case, clock: self.clock.as_ref(), pool: &self.pool };
+        let mut bench = Bench {
+            pacing: self.options.pacing.as_ref(),
+            sample_ns: self.options.sample_ns,
+            ..Bench::new(case, self.clock.as_ref(), &self.pool)
+        };
         for rung in rungs.iter_mut() {
             let Some(candidate) = rung.candidate() else { continue };
             match bench.check(&candidate) {
@@ -246,6 +270,7 @@ impl Bay {
             },
             outcome: rung.outcome.unwrap_or(Outcome::Void { reason: "it was not timed".into() }),
             cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+            caps: Vec::new(),
             environment: self.environment.clone(),
         }
     }
@@ -305,6 +330,7 @@ impl Rung {
             floor_ns: floor.ns(),
             bound: None,
             shares: Vec::new(),
+            paced_share: self.samples.paced_share,
             nmse: self.errors[0],
             backward_error: self.errors[1],
         })

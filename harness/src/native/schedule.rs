@@ -11,6 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::ThreadPool;
 
 use crate::caught::caught;
+use crate::pace::{self, Pacing};
 
 /// Time, so that tests can bring their own.
 pub(crate) trait Clock: Sync {
@@ -64,6 +65,8 @@ pub(crate) struct Samples {
     pub rounds: Vec<usize>,
     /// Time of one run, ns, in the same order.
     pub ns: Vec<f64>,
+    /// Share of the time spent waiting for a paced bandwidth; absent where nothing is paced.
+    pub paced_share: Option<f64>,
 }
 
 impl Samples {
@@ -78,7 +81,7 @@ impl Samples {
 }
 
 /// A sample shorter than this says more of the clock than of the kernel.
-const SAMPLE_NS: f64 = 200e3;
+pub(crate) const SAMPLE_NS: f64 = 200e3;
 /// Calls shorter than this are preceded by one that is not timed: it wakes wide units.
 const WARM_UP_BELOW_NS: f64 = 1e6;
 /// The same for threaded calls: an idle virtual core takes milliseconds to come back, and a token's kernels follow each
@@ -96,30 +99,44 @@ pub(crate) struct Bench<'a> {
     pub case: &'a mut dyn Case,
     pub clock: &'a dyn Clock,
     pub pool: &'a ThreadPool,
+    /// Memory bandwidth that every batch is paced to, if any.
+    pub pacing: Option<&'a Pacing>,
+    /// Least length of a sample, ns: [`SAMPLE_NS`], or more where a limit acts in periods.
+    pub sample_ns: f64,
+    /// Time waited and time in all of each variant, ns, while its samples were taken.
+    pub waited_ns: Vec<[f64; 2]>,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// Without limits.
+    pub fn new(case: &'a mut dyn Case, clock: &'a dyn Clock, pool: &'a ThreadPool) -> Self {
+        Self { case, clock, pool, pacing: None, sample_ns: SAMPLE_NS, waited_ns: Vec::new() }
+    }
+
     /// Runs a candidate once on poisoned outputs and compares them with the reference. A panic is a failure. Also returns
     /// the time of the run, ns.
     pub fn check(&mut self, candidate: &Candidate) -> Result<(Verdict, f64), NotAvailable> {
         self.case.poison();
         match caught(|| self.batch(candidate, 1)) {
-            Ok(ns) => Ok((self.case.verify(candidate.variant, candidate.isa.lanes()), ns?)),
+            Ok(ns) => Ok((self.case.verify(candidate.variant, candidate.isa.lanes()), ns?.0)),
             Err(words) => Ok((Verdict::failed(words), 0.0)),
         }
     }
 
-    /// Time of `calls` calls, ns. Rotation is an index increment and stays inside.
-    fn batch(&mut self, candidate: &Candidate, calls: u64) -> Result<f64, NotAvailable> {
+    /// Time of `calls` calls, ns, and how much of it was waiting. Rotation is an index increment and stays inside.
+    fn batch(&mut self, candidate: &Candidate, calls: u64) -> Result<(f64, f64), NotAvailable> {
         let Candidate { variant, isa, threads } = *candidate;
-        let (case, clock) = (&mut *self.case, self.clock);
+        let (case, clock, pacing) = (&mut *self.case, self.clock, self.pacing);
         let mut timed = move || {
-            let start = clock.now_ns();
-            for _ in 0..calls {
+            let (start, mut waited) = (clock.now_ns(), 0.0);
+            for call in 1..=calls {
                 case.run(variant, isa)?;
                 case.rotate();
+                if let Some(pacing) = pacing {
+                    waited += pace::wait_until(start + pacing.least_ns(variant, call), || clock.now_ns());
+                }
             }
-            Ok(clock.now_ns() - start)
+            Ok((clock.now_ns() - start, waited))
         };
         // Timed inside the pool: handing the batch to it is not the kernel's cost.
         if threads { self.pool.install(timed) } else { timed() }
@@ -130,20 +147,26 @@ impl Bench<'_> {
         if pace.warm_up {
             self.batch(candidate, 1)?;
         }
-        Ok(self.batch(candidate, pace.calls)? / pace.calls as f64)
+        let (ns, waited) = self.batch(candidate, pace.calls)?;
+        if self.waited_ns.len() <= candidate.variant {
+            self.waited_ns.resize(candidate.variant + 1, [0.0; 2]);
+        }
+        self.waited_ns[candidate.variant][0] += waited;
+        self.waited_ns[candidate.variant][1] += ns;
+        Ok(ns / pace.calls as f64)
     }
 
     /// How many calls make a sample, given the time of a first one.
     fn pace(&mut self, candidate: &Candidate, first_ns: f64) -> Result<Pace, NotAvailable> {
         // The first call also touched memory for the first time; a long one is long all the same.
         let (mut calls, mut ns) = (1, first_ns);
-        if first_ns < 10.0 * SAMPLE_NS {
-            ns = self.batch(candidate, 1)?;
+        if first_ns < 10.0 * self.sample_ns {
+            ns = self.batch(candidate, 1)?.0;
         }
-        while ns < SAMPLE_NS && calls < 1 << 30 {
-            let growth = (1.1 * SAMPLE_NS / ns.max(1.0)).clamp(1.1, 100.0);
+        while ns < self.sample_ns && calls < 1 << 30 {
+            let growth = (1.1 * self.sample_ns / ns.max(1.0)).clamp(1.1, 100.0);
             calls = (calls as f64 * growth).ceil() as u64;
-            ns = self.batch(candidate, calls)?;
+            ns = self.batch(candidate, calls)?.0;
         }
         let call_ns = ns / calls as f64;
         let warm_up = call_ns < if candidate.threads { WAKE_BELOW_NS } else { WARM_UP_BELOW_NS };
@@ -181,6 +204,10 @@ impl Bench<'_> {
             if late && samples.iter().all(|s| s.ns.len() >= FEWEST) {
                 break;
             }
+        }
+        for (candidate, samples) in candidates.iter().zip(&mut samples) {
+            let [waited, all] = self.waited_ns.get(candidate.variant).copied().unwrap_or_default();
+            samples.paced_share = self.pacing.map(|_| waited / all.max(1.0));
         }
         Ok(samples)
     }

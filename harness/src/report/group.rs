@@ -25,6 +25,10 @@ impl Site {
         if self.id == "this-host" {
             return "this host";
         }
+        // Its limits are its name.
+        if self.tier == Tier::Capped {
+            return &self.name;
+        }
         match self.name.split_once(" (") {
             Some((short, _)) if !short.trim().is_empty() => short,
             _ if self.name.trim().is_empty() => &self.id,
@@ -265,6 +269,10 @@ fn cleaned(r: &Record) -> Record {
     }
     for s in [&mut e.commit, &mut e.rustc, &mut e.build_features, &mut e.cpu, &mut e.host, &mut e.command] {
         *s = c(s);
+    }
+    for cap in &mut r.caps {
+        let words = [&mut cap.resource, &mut cap.limit, &mut cap.mechanism].into_iter().chain(&mut cap.proof);
+        words.for_each(|s| *s = c(s));
     }
     match &mut r.outcome {
         Outcome::Timed(t) => t.samples_ns = Vec::new(),

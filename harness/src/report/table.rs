@@ -24,10 +24,11 @@ pub fn summary_table(records: &[Record]) -> String {
         last = row.kernel;
         // The model's name is the same for most rows: what the shape is for tells them apart.
         let place = row.shape.rsplit('/').next().unwrap_or_default();
-        let tier = if row.tier == Tier::Native {
-            row.tier.name().into()
-        } else {
-            format!("{}, {}", row.tier.name(), row.machines)
+        let tier = match row.tier {
+            Tier::Native => row.tier.name().into(),
+            // The machine's name says that it is capped, and to what.
+            Tier::Capped => row.machines,
+            _ => format!("{}, {}", row.tier.name(), row.machines),
         };
         // Times of several machines are told apart in the table of machines.
         let time = |t: String| if row.several { String::new() } else { t };

@@ -57,6 +57,7 @@ pub fn cells(
                 machine: machine_ref(machine, &cost, isa, threads),
                 outcome: with_speedup(outcome, naive_ns),
                 cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+                caps: Vec::new(),
                 environment: context.environment.clone(),
             });
         }
@@ -131,6 +132,7 @@ fn timing(estimate: &Estimate, profile: &Profile, warm: bool, cost: &Cost) -> Ti
         floor_ns: Some(if warm { compute_ns } else { compute_ns.max(memory_ns) }),
         bound: estimate.shares.first().map(|s| s.0),
         shares: estimate.shares.clone(),
+        paced_share: None,
         nmse: 0.0,
         backward_error: 0.0,
     }

@@ -77,7 +77,7 @@ fn candidates(n: usize) -> Vec<Candidate> {
 fn time(case: &mut FakeCase, limits: &Limits) -> Vec<Samples> {
     let (pool, clock) = (pool(), case.clock.clone());
     let (n, first): (usize, Vec<f64>) = (case.call_ns.len(), case.call_ns.iter().map(|ns| *ns as f64).collect());
-    Bench { case, clock: &clock, pool: &pool }.time(&candidates(n), &first, limits).unwrap()
+    Bench::new(case, &clock, &pool).time(&candidates(n), &first, limits).unwrap()
 }
 
 /// Who was sampled in which order, round by round, where every call is a sample.
@@ -115,8 +115,7 @@ fn threaded_calls_are_preceded_by_one_that_wakes_the_cores() {
     let (pool, clock) = (pool(), fake.clock.clone());
     let mut candidates = candidates(2);
     candidates[1].threads = true;
-    let samples =
-        Bench { case: &mut fake, clock: &clock, pool: &pool }.time(&candidates, &[2e6, 2e6], &LIMITS).unwrap();
+    let samples = Bench::new(&mut fake, &clock, &pool).time(&candidates, &[2e6, 2e6], &LIMITS).unwrap();
     assert_eq!(samples[0].ns.len(), samples[1].ns.len());
     let calls = |variant| fake.log.iter().filter(|v| **v == variant).count();
     assert_eq!(calls(1), 2 * calls(0));
@@ -161,7 +160,7 @@ fn rounds_end_early_when_the_host_slows_down() {
     let mut fake = case(&[2_000_000, 2_000_000]);
     let (pool, clock) = (pool(), fake.clock.clone());
     // Planned for calls a tenth as long as they turn out to be.
-    let mut bench = Bench { case: &mut fake, clock: &clock, pool: &pool };
+    let mut bench = Bench::new(&mut fake, &clock, &pool);
     let limits = Limits { budget_ns: 2e7, max_rounds: 1000, min_rounds: 100, ..LIMITS };
     let samples = bench.time(&candidates(2), &[2e6, 2e6], &limits).unwrap();
     assert!(samples.iter().all(|s| s.ns.len() >= FEWEST && s.ns.len() < 20));
@@ -171,7 +170,7 @@ fn rounds_end_early_when_the_host_slows_down() {
 fn a_wrong_or_panicking_variant_fails_its_check() {
     let mut fake = FakeCase { wrong: Some(1), panics: Some(2), ..case(&[10, 10, 10]) };
     let (pool, clock) = (pool(), fake.clock.clone());
-    let mut bench = Bench { case: &mut fake, clock: &clock, pool: &pool };
+    let mut bench = Bench::new(&mut fake, &clock, &pool);
     let verdicts: Vec<Verdict> = candidates(3).iter().map(|c| bench.check(c).unwrap().0).collect();
     assert!(verdicts[0].passed() && !verdicts[1].passed());
     assert!(verdicts[2].failure.as_ref().unwrap().contains("panicked: assertion"));
@@ -193,7 +192,11 @@ fn ranks_are_a_permutation_whose_beginnings_are_spread() {
 
 #[test]
 fn samples_pair_up_by_round() {
-    let of = |rounds: &[usize]| Samples { rounds: rounds.to_vec(), ns: rounds.iter().map(|r| *r as f64).collect() };
+    let of = |rounds: &[usize]| Samples {
+        rounds: rounds.to_vec(),
+        ns: rounds.iter().map(|r| *r as f64).collect(),
+        paced_share: None,
+    };
     let (a, b) = of(&[0, 3, 4, 7]).paired(&of(&[0, 1, 2, 3, 7]));
     assert_eq!((a, b), (vec![0.0, 3.0, 7.0], vec![0.0, 3.0, 7.0]));
 }

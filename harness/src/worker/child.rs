@@ -1,0 +1,147 @@
+//! Inside the limits: takes its cores and budget, proves what it can, measures, proves it again.
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use kernels::KERNELS;
+use kernels::machine::Isa;
+use kernels::model::ModelFile;
+use kernels::weights::Source;
+
+use super::{Job, Reply, Request, Task, When};
+use crate::capped::{Caps, Resource, budget, probe};
+use crate::environment::Host;
+use crate::native::{Bay, Options};
+use crate::pace::Pacing;
+use crate::profile::Loaded;
+
+/// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
+const QUOTA_SAMPLE_NS: f64 = 100e6;
+
+/// Answers the one request on standard input.
+///
+/// # Errors
+/// Where nobody asks anything, or the answer reaches nobody.
+pub fn serve() -> Result<(), String> {
+    die_with_parent();
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|e| e.to_string())?;
+    let request: Request = serde_json::from_str(&line).map_err(|e| {
+        format!("worker: the request is not understood ({e}); `retrobench measure --cap` starts workers")
+    })?;
+    if orphaned(request.parent) {
+        return Err("worker: the process that asked has ended".into());
+    }
+    let answered = match request.task {
+        Task::Fill(bytes) => say(&Reply::Filled(probe::fill(bytes))),
+        Task::Measure(job) => measure(&job),
+    };
+    answered.or_else(|reason| say(&Reply::Failed(reason)))
+}
+
+/// The kernel ends this process when the one that started it ends.
+fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
+/// True where the parent had ended before [`die_with_parent`].
+fn orphaned(parent: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::process::getppid().is_none_or(|pid| pid.as_raw_nonzero().get() as u32 != parent);
+    #[cfg(not(target_os = "linux"))]
+    return std::os::unix::process::parent_id() != parent;
+}
+
+/// One line, in one write.
+fn say(reply: &Reply) -> Result<(), String> {
+    let mut line = serde_json::to_string(reply).map_err(|e| e.to_string())?;
+    line.push('\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(|e| e.to_string())
+}
+
+fn measure(job: &Job) -> Result<(), String> {
+    // Before there are threads: they inherit it.
+    if let Some(cores) = job.caps.cores {
+        probe::take_cores(cores)?;
+    }
+    if let Some(bytes) = job.caps.memory_bytes.filter(|_| job.memory_by_budget) {
+        budget::limit(bytes)?;
+    }
+    prove(job, When::Before)?;
+    let kernel = KERNELS.iter().find(|k| k.name() == job.kernel).ok_or_else(|| format!("no kernel {}", job.kernel))?;
+    let weights = job.weights.as_ref().map(open).transpose()?;
+    let profile = job.host_profile.as_deref().map(Loaded::load).transpose().map_err(|e| e.to_string())?;
+    let bay = Bay::new(Host::read(), options(job), job.environment.clone(), profile).map_err(|e| e.to_string())?;
+    let shape = job.shape.clone().into();
+    let records = bay.measure(*kernel, &shape, &job.variants, weights.as_ref()).map_err(|e| e.to_string())?;
+    drop(bay);
+    records.into_iter().try_for_each(|record| say(&Reply::Record(Box::new(record))))?;
+    prove(job, When::After)
+}
+
+fn open((file, tensor): &(std::path::PathBuf, String)) -> Result<Source, String> {
+    let file = std::sync::Arc::new(ModelFile::open(file).map_err(|e| e.to_string())?);
+    file.mapped(tensor).map(Source::new).map_err(|e| e.to_string())
+}
+
+fn options(job: &Job) -> Options {
+    let defaults = Options::default();
+    let caps = &job.caps;
+    let allowed = caps.simd.map_or(defaults.allowed, |simd| simd.allowed());
+    let pacing = caps
+        .bandwidth_bytes_per_s
+        .map(|bytes_per_s| Pacing { bytes_per_s, bytes_per_call: job.bytes_per_call.clone() });
+    Options {
+        time_budget: Duration::from_secs_f64(job.seconds),
+        threads: threads(job),
+        isa: job.isa.as_ref().and_then(|name| Isa::ALL.into_iter().find(|isa| isa.name() == name)),
+        seed: job.seed,
+        allowed,
+        pacing,
+        sample_ns: if caps.cpu_share.is_some() { QUOTA_SAMPLE_NS } else { defaults.sample_ns },
+        memory_bytes: left_bytes(job),
+        ..defaults
+    }
+}
+
+/// Threads of the threaded variants: those asked for, but no more than there are cores.
+fn threads(job: &Job) -> usize {
+    match (job.caps.cores, job.threads) {
+        (Some(cores), 0) => cores as usize,
+        (Some(cores), wanted) => wanted.min(cores as usize),
+        (None, wanted) => wanted,
+    }
+}
+
+/// What operands may take: the whole limit, or what is left of the budget.
+fn left_bytes(job: &Job) -> Option<u64> {
+    let limit = job.caps.memory_bytes?;
+    Some(if job.memory_by_budget { budget::left_bytes() } else { limit })
+}
+
+/// Probes every limit that shows from inside, and says what each found.
+fn prove(job: &Job, when: When) -> Result<(), String> {
+    for resource in job.caps.resources() {
+        if let Some(evidence) = evidence(&job.caps, resource, job) {
+            say(&Reply::Probed(resource, when, evidence))?;
+        }
+    }
+    Ok(())
+}
+
+fn evidence(caps: &Caps, resource: Resource, job: &Job) -> Option<probe::Evidence> {
+    match resource {
+        // A control group is filled from a process of its own, which it ends.
+        Resource::Memory => job.memory_by_budget.then(probe::budget),
+        Resource::Cores => caps.cores.map(probe::cores),
+        Resource::Bandwidth => caps.bandwidth_bytes_per_s.map(probe::stream),
+        Resource::Storage => caps.storage_bytes_per_s.map(|rate| probe::storage(rate, &job.folder)),
+        Resource::Cpu => caps.cpu_share.map(probe::share),
+        Resource::Simd => caps.simd.map(|simd| {
+            let names: Vec<&str> = simd.allowed().into_iter().map(Isa::name).collect();
+            Ok(format!("variants may use {} and nothing else", names.join(", ")))
+        }),
+    }
+}

@@ -1,0 +1,332 @@
+//! Outside the limits: makes them, starts the worker inside, and turns what it says into records. A limit that was not
+//! proven before and after voids the cells.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use kernels::kernel::ShapeError;
+use kernels::machine::Isa;
+use kernels::weights::Source;
+
+use super::{Job, Reply, Request, Task, When, count, interrupt};
+use crate::capped::cgroup::{Group as Cgroup, Places, Version};
+use crate::capped::enforce::Enforcement;
+use crate::capped::probe::Evidence;
+use crate::capped::{Caps, Resource, bytes_text};
+use crate::environment::{Host, available_bytes};
+use crate::plan::Group;
+use crate::record::{Bound, CapRef, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier};
+
+/// The memory probe tries to take so much more than the cap, bytes.
+const OVER_BYTES: u64 = 64 << 20;
+/// A cell that waited for this share of its time is bound by the paced bandwidth.
+const PACED_BOUND: f64 = 0.05;
+
+/// Why cells could not be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The child process could not be started or spoken to.
+    #[error("worker: {0}; it is this program itself, started again")]
+    Start(#[from] std::io::Error),
+    /// The shape does not fit the kernel.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The worker said why it cannot measure.
+    #[error("worker: {0}")]
+    Failed(String),
+}
+
+/// How every cell of a run is measured under the same limits.
+pub struct Warden {
+    /// The limits.
+    pub caps: Caps,
+    /// Where the storage probe writes its file; a storage limit is one of its device.
+    pub folder: PathBuf,
+    /// Seconds of measuring for each kernel and shape.
+    pub seconds: f64,
+    /// Threads of the threaded variants; 0 = one per core.
+    pub threads: usize,
+    /// Machine of the variants that have a choice.
+    pub isa: Option<Isa>,
+    /// Profile of this host, for floors.
+    pub host_profile: Option<PathBuf>,
+    /// Goes into every record.
+    pub environment: Environment,
+    /// This host.
+    pub host: Host,
+}
+
+/// What was found of the limits round one worker.
+#[derive(Default)]
+struct Proof(Vec<(Resource, When, Evidence)>);
+
+impl Warden {
+    /// Removes what dead runs left, and finds what can enforce each limit.
+    pub fn enforcement(&self) -> Enforcement {
+        Places::here().sweep();
+        Enforcement::start(&self.caps, &self.folder)
+    }
+
+    /// Measures one kernel and shape in a worker. Every cell gets a record, whatever becomes of the worker.
+    ///
+    /// # Errors
+    /// Where no worker can be started, or it cannot do what it is asked.
+    pub fn measure(&self, group: &Group, source: Option<&Source>) -> Result<Vec<Record>, WorkerError> {
+        let enforcement = self.enforcement();
+        if let Some((resource, reason)) = enforcement.refused().first() {
+            let reason = format!("cap not in force: {} cannot be enforced here: {reason}", resource.name());
+            return Ok(self.voided(group, &reason));
+        }
+        let mut proof = Proof::default();
+        self.fill(&enforcement, When::Before, &mut proof)?;
+        let task = Task::Measure(Box::new(self.job(group, source, &enforcement)?));
+        let mut records = Vec::new();
+        let mut failed = None;
+        let status = ask(&enforcement, task, |reply| match reply {
+            Reply::Record(record) => records.push(*record),
+            Reply::Probed(resource, when, evidence) => proof.0.push((resource, when, evidence)),
+            Reply::Failed(reason) => failed = Some(reason),
+            Reply::Filled(_) => {}
+        })?;
+        if let Some(reason) = failed {
+            return Err(WorkerError::Failed(reason));
+        }
+        if !status.success() {
+            return Ok(self.died(group, status, &enforcement));
+        }
+        if let Some(peak) = enforcement.memory_group().and_then(peak_bytes) {
+            let limit = self.caps.memory_bytes.unwrap_or(u64::MAX);
+            let shown = format!("the worker's peak was {}", bytes_text(peak));
+            proof.0.push((Resource::Memory, When::After, if peak <= limit { Ok(shown) } else { Err(shown) }));
+        }
+        if let Some(periods) = enforcement.throttled_periods() {
+            let shown = format!("it was stopped in {periods} periods");
+            proof.0.push((Resource::Cpu, When::After, Ok(shown)));
+        }
+        self.fill(&enforcement, When::After, &mut proof)?;
+        let caps: Vec<CapRef> =
+            self.caps.resources().into_iter().map(|r| proof.cap(r, &self.caps, &enforcement)).collect();
+        let unproven = self.caps.resources().into_iter().find_map(|r| proof.lack(r));
+        Ok(records.into_iter().map(|record| self.finished(record, &caps, unproven.as_deref())).collect())
+    }
+
+    fn job(&self, group: &Group, source: Option<&Source>, enforcement: &Enforcement) -> Result<Job, ShapeError> {
+        let bytes_per_call = match self.caps.bandwidth_bytes_per_s {
+            Some(_) => {
+                let allowed = self.caps.simd.map_or(Isa::ALL.to_vec(), |simd| simd.allowed());
+                let (kernel, shape) = (group.kernel, &group.shape);
+                count::bytes_per_call(kernel, shape, &group.variants, self.isa, &allowed, &self.host)?
+            }
+            None => Vec::new(),
+        };
+        Ok(Job {
+            kernel: group.kernel.name().into(),
+            shape: (&group.shape).into(),
+            variants: group.variants.clone(),
+            weights: source.map(|s| (s.tensor().file().path().to_path_buf(), s.tensor().info().name.clone())),
+            caps: self.caps.clone(),
+            memory_by_budget: enforcement.memory_group().is_none(),
+            folder: self.folder.clone(),
+            seconds: self.seconds,
+            threads: self.threads,
+            isa: self.isa.map(|isa| isa.name().into()),
+            seed: self.environment.seed,
+            bytes_per_call,
+            host_profile: self.host_profile.clone(),
+            environment: self.environment.clone(),
+        })
+    }
+
+    /// A process of its own tries to take more than the memory group allows, and should not survive.
+    fn fill(&self, enforcement: &Enforcement, when: When, proof: &mut Proof) -> Result<(), WorkerError> {
+        let (Some(group), Some(limit)) = (enforcement.memory_group(), self.caps.memory_bytes) else { return Ok(()) };
+        let wanted = limit.saturating_add(OVER_BYTES);
+        if available_bytes().is_some_and(|free| free < wanted) {
+            let reason = format!("{} are not free here, so the cap cannot bind", bytes_text(wanted));
+            proof.0.push((Resource::Memory, when, Err(reason)));
+            return Ok(());
+        }
+        let mut held = None;
+        let status = ask(enforcement, Task::Fill(wanted), |reply| {
+            if let Reply::Filled(bytes) = reply {
+                held = Some(bytes);
+            }
+        })?;
+        let wanted = bytes_text(wanted);
+        let evidence = match held {
+            Some(bytes) => Err(format!("a process that wanted {wanted} held {}", bytes_text(bytes))),
+            None if killed(status) => Ok(format!("a process that wanted {wanted} was ended at the limit")),
+            None => Err(format!("a process that wanted {wanted} ended otherwise ({status})")),
+        };
+        proof.0.push((Resource::Memory, when, evidence));
+        // So that the worker's own peak can be read afterwards.
+        if when == When::Before && group.version() == Version::V1 {
+            let _ = group.set("memory.max_usage_in_bytes", "0");
+        }
+        Ok(())
+    }
+
+    /// Gives a record its tier, machine and limits; voids it where a limit was not proven.
+    fn finished(&self, mut record: Record, caps: &[CapRef], unproven: Option<&str>) -> Record {
+        record.tier = Tier::Capped;
+        record.machine.id = self.caps.id();
+        record.machine.name = format!("this host, capped to {}", self.caps);
+        record.machine.peak_bytes_per_s = self.caps.bandwidth_bytes_per_s.or(record.machine.peak_bytes_per_s);
+        record.caps = caps.to_vec();
+        if let Outcome::Timed(timing) = &mut record.outcome {
+            let bound = timing.paced_share.is_some_and(|share| share > PACED_BOUND);
+            timing.bound = bound.then_some(Bound::MemoryBandwidth);
+        }
+        if let (Some(reason), false) = (unproven, matches!(record.outcome, Outcome::NotAvailable { .. })) {
+            record.outcome = Outcome::Void { reason: format!("cap not proven: {reason}") };
+        }
+        record
+    }
+
+    /// Records of cells that did not run.
+    pub fn voided(&self, group: &Group, reason: &str) -> Vec<Record> {
+        self.unmeasured(group, &Outcome::Void { reason: reason.into() })
+    }
+
+    fn died(&self, group: &Group, status: ExitStatus, enforcement: &Enforcement) -> Vec<Record> {
+        let by_limit = match enforcement.memory_group() {
+            // The probe before it was ended there too.
+            Some(memory) => killed(status) && ended_at_limit(memory).is_some_and(|n| n > 1),
+            None => self.caps.memory_bytes.is_some() && aborted(status),
+        };
+        let outcome = match (by_limit, self.caps.memory_bytes) {
+            (true, Some(limit)) => {
+                let reason = format!("the worker was ended when it needed more than {}", bytes_text(limit));
+                Outcome::DoesNotFit { reason }
+            }
+            _ => Outcome::Void { reason: format!("the worker ended before it was done ({status})") },
+        };
+        self.unmeasured(group, &outcome)
+    }
+
+    fn unmeasured(&self, group: &Group, outcome: &Outcome) -> Vec<Record> {
+        let (kernel, shape) = (group.kernel, &group.shape);
+        let (abouts, cost) = (kernel.variants(), kernel.cost(shape));
+        let record = |v: &usize| Record {
+            schema: SCHEMA,
+            tier: Tier::Capped,
+            kernel: kernel.name().into(),
+            shape: shape.name.to_string(),
+            dims: kernel.dims(shape),
+            variant: abouts[*v].name.into(),
+            rung: *v as u32,
+            idea: abouts[*v].idea.into(),
+            machine: MachineRef {
+                id: self.caps.id(),
+                name: format!("this host, capped to {}", self.caps),
+                class: "host".into(),
+                year: None,
+                profile_hash: None,
+                isa: "-".into(),
+                threads: 1,
+                peak_ops_per_s: None,
+                peak_bytes_per_s: None,
+            },
+            outcome: outcome.clone(),
+            cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+            caps: Vec::new(),
+            environment: self.environment.clone(),
+        };
+        group.variants.iter().map(record).collect()
+    }
+}
+
+impl Proof {
+    fn cap(&self, resource: Resource, caps: &Caps, enforcement: &Enforcement) -> CapRef {
+        let found = self.0.iter().filter(|(r, ..)| *r == resource);
+        CapRef {
+            resource: resource.name().into(),
+            limit: caps.limit(resource).unwrap_or_default(),
+            mechanism: enforcement.mechanism(resource).unwrap_or("none").into(),
+            proof: found.map(|(_, when, e)| format!("{}: {}", when.name(), e.as_ref().unwrap_or_else(|e| e))).collect(),
+        }
+    }
+
+    /// Why a limit is not proven, if it is not.
+    fn lack(&self, resource: Resource) -> Option<String> {
+        let found = || self.0.iter().filter(|(r, ..)| *r == resource);
+        let against = found().find_map(|(_, when, e)| Some((*when, e.as_ref().err()?.clone())));
+        if let Some((when, reason)) = against {
+            return Some(format!("{}, {} the run: {reason}", resource.name(), when.name()));
+        }
+        let missing = [When::Before, When::After].into_iter().find(|w| !found().any(|(_, when, _)| when == w))?;
+        Some(format!("{}: nothing shows it {} the run", resource.name(), missing.name()))
+    }
+}
+
+/// Starts a worker under the limits, asks it one thing and hears it out.
+fn ask(enforcement: &Enforcement, task: Task, mut hear: impl FnMut(Reply)) -> Result<ExitStatus, WorkerError> {
+    let request = Request { parent: std::process::id(), task };
+    let mut line = serde_json::to_string(&request).map_err(std::io::Error::other)?;
+    line.push('\n');
+    let mut command = Command::new(std::env::current_exe()?);
+    let mut child = interrupt::start(command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+    let heard = converse(&mut child, enforcement, &line, &mut hear);
+    if heard.is_err() {
+        let _ = child.kill();
+    }
+    let status = child.wait();
+    interrupt::ended();
+    heard?;
+    Ok(status?)
+}
+
+fn converse(
+    child: &mut Child,
+    enforcement: &Enforcement,
+    line: &str,
+    hear: &mut dyn FnMut(Reply),
+) -> Result<(), WorkerError> {
+    // It waits for its request, so nothing it does escapes the limits.
+    enforcement.join(child.id()).map_err(std::io::Error::other)?;
+    let mut input = child.stdin.take().ok_or_else(|| std::io::Error::other("no standard input"))?;
+    match input.write_all(line.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
+        _ => drop(input),
+    }
+    let output = child.stdout.take().ok_or_else(|| std::io::Error::other("no standard output"))?;
+    for line in BufReader::new(output).lines() {
+        // A worker that is killed may tear its last line; its end says what happened.
+        if let Ok(reply) = serde_json::from_str(&line?) {
+            hear(reply);
+        }
+    }
+    Ok(())
+}
+
+/// Most memory that was charged to a group, bytes.
+fn peak_bytes(group: &Cgroup) -> Option<u64> {
+    match group.version() {
+        Version::V1 => group.number("memory.max_usage_in_bytes"),
+        Version::V2 => group.number("memory.peak"),
+    }
+}
+
+/// Processes that a group has ended at its limit.
+fn ended_at_limit(group: &Cgroup) -> Option<u64> {
+    match group.version() {
+        Version::V1 => group.counter("memory.oom_control", "oom_kill"),
+        Version::V2 => group.counter("memory.events", "oom_kill"),
+    }
+}
+
+fn signal(status: ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal()
+}
+
+/// True where the process was killed outright (SIGKILL).
+fn killed(status: ExitStatus) -> bool {
+    signal(status) == Some(9)
+}
+
+/// True where it gave up (SIGABRT), as on a refused allocation.
+fn aborted(status: ExitStatus) -> bool {
+    signal(status) == Some(6)
+}
