@@ -17,6 +17,7 @@ pub mod profile;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod stream;
 pub mod timed;
 pub mod validate;
 pub mod worker;

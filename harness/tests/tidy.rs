@@ -173,7 +173,11 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("pace.rs", &[]),
         ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment", "pace"]),
         ("capped", &["profile", "record", "plan", "pace"]),
-        ("worker", &["caught", "profile", "record", "plan", "native", "capped", "timed", "environment", "pace"]),
+        (
+            "worker",
+            &["caught", "profile", "record", "plan", "native", "capped", "timed", "stream", "environment", "pace"],
+        ),
+        ("stream", &["native"]),
         ("calibrate", &["profile", "record", "stats", "native", "environment"]),
     ];
     let mut broken = Vec::new();

@@ -70,7 +70,8 @@ enum TierArg {
     Modelled,
 }
 
-fn parse_caps(text: &str) -> Result<Caps, CapError> {
+/// Limits as `--cap` names them.
+pub fn parse_caps(text: &str) -> Result<Caps, CapError> {
     Caps::parse(text)
 }
 

@@ -5,11 +5,13 @@ mod calibrate;
 mod capped;
 mod doctor;
 mod hw;
+mod limits;
 mod list;
 mod measure;
 mod output;
 mod report;
 mod run;
+mod streaming;
 mod study;
 mod worker;
 
@@ -40,7 +42,7 @@ enum Verb {
     Report(report::ReportArgs),
     /// Measures this host and writes a profile of it.
     Calibrate(calibrate::CalibrateArgs),
-    /// Studies beside the kernels: accuracy, computed and not timed.
+    /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
     Study(study::StudyArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),

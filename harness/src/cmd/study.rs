@@ -3,8 +3,10 @@
 use clap::{Args, ValueEnum};
 use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
-use super::Failure;
+use super::measure::parse_caps;
 use super::output::{Format, plain_table, print};
+use super::{Failure, limits, streaming};
+use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::units;
 
@@ -20,6 +22,9 @@ pub struct StudyArgs {
     /// Seed of the numbers.
     #[arg(long, default_value_t = 1, env = "RETROBENCH_SEED")]
     seed: u64,
+    /// Limit on storage while streaming, such as storage=500MB/s.
+    #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
+    cap: Option<Caps>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -29,13 +34,21 @@ enum What {
     /// Error of FP8 dot products in a 14-bit accumulator, by how often the sum is promoted to f32: a software model, not
     /// H800 hardware.
     Fp8Promotion,
+    /// Limits of the capped tier tried on their own: what enforces each here, and what a probe under it reaches.
+    Limits,
+    /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
+    /// measured here, in a few minutes.
+    Streaming,
 }
 
 /// A table and what it is of.
-struct Study {
-    about: String,
-    heads: &'static [&'static str],
-    rows: Vec<Vec<String>>,
+pub struct Study {
+    /// What the table shows.
+    pub about: String,
+    /// Heads of its columns, with units.
+    pub heads: &'static [&'static str],
+    /// Its rows.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Computes and prints.
@@ -43,6 +56,8 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
     let study = match args.what {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
+        What::Limits => limits::study()?,
+        What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default())?,
     };
     print(&study.text(args.output)?)
 }

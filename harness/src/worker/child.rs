@@ -8,15 +8,16 @@ use kernels::machine::Isa;
 use kernels::model::ModelFile;
 use kernels::weights::Source;
 
-use super::{Job, Reply, Request, Task, When};
-use crate::capped::{Caps, Resource, budget, probe};
+use super::{Job, Limits, Reply, Request, Task, When};
+use crate::capped::{Resource, budget, probe};
 use crate::environment::Host;
 use crate::native::{Bay, Options};
 use crate::pace::Pacing;
 use crate::profile::Loaded;
+use crate::stream;
 
 /// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
-const QUOTA_SAMPLE_NS: f64 = 100e6;
+const QUOTA_SAMPLE_NS: f64 = 200e6;
 
 /// Answers the one request on standard input.
 ///
@@ -35,6 +36,8 @@ pub fn serve() -> Result<(), String> {
     let answered = match request.task {
         Task::Fill(bytes) => say(&Reply::Filled(probe::fill(bytes))),
         Task::Measure(job) => measure(&job),
+        Task::Prove(limits) => take(&limits).and_then(|()| prove(&limits, When::Before)),
+        Task::Stream(job) => stream::run(&job).and_then(|run| say(&Reply::Streamed(run))),
     };
     answered.or_else(|reason| say(&Reply::Failed(reason)))
 }
@@ -61,15 +64,21 @@ fn say(reply: &Reply) -> Result<(), String> {
     out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(|e| e.to_string())
 }
 
-fn measure(job: &Job) -> Result<(), String> {
+/// Takes the limits that a process puts on itself.
+fn take(limits: &Limits) -> Result<(), String> {
     // Before there are threads: they inherit it.
-    if let Some(cores) = job.caps.cores {
+    if let Some(cores) = limits.caps.cores {
         probe::take_cores(cores)?;
     }
-    if let Some(bytes) = job.caps.memory_bytes.filter(|_| job.memory_by_budget) {
-        budget::limit(bytes)?;
+    match limits.caps.memory_bytes {
+        Some(bytes) if limits.memory_by_budget => budget::limit(bytes),
+        _ => Ok(()),
     }
-    prove(job, When::Before)?;
+}
+
+fn measure(job: &Job) -> Result<(), String> {
+    take(&job.limits)?;
+    prove(&job.limits, When::Before)?;
     let kernel = KERNELS.iter().find(|k| k.name() == job.kernel).ok_or_else(|| format!("no kernel {}", job.kernel))?;
     let weights = job.weights.as_ref().map(open).transpose()?;
     let profile = job.host_profile.as_deref().map(Loaded::load).transpose().map_err(|e| e.to_string())?;
@@ -78,7 +87,7 @@ fn measure(job: &Job) -> Result<(), String> {
     let records = bay.measure(*kernel, &shape, &job.variants, weights.as_ref()).map_err(|e| e.to_string())?;
     drop(bay);
     records.into_iter().try_for_each(|record| say(&Reply::Record(Box::new(record))))?;
-    prove(job, When::After)
+    prove(&job.limits, When::After)
 }
 
 fn open((file, tensor): &(std::path::PathBuf, String)) -> Result<Source, String> {
@@ -88,7 +97,7 @@ fn open((file, tensor): &(std::path::PathBuf, String)) -> Result<Source, String>
 
 fn options(job: &Job) -> Options {
     let defaults = Options::default();
-    let caps = &job.caps;
+    let caps = &job.limits.caps;
     let allowed = caps.simd.map_or(defaults.allowed, |simd| simd.allowed());
     let pacing = caps
         .bandwidth_bytes_per_s
@@ -108,7 +117,7 @@ fn options(job: &Job) -> Options {
 
 /// Threads of the threaded variants: those asked for, but no more than there are cores.
 fn threads(job: &Job) -> usize {
-    match (job.caps.cores, job.threads) {
+    match (job.limits.caps.cores, job.threads) {
         (Some(cores), 0) => cores as usize,
         (Some(cores), wanted) => wanted.min(cores as usize),
         (None, wanted) => wanted,
@@ -117,28 +126,29 @@ fn threads(job: &Job) -> usize {
 
 /// What operands may take: the whole limit, or what is left of the budget.
 fn left_bytes(job: &Job) -> Option<u64> {
-    let limit = job.caps.memory_bytes?;
-    Some(if job.memory_by_budget { budget::left_bytes() } else { limit })
+    let limit = job.limits.caps.memory_bytes?;
+    Some(if job.limits.memory_by_budget { budget::left_bytes() } else { limit })
 }
 
 /// Probes every limit that shows from inside, and says what each found.
-fn prove(job: &Job, when: When) -> Result<(), String> {
-    for resource in job.caps.resources() {
-        if let Some(evidence) = evidence(&job.caps, resource, job) {
+fn prove(limits: &Limits, when: When) -> Result<(), String> {
+    for resource in limits.caps.resources() {
+        if let Some(evidence) = evidence(limits, resource) {
             say(&Reply::Probed(resource, when, evidence))?;
         }
     }
     Ok(())
 }
 
-fn evidence(caps: &Caps, resource: Resource, job: &Job) -> Option<probe::Evidence> {
+fn evidence(limits: &Limits, resource: Resource) -> Option<probe::Evidence> {
+    let caps = &limits.caps;
     match resource {
         // A control group is filled from a process of its own, which it ends.
-        Resource::Memory => job.memory_by_budget.then(probe::budget),
+        Resource::Memory => limits.memory_by_budget.then(probe::budget),
         Resource::Cores => caps.cores.map(probe::cores),
         Resource::Bandwidth => caps.bandwidth_bytes_per_s.map(probe::stream),
-        Resource::Storage => caps.storage_bytes_per_s.map(|rate| probe::storage(rate, &job.folder)),
-        Resource::Cpu => caps.cpu_share.map(probe::share),
+        Resource::Storage => caps.storage_bytes_per_s.map(|rate| probe::storage(rate, &limits.folder)),
+        Resource::Cpu => caps.cpu_share.map(|share| probe::share(share, Duration::from_secs_f64(limits.watch_s))),
         Resource::Simd => caps.simd.map(|simd| {
             let names: Vec<&str> = simd.allowed().into_iter().map(Isa::name).collect();
             Ok(format!("variants may use {} and nothing else", names.join(", ")))

@@ -5,6 +5,8 @@
 mod child;
 mod count;
 mod interrupt;
+mod proving;
+mod streaming;
 mod warden;
 
 use std::borrow::Cow;
@@ -15,10 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use self::child::serve;
 pub use self::interrupt::clean_up_on_interrupt;
+pub use self::proving::{Proven, prove};
+pub use self::streaming::{Streamed, stream as stream_under};
 pub use self::warden::{Warden, WorkerError};
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource};
 use crate::record::{Environment, Record};
+use crate::stream;
 
 /// What a worker is asked, one line.
 #[derive(Debug, Deserialize, Serialize)]
@@ -34,6 +39,10 @@ enum Task {
     Fill(u64),
     /// Measure a ladder under limits.
     Measure(Box<Job>),
+    /// Probe limits, and nothing else.
+    Prove(Limits),
+    /// Pass over a layer's file.
+    Stream(Box<stream::Job>),
 }
 
 /// One kernel at one shape, and how to measure it.
@@ -45,11 +54,7 @@ struct Job {
     variants: Vec<usize>,
     /// Model file and tensor.
     weights: Option<(PathBuf, String)>,
-    caps: Caps,
-    /// True where no control group limits memory, so that the worker's own budget has to.
-    memory_by_budget: bool,
-    /// Where the storage probe writes its file.
-    folder: PathBuf,
+    limits: Limits,
     seconds: f64,
     threads: usize,
     isa: Option<String>,
@@ -58,6 +63,18 @@ struct Job {
     bytes_per_call: Vec<f64>,
     host_profile: Option<PathBuf>,
     environment: Environment,
+}
+
+/// What a worker takes upon itself, and proves.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Limits {
+    caps: Caps,
+    /// True where no control group limits memory, so that the worker's own budget has to.
+    memory_by_budget: bool,
+    /// Where the storage probe writes its file.
+    folder: PathBuf,
+    /// How long a processor share is watched, s.
+    watch_s: f64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -90,6 +107,8 @@ enum Reply {
     Probed(Resource, When, Evidence),
     /// A cell is done.
     Record(Box<Record>),
+    /// What passes over a file took.
+    Streamed(stream::Run),
     /// It cannot do what was asked, and why.
     Failed(String),
 }

@@ -9,7 +9,7 @@ use kernels::kernel::ShapeError;
 use kernels::machine::Isa;
 use kernels::weights::Source;
 
-use super::{Job, Reply, Request, Task, When, count, interrupt};
+use super::{Job, Limits, Reply, Request, Task, When, count, interrupt};
 use crate::capped::cgroup::{Group as Cgroup, Places, Version};
 use crate::capped::enforce::Enforcement;
 use crate::capped::probe::Evidence;
@@ -20,6 +20,8 @@ use crate::record::{Bound, CapRef, CostRef, Environment, MachineRef, Outcome, Re
 
 /// The memory probe tries to take so much more than the cap, bytes.
 const OVER_BYTES: u64 = 64 << 20;
+/// How long the share of a processor is watched before and after a run, s: many periods.
+const WATCH_S: f64 = 0.6;
 /// A cell that waited for this share of its time is bound by the paced bandwidth.
 const PACED_BOUND: f64 = 0.05;
 
@@ -32,6 +34,9 @@ pub enum WorkerError {
     /// The shape does not fit the kernel.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// Nothing can enforce a limit that the work is pointless without.
+    #[error("a limit cannot be enforced here: {0}")]
+    Unenforced(String),
     /// The worker said why it cannot measure.
     #[error("worker: {0}")]
     Failed(String),
@@ -87,7 +92,7 @@ impl Warden {
             Reply::Record(record) => records.push(*record),
             Reply::Probed(resource, when, evidence) => proof.0.push((resource, when, evidence)),
             Reply::Failed(reason) => failed = Some(reason),
-            Reply::Filled(_) => {}
+            Reply::Filled(_) | Reply::Streamed(_) => {}
         })?;
         if let Some(reason) = failed {
             return Err(WorkerError::Failed(reason));
@@ -125,9 +130,12 @@ impl Warden {
             shape: (&group.shape).into(),
             variants: group.variants.clone(),
             weights: source.map(|s| (s.tensor().file().path().to_path_buf(), s.tensor().info().name.clone())),
-            caps: self.caps.clone(),
-            memory_by_budget: enforcement.memory_group().is_none(),
-            folder: self.folder.clone(),
+            limits: Limits {
+                caps: self.caps.clone(),
+                memory_by_budget: enforcement.memory_group().is_none(),
+                folder: self.folder.clone(),
+                watch_s: WATCH_S,
+            },
             seconds: self.seconds,
             threads: self.threads,
             isa: self.isa.map(|isa| isa.name().into()),
@@ -138,31 +146,11 @@ impl Warden {
         })
     }
 
-    /// A process of its own tries to take more than the memory group allows, and should not survive.
+    /// Fills the memory group and notes what came of it.
     fn fill(&self, enforcement: &Enforcement, when: When, proof: &mut Proof) -> Result<(), WorkerError> {
-        let (Some(group), Some(limit)) = (enforcement.memory_group(), self.caps.memory_bytes) else { return Ok(()) };
-        let wanted = limit.saturating_add(OVER_BYTES);
-        if available_bytes().is_some_and(|free| free < wanted) {
-            let reason = format!("{} are not free here, so the cap cannot bind", bytes_text(wanted));
-            proof.0.push((Resource::Memory, when, Err(reason)));
-            return Ok(());
-        }
-        let mut held = None;
-        let status = ask(enforcement, Task::Fill(wanted), |reply| {
-            if let Reply::Filled(bytes) = reply {
-                held = Some(bytes);
-            }
-        })?;
-        let wanted = bytes_text(wanted);
-        let evidence = match held {
-            Some(bytes) => Err(format!("a process that wanted {wanted} held {}", bytes_text(bytes))),
-            None if killed(status) => Ok(format!("a process that wanted {wanted} was ended at the limit")),
-            None => Err(format!("a process that wanted {wanted} ended otherwise ({status})")),
-        };
-        proof.0.push((Resource::Memory, when, evidence));
-        // So that the worker's own peak can be read afterwards.
-        if when == When::Before && group.version() == Version::V1 {
-            let _ = group.set("memory.max_usage_in_bytes", "0");
+        let Some(limit) = self.caps.memory_bytes else { return Ok(()) };
+        if let Some(evidence) = fill(enforcement, limit)? {
+            proof.0.push((Resource::Memory, when, evidence));
         }
         Ok(())
     }
@@ -260,8 +248,42 @@ impl Proof {
     }
 }
 
+/// A process of its own tries to take more than the memory group allows, and should not survive. None where no group
+/// limits memory. The group's peak counts from here on.
+pub(super) fn fill(enforcement: &Enforcement, limit: u64) -> Result<Option<Evidence>, WorkerError> {
+    let Some(group) = enforcement.memory_group() else { return Ok(None) };
+    let wanted = limit.saturating_add(OVER_BYTES);
+    if available_bytes().is_some_and(|free| free < wanted) {
+        return Ok(Some(Err(format!("{} are not free here, so the cap cannot bind", bytes_text(wanted)))));
+    }
+    let mut held = None;
+    let status = ask(enforcement, Task::Fill(wanted), |reply| {
+        if let Reply::Filled(bytes) = reply {
+            held = Some(bytes);
+        }
+    })?;
+    let peak = peak_bytes(group);
+    if group.version() == Version::V1 {
+        let _ = group.set("memory.max_usage_in_bytes", "0");
+    }
+    let wanted = bytes_text(wanted);
+    Ok(Some(match held {
+        Some(bytes) => Err(format!("a process that wanted {wanted} held {}", bytes_text(bytes))),
+        None if peak.is_some_and(|peak| peak > limit) => Err(format!("{} were charged", bytes_text(peak.unwrap_or(0)))),
+        None if killed(status) => {
+            let charged = peak.map_or(String::new(), |peak| format!(", charged {}", bytes_text(peak)));
+            Ok(format!("a process that wanted {wanted} was ended at the limit{charged}"))
+        }
+        None => Err(format!("a process that wanted {wanted} ended otherwise ({status})")),
+    }))
+}
+
 /// Starts a worker under the limits, asks it one thing and hears it out.
-fn ask(enforcement: &Enforcement, task: Task, mut hear: impl FnMut(Reply)) -> Result<ExitStatus, WorkerError> {
+pub(super) fn ask(
+    enforcement: &Enforcement,
+    task: Task,
+    mut hear: impl FnMut(Reply),
+) -> Result<ExitStatus, WorkerError> {
     let request = Request { parent: std::process::id(), task };
     let mut line = serde_json::to_string(&request).map_err(std::io::Error::other)?;
     line.push('\n');
@@ -301,7 +323,7 @@ fn converse(
 }
 
 /// Most memory that was charged to a group, bytes.
-fn peak_bytes(group: &Cgroup) -> Option<u64> {
+pub(super) fn peak_bytes(group: &Cgroup) -> Option<u64> {
     match group.version() {
         Version::V1 => group.number("memory.max_usage_in_bytes"),
         Version::V2 => group.number("memory.peak"),

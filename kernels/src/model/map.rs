@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 use super::error::ModelError;
 
@@ -27,4 +27,12 @@ pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
     // is only another number (all bit patterns of the weight types are valid, and names, sizes and offsets are copied
     // out and checked once), and a cut file ends the process with SIGBUS rather than reading foreign memory.
     unsafe { Mmap::map(&file) }.map_err(|e| ModelError::io(path, &e))
+}
+
+/// Maps `len` bytes of an open file from `offset` on, a multiple of the page size, for reading: for those who choose
+/// themselves which part of a file is in memory.
+pub fn map_range(file: &File, offset: u64, len: usize) -> std::io::Result<Mmap> {
+    // SAFETY: as for a whole file above: read-only and private, any bytes are valid numbers, and a file that is cut
+    // meanwhile ends the process.
+    unsafe { MmapOptions::new().offset(offset).len(len).map(file) }
 }

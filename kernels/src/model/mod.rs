@@ -28,6 +28,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 pub use error::{ModelError, ParseError};
+pub use map::map_range;
 pub use selector::WeightsSelector;
 pub use tensor::{Dtype, MappedTensor, Tensor, TensorInfo};
 

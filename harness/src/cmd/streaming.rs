@@ -1,0 +1,157 @@
+//! `study streaming`: what it costs to decode with weights that are read from storage under a memory cap, by policy and by
+//! how much of the model memory holds.
+
+use std::fs::File;
+
+use super::Failure;
+use super::output::progress;
+use super::study::Study;
+use crate::capped::{Caps, Resource};
+use crate::stats::median;
+use crate::stream::{self, Format, Job, Policy};
+use crate::worker::{Streamed, WorkerError, clean_up_on_interrupt, stream_under};
+
+/// Memory over the size of the model as f32.
+const RATIOS: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
+/// The policies under a cap, each held against demand faults.
+const POLICIES: [Policy; 6] = [
+    Policy::DemandFaults,
+    Policy::Window,
+    Policy::Pinned,
+    Policy::ReadAhead,
+    Policy::PinnedReadAhead,
+    Policy::Quantized,
+];
+/// Passes of a run, one a token; the first finds the file out of every cache.
+const PASSES: usize = 10;
+/// Runs of each policy, interleaved.
+const REPEATS: usize = 3;
+
+/// Files of the layer in both formats; they have no names, so they are gone when this process is, however it ends.
+struct Files {
+    f32: File,
+    q8: File,
+}
+
+impl Files {
+    fn write(seed: u64) -> Result<Self, Failure> {
+        let written = |format| {
+            let mut file = tempfile::tempfile()?;
+            stream::write(&mut file, format, seed)?;
+            Ok(file)
+        };
+        let fail = |e: std::io::Error| Failure::input(format!("{}: {e}", std::env::temp_dir().display()));
+        Ok(Self { f32: written(Format::F32).map_err(fail)?, q8: written(Format::Q8).map_err(fail)? })
+    }
+
+    fn of(&self, policy: Policy) -> &File {
+        match policy.format() {
+            Format::F32 => &self.f32,
+            Format::Q8 => &self.q8,
+        }
+    }
+
+    /// One run on a file that no cache holds.
+    fn run(&self, policy: Policy, caps: &Caps, seed: u64) -> Result<Streamed, Failure> {
+        let file = self.of(policy);
+        stream::drop_cached(file);
+        let job = Job {
+            file: stream::path_of(file),
+            policy,
+            passes: PASSES,
+            memory_bytes: caps.memory_bytes.unwrap_or(u64::MAX),
+            seed,
+        };
+        stream_under(&job, caps).map_err(|e| match e {
+            WorkerError::Unenforced(_) => Failure::unenforced(e),
+            _ => Failure::input(e),
+        })
+    }
+}
+
+/// Runs every policy at every ratio; `caps` may limit storage beside.
+pub fn study(seed: u64, caps: &Caps) -> Result<Study, Failure> {
+    if caps.resources().iter().any(|r| *r != Resource::Storage) {
+        return Err(Failure::input(format!(
+            "--cap: {caps}: this study sets memory itself and takes storage=... alone"
+        )));
+    }
+    clean_up_on_interrupt();
+    let files = Files::write(seed)?;
+    let in_memory = [Policy::InMemory, Policy::QuantizedInMemory];
+    let truths: Result<Vec<(Format, u64)>, Failure> =
+        in_memory.iter().map(|p| Ok((p.format(), files.run(*p, &Caps::default(), seed)?.run.hash))).collect();
+    let truths = truths?;
+    let bar = progress(RATIOS.len() * REPEATS * POLICIES.len() + 1, false);
+    let free: Vec<Streamed> = vec![files.run(Policy::InMemory, caps, seed)?];
+    let mut rows = vec![row("none", Policy::InMemory, &free, None)];
+    for ratio in RATIOS {
+        let cap = (ratio * Format::F32.layer_bytes() as f64) as u64 / 4096 * 4096;
+        let caps = Caps { memory_bytes: Some(cap), ..caps.clone() };
+        let mut runs: Vec<Vec<Streamed>> = vec![Vec::new(); POLICIES.len()];
+        for _ in 0..REPEATS {
+            for (policy, runs) in POLICIES.iter().zip(&mut runs) {
+                bar.set_message(format!("{} at {ratio}", policy.name()));
+                let run = files.run(*policy, &caps, seed)?;
+                if !truths.contains(&(policy.format(), run.run.hash)) {
+                    let reason = "its outputs are not those of the weights in memory, bit for bit";
+                    return Err(Failure::wrong(format!("{} at {ratio}: {reason}", policy.name())));
+                }
+                runs.push(run);
+                bar.inc(1);
+            }
+        }
+        let demand_s = run_s(&runs[0]);
+        rows.extend(POLICIES.iter().zip(&runs).map(|(p, runs)| row(&ratio.to_string(), *p, runs, Some(demand_s))));
+    }
+    bar.finish_and_clear();
+    Ok(Study {
+        about: format!(
+            "Decoding one layer of R1-Distill-Qwen-1.5B ({:.0} MB as f32) with its weights in a file, under a memory cap \
+             that counts the pages of the file (cap/model), from a cold cache: {PASSES} passes, median of {REPEATS} runs. \
+             Effective GB/s: f32 weights used per second over all passes; steady: the median pass after the first. All \
+             outputs are those of the weights in memory, bit for bit (capped tier{}).",
+            Format::F32.layer_bytes() as f64 / 1e6,
+            caps.limit(Resource::Storage).map_or(String::new(), |limit| format!(", {limit}"))
+        ),
+        heads: &[
+            "cap_over_model",
+            "policy",
+            "effective_gb_s",
+            "steady_gb_s",
+            "over_demand_faults",
+            "major_faults",
+            "read_mb",
+            "refaults",
+            "peak_mib",
+        ],
+        rows,
+    })
+}
+
+/// Seconds of a run, the median of several.
+fn run_s(runs: &[Streamed]) -> f64 {
+    let all: Vec<f64> = runs.iter().map(|r| r.run.pass_s.iter().sum()).collect();
+    median(&all).unwrap_or(f64::NAN)
+}
+
+fn row(ratio: &str, policy: Policy, runs: &[Streamed], demand_s: Option<f64>) -> Vec<String> {
+    let gb = Format::F32.layer_bytes() as f64 / 1e9;
+    let steady: Vec<f64> = runs.iter().flat_map(|r| r.run.pass_s.iter().skip(1).copied()).collect();
+    let middle = |of: &dyn Fn(&Streamed) -> Option<u64>| {
+        let all: Vec<f64> = runs.iter().filter_map(|r| Some(of(r)? as f64)).collect();
+        median(&all).ok()
+    };
+    let shown = |value: Option<f64>, unit: f64| value.map_or(String::new(), |v| format!("{:.0}", v / unit));
+    vec![
+        ratio.into(),
+        policy.name().into(),
+        format!("{:.3}", gb * PASSES as f64 / run_s(runs)),
+        format!("{:.3}", median(&steady).map_or(f64::NAN, |s| gb / s)),
+        demand_s.map_or(String::new(), |s| format!("{:.2}", s / run_s(runs))),
+        shown(middle(&|r| r.run.major_faults), 1.0),
+        shown(middle(&|r| r.run.read_bytes), 1e6),
+        shown(middle(&|r| r.refaults), 1.0),
+        shown(middle(&|r| r.peak_bytes), f64::from(1 << 20)),
+    ]
+}
