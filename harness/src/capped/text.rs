@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Caps, Simd};
+use crate::profile::{Profile, find};
 
 /// `(path shown, text)` of every `profiles/cap/*.toml`, listed by `build.rs`.
 const TEXTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/caps.rs"));
@@ -19,7 +20,7 @@ pub enum CapError {
     /// Neither `resource=limit` nor a name.
     #[error(
         "cap '{0}': no such limit; use memory=256MiB, cores=1, bandwidth=2GB/s, storage=100MB/s, cpu=50%, simd=sse2, a \
-         name ({names}) or a .toml file", names = names().join(", ")
+         name ({names}), a machine of `retrobench list profiles` or a .toml file", names = names().join(", ")
     )]
     Unknown(String),
     /// A value that does not fit the resource.
@@ -85,9 +86,28 @@ impl Caps {
             return Self::from_toml(name, &fs::read_to_string(name).map_err(fail)?);
         }
         let same = |path: &str| Path::new(path).file_stem().is_some_and(|stem| stem == name);
-        let (path, text) =
-            TEXTS.iter().find(|(path, _)| same(path)).ok_or_else(|| CapError::Unknown(one_line(name)))?;
-        Self::from_toml(path, text)
+        match TEXTS.iter().find(|(path, _)| same(path)) {
+            Some((path, text)) => Self::from_toml(path, text),
+            None => match find(name) {
+                Ok(machine) => Self::of_machine(&machine.profile),
+                Err(_) => Err(CapError::Unknown(one_line(name))),
+            },
+        }
+    }
+
+    /// The memory, cores and sustained bandwidth of a machine. That makes this host no such machine, so nothing bears its
+    /// name.
+    fn of_machine(machine: &Profile) -> Result<Self, CapError> {
+        let cores = machine.machine.cores.value;
+        let mut caps = Self::default();
+        for (key, value) in [
+            ("memory", format!("{}MiB", machine.machine.memory_mib.value)),
+            ("cores", cores.to_string()),
+            ("bandwidth", format!("{}MB/s", machine.sustained_bytes_per_s(cores) / 1e6)),
+        ] {
+            caps.set(&format!("{} ({key}={value})", machine.id), key, &value)?;
+        }
+        Ok(caps)
     }
 
     /// Reads a file of limits; `path` is what messages call it.
@@ -246,6 +266,10 @@ mod tests {
         }
         let caps = Caps::parse("one-core,cores=2").expect("a name and a limit");
         assert_eq!(caps.cores, Some(2));
+        let caps = Caps::parse("raspberry-pi-4").expect("a machine");
+        assert_eq!((caps.cores, caps.simd), (Some(4), None));
+        assert!(caps.memory_bytes.is_some() && caps.bandwidth_bytes_per_s.is_some_and(|rate| rate > 1e9));
+        assert!(!caps.id().contains("raspberry"));
     }
 
     #[test]

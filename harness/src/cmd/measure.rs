@@ -39,7 +39,7 @@ pub struct MeasureArgs {
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
     /// Limits on this host, enforced and proven: memory=256MiB,cores=1,bandwidth=2GB/s,storage=100MB/s,cpu=50%,simd=sse2, a
-    /// name of profiles/cap or a .toml file. Naming some selects the capped tier.
+    /// name of profiles/cap, a machine (its memory, cores and bandwidth) or a .toml file. Naming some selects the capped tier.
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
     /// Weights of a real model, FILE or FILE:TENSOR (llama2.c v0, GGUF), instead of seeded ones.

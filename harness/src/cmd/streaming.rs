@@ -2,11 +2,13 @@
 //! how much of the model memory holds.
 
 use std::fs::File;
+use std::path::Path;
 
 use super::Failure;
-use super::output::progress;
+use super::output::{progress, write_file};
 use super::study::Study;
 use crate::capped::{Caps, Resource};
+use crate::report::chart::curve::{self, Curves};
 use crate::stats::median;
 use crate::stream::{self, Format, Job, Policy};
 use crate::worker::{Streamed, WorkerError, clean_up_on_interrupt, stream_under};
@@ -69,8 +71,8 @@ impl Files {
     }
 }
 
-/// Runs every policy at every ratio; `caps` may limit storage beside.
-pub fn study(seed: u64, caps: &Caps) -> Result<Study, Failure> {
+/// Runs every policy at every ratio; `caps` may limit storage beside. The chart goes to a file where one is named.
+pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Study, Failure> {
     if caps.resources().iter().any(|r| *r != Resource::Storage) {
         return Err(Failure::input(format!(
             "--cap: {caps}: this study sets memory itself and takes storage=... alone"
@@ -105,6 +107,9 @@ pub fn study(seed: u64, caps: &Caps) -> Result<Study, Failure> {
         rows.extend(POLICIES.iter().zip(&runs).map(|(p, runs)| row(&ratio.to_string(), *p, runs, Some(demand_s))));
     }
     bar.finish_and_clear();
+    if let Some(path) = chart {
+        write_file(path, drawn(&rows, caps)?.as_bytes())?;
+    }
     Ok(Study {
         about: format!(
             "Decoding one layer of R1-Distill-Qwen-1.5B ({:.0} MB as f32) with its weights in a file, under a memory cap \
@@ -127,6 +132,27 @@ pub fn study(seed: u64, caps: &Caps) -> Result<Study, Failure> {
         ],
         rows,
     })
+}
+
+/// The curve of each policy over the memory there is.
+fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
+    let point = |row: &Vec<String>| Some((row[0].parse().ok()?, row[2].parse().ok()?));
+    let of = |policy: &Policy| {
+        let points = rows.iter().filter(|row| row[1] == policy.name()).filter_map(point).collect();
+        (policy.name().to_string(), points)
+    };
+    let series: Vec<(String, Vec<(f64, f64)>)> = POLICIES.iter().map(of).collect();
+    let storage = caps.limit(Resource::Storage).map_or(String::new(), |limit| format!(", {limit}"));
+    curve::svg(&Curves {
+        title: "Weights streamed under a memory cap",
+        under: &format!(
+            "capped{storage} · one layer of R1-Distill-Qwen-1.5B · f32 weights used per second, from a cold cache"
+        ),
+        x: "memory cap over model",
+        y: "GB/s, log scale",
+        series: &series,
+    })
+    .map_err(Failure::input)
 }
 
 /// Seconds of a run, the median of several.

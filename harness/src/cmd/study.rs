@@ -1,5 +1,7 @@
 //! `study`: what is known of kernels beside a time on a machine, computed here.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
@@ -25,6 +27,9 @@ pub struct StudyArgs {
     /// Limit on storage while streaming, such as storage=500MB/s.
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
+    /// Also draws the curves of streaming, as SVG.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
+    chart: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,11 +58,14 @@ pub struct Study {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
+    if !matches!(args.what, What::Streaming) && (args.cap.is_some() || args.chart.is_some()) {
+        return Err(Failure::input("--cap and --chart belong to `retrobench study streaming`"));
+    }
     let study = match args.what {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,
-        What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default())?,
+        What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
     };
     print(&study.text(args.output)?)
 }

@@ -45,7 +45,8 @@ impl Room {
     /// Needed and available, where the operands do not fit.
     pub fn does_not_fit(&self, operand_bytes: u64) -> Option<String> {
         let available = self.available_bytes?;
-        let needed = operand_bytes.saturating_add(SLACK);
+        // Little memory, as under a cap, is not all slack.
+        let needed = operand_bytes.saturating_add(SLACK.min(available / 4));
         let mib = |bytes: u64| bytes >> 20;
         (needed > available).then(|| format!("needs {} MiB, {} MiB are available", mib(needed), mib(available)))
     }
@@ -79,6 +80,9 @@ mod tests {
     fn what_does_not_fit_says_how_much_it_needs() {
         assert_eq!(ROOM.does_not_fit(7 << 30), None);
         assert_eq!(ROOM.does_not_fit(9 << 30).unwrap(), "needs 9280 MiB, 8192 MiB are available");
+        let capped = Room { available_bytes: Some(64 << 20), ..ROOM };
+        assert_eq!(capped.does_not_fit(48 << 20), None);
+        assert_eq!(capped.does_not_fit(49 << 20).unwrap(), "needs 65 MiB, 64 MiB are available");
         assert_eq!(Room { available_bytes: None, ..ROOM }.does_not_fit(u64::MAX), None);
     }
 }

@@ -152,7 +152,8 @@ impl Bay {
             .collect();
         let room = Room { available_bytes: self.available_bytes(), ..self.room };
         // Mapped weights are paged in on use: a file larger than memory works.
-        if let Some(reason) = room.does_not_fit(if weights.is_some() { 0 } else { cost.bytes }) {
+        let operand_bytes = if weights.is_some() { None } else { Some(cost.bytes) };
+        if let Some(reason) = operand_bytes.and_then(|bytes| room.does_not_fit(bytes)) {
             rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() }));
         } else {
             let rotation_bytes = room.rotation_bytes(cost.bytes, self.options.warm);

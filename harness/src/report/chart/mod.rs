@@ -10,6 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{ReportError, text};
 
+pub mod curve;
 pub mod heatmap;
 mod label;
 pub mod ladder;
