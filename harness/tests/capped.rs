@@ -154,7 +154,7 @@ fn memory_is_limited_and_what_does_not_fit_is_a_result() {
     let word = if has_groups() { "ended at the limit" } else { "was refused" };
     assert_eq!(memory.proof.iter().filter(|p| p.contains(word)).count(), 2, "{memory:?}");
     let large = measure("gemv_f32/r1-distill-llama-8b/ffn-down/naive$", "memory=128MiB");
-    assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("128 MiB")), "{large:?}");
+    assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("needs")), "{large:?}");
 }
 
 #[test]

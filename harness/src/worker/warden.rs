@@ -1,6 +1,7 @@
 //! Outside the limits: makes them, starts the worker inside, and turns what it says into records. A limit that was not
 //! proven before and after voids the cells.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,6 +18,7 @@ use crate::capped::{Caps, Resource, bytes_text};
 use crate::environment::{Host, available_bytes};
 use crate::plan::Group;
 use crate::record::{Bound, CapRef, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier};
+use crate::stream::drop_cached;
 
 /// The memory probe tries to take so much more than the cap, bytes.
 const OVER_BYTES: u64 = 64 << 20;
@@ -85,6 +87,12 @@ impl Warden {
         }
         let mut proof = Proof::default();
         self.fill(&enforcement, When::Before, &mut proof)?;
+        if let (Some(_), Some(source)) = (enforcement.memory_group(), source) {
+            // Pages that are cached already are charged to whoever read them: the limit would not be felt.
+            let file = File::open(source.tensor().file().path())?;
+            file.sync_data()?;
+            drop_cached(&file);
+        }
         let task = Task::Measure(Box::new(self.job(group, source, &enforcement)?));
         let mut records = Vec::new();
         let mut failed = None;
