@@ -17,6 +17,8 @@ pub(crate) mod reference;
 pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_vnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_parallel;
 
 use std::marker::PhantomData;
 
@@ -140,6 +142,16 @@ impl<F: Format> Contract for GemvPacked<F> {
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run::<F>)
             .after("interleaved")
             .accumulators(SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_vnni_parallel",
+            crate::machine::Isa::Avx512,
+            x86_vnni_parallel::IDEA,
+            x86_vnni_parallel::run::<F>,
+        )
+        .after("x86_vnni")
+        .accumulators(SUMS)
+        .threads(),
     ];
     const RUNG_0_OPERATIONS: f64 = F::RUNG_0_OPERATIONS;
     type Data = Data<F>;

@@ -2,6 +2,9 @@
 
 use core::arch::x86_64::*;
 
+use rayon::prelude::*;
+
+use super::parallel::GROUPS_PER_TASK;
 use super::{Args, Format, GROUP_ROWS, X, q4_0, q4_k, q6_k};
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
@@ -26,21 +29,34 @@ pub trait Interleaved<G> {
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run<F: Format>(isa: Isa, a: Args<'_, F>) -> bool {
-    match Avx512::detect() {
-        Some(_) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") => {
-            // SAFETY: AVX-512 and VNNI were just detected.
-            unsafe { body(a) };
-            true
-        }
-        _ => false,
-    }
+    run_on(isa, a, false)
 }
 
+/// The same on this thread or on all.
+pub(super) fn run_on<F: Format>(isa: Isa, a: Args<'_, F>, threads: bool) -> bool {
+    if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
+        return false;
+    }
+    let Args { groups, x, y, .. } = a;
+    let (blocks, rows) = (x.scales.len(), if threads { GROUPS_PER_TASK * GROUP_ROWS } else { y.len().max(1) });
+    let task = |(t, y): (usize, &mut [f32])| {
+        // SAFETY: AVX-512 and VNNI were detected.
+        unsafe { body::<F>(&groups[t * rows / GROUP_ROWS * blocks..], x, y) }
+    };
+    if threads {
+        y.par_chunks_mut(rows).enumerate().for_each(task);
+    } else {
+        y.chunks_mut(rows).enumerate().for_each(task);
+    }
+    true
+}
+
+/// Rows from the first group on, as many as `y` has.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn body<F: Format>(a: Args<'_, F>) {
-    let blocks = a.x.scales.len();
-    for (g, y) in a.y.chunks_mut(GROUP_ROWS).enumerate() {
-        let groups = &a.groups[g * blocks..(g + 1) * blocks];
+fn body<F: Format>(groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
+    let blocks = x.scales.len();
+    for (g, y) in y.chunks_mut(GROUP_ROWS).enumerate() {
+        let groups = &groups[g * blocks..(g + 1) * blocks];
         let mut sum = _mm512_setzero_ps();
         for (b, group) in groups.iter().enumerate() {
             let ahead = (&raw const *group).cast::<i8>().wrapping_add(AHEAD);
@@ -48,7 +64,7 @@ fn body<F: Format>(a: Args<'_, F>) {
                 _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line));
             }
             // SAFETY: the features are on; x holds the values of every block.
-            sum = unsafe { F::dot_vnni(group, a.x.block::<F>(b), sum) };
+            sum = unsafe { F::dot_vnni(group, x.block::<F>(b), sum) };
         }
         let mut rows = [0.0; GROUP_ROWS];
         // SAFETY: `rows` is 16 long.
