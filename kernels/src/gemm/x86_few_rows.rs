@@ -57,6 +57,9 @@ pub(super) fn scratch(m: usize, n: usize) -> usize {
 pub(super) unsafe fn stream<K: Lanes>(g: Args<'_, K::Stored>, threads: bool) {
     let (m, n, k) = (g.m, g.n, g.k);
     assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
+    if k == 0 {
+        return g.c.fill(0.0);
+    }
     let tasks = if threads { n.div_ceil(NC).next_multiple_of(rayon::current_num_threads()) } else { n.div_ceil(NC) };
     let group = n.div_ceil(tasks.max(1)).next_multiple_of(NR).max(NR);
     for first in (0..m).step_by(ROWS) {
@@ -98,7 +101,7 @@ unsafe fn pass<K: Lanes>(
 ) {
     let tiles = columns.div_ceil(NR);
     assert!(rows <= ROWS && a.len() == rows * k && columns <= n && sums.len() >= tiles * rows * NR);
-    assert!(k == 0 || b.len() >= (k - 1) * n + columns);
+    assert!(b.len() >= (k - 1) * n + columns);
     let mut panels = [0.0; ROWS * DEPTH];
     for first in (0..k).step_by(DEPTH * K::DEPTH) {
         let values = (DEPTH * K::DEPTH).min(k - first);
