@@ -303,16 +303,21 @@ pub(super) fn ask(
     }
     let status = child.wait();
     interrupt::ended();
-    heard?;
-    Ok(status?)
+    let (understood, status) = (heard?, status?);
+    // One that was killed may have torn its last line; its end says what happened.
+    if status.success() && !understood {
+        return Err(WorkerError::Failed("it said what is no reply; is another program in its place?".into()));
+    }
+    Ok(status)
 }
 
+/// Returns whether all that the child said were replies.
 fn converse(
     child: &mut Child,
     enforcement: &Enforcement,
     line: &str,
     hear: &mut dyn FnMut(Reply),
-) -> Result<(), WorkerError> {
+) -> Result<bool, WorkerError> {
     // It waits for its request, so nothing it does escapes the limits.
     enforcement.join(child.id()).map_err(std::io::Error::other)?;
     let mut input = child.stdin.take().ok_or_else(|| std::io::Error::other("no standard input"))?;
@@ -321,13 +326,14 @@ fn converse(
         _ => drop(input),
     }
     let output = child.stdout.take().ok_or_else(|| std::io::Error::other("no standard output"))?;
+    let mut understood = true;
     for line in BufReader::new(output).lines() {
-        // A worker that is killed may tear its last line; its end says what happened.
-        if let Ok(reply) = serde_json::from_str(&line?) {
-            hear(reply);
+        match serde_json::from_str(&line?) {
+            Ok(reply) => hear(reply),
+            Err(_) => understood = false,
         }
     }
-    Ok(())
+    Ok(understood)
 }
 
 /// Most memory that was charged to a group, bytes.

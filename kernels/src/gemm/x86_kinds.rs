@@ -88,6 +88,28 @@ pub(super) trait Lanes: Kind {
     unsafe fn strip<const R: usize>(strip: Strip<Self>);
 }
 
+/// What [`Kind`] asks for beside, of kinds that are [`Lanes`].
+macro_rules! as_lanes {
+    () => {
+        /// # Safety
+        /// As the trait says.
+        #[inline]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        unsafe fn pack_a(a: &[Self::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
+            pack_a_columns::<Self>(a, k, inner, panel);
+        }
+
+        /// # Safety
+        /// As the trait says.
+        #[inline]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        unsafe fn run(self, tile: Tile, rows: usize, columns: usize) {
+            // SAFETY: the caller's contract.
+            unsafe { tile.run_columns::<Self>(rows, columns) }
+        }
+    };
+}
+
 /// The lowest `n` bits set, 1 to 32.
 fn low_bits(n: usize) -> u32 {
     u32::MAX >> (32 - n)
@@ -131,22 +153,7 @@ impl<E: Factor> Kind for Fma<E> {
         }
     }
 
-    /// # Safety
-    /// As the trait says.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn pack_a(a: &[Self::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
-        pack_a_columns::<Self>(a, k, inner, panel);
-    }
-
-    /// # Safety
-    /// As the trait says.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn run(self, tile: Tile, rows: usize, columns: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { tile.run_columns::<Self>(rows, columns) }
-    }
+    as_lanes!();
 }
 
 impl<E: Factor> Lanes for Fma<E> {
@@ -228,22 +235,7 @@ impl Kind for Pairs {
         }
     }
 
-    /// # Safety
-    /// As the trait says.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn pack_a(a: &[Self::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
-        pack_a_columns::<Self>(a, k, inner, panel);
-    }
-
-    /// # Safety
-    /// As the trait says.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn run(self, tile: Tile, rows: usize, columns: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { tile.run_columns::<Self>(rows, columns) }
-    }
+    as_lanes!();
 }
 
 impl Lanes for Pairs {
