@@ -16,6 +16,7 @@ use harness::timed::{self, Mode, Params, cells};
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{Case, Kernel, Shape};
+use kernels::machine::Isa;
 use rayon::ThreadPool;
 
 const SEED: u64 = 1;
@@ -59,6 +60,9 @@ fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel, host: 
         let case: OnceCell<RefCell<Box<dyn Case>>> = OnceCell::new();
         for (v, about) in kernel.variants().into_iter().enumerate() {
             let Ok(isa) = native::machine_for(&about, None) else { continue };
+            if !runs_here(kernel, v, isa) {
+                continue;
+            }
             group.bench_function(about.name, |b| {
                 let case = case.get_or_init(|| {
                     let cold = || native::typical_input(host, &kernel.cost(&shape), SEED);
@@ -86,6 +90,14 @@ fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel, host: 
         }
         group.finish();
     }
+}
+
+/// Extensions of an instruction set (AMX, BF16) are asked for by the rung itself, when it runs.
+fn runs_here(kernel: &dyn Kernel, variant: usize, isa: Isa) -> bool {
+    let mut shapes = kernel.test_shapes().into_iter().filter(|s| kernel.cost(s).operations > 0);
+    let small = shapes.next().expect("a test shape with work");
+    let mut case = kernel.prepare(&small, &Input::typical(SEED)).expect("the kernel's own shapes fit");
+    case.run(variant, isa).is_ok()
 }
 
 /// The timing model itself: wall time of modelling a matrix-vector product, in machine operations simulated.
