@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use crate::compare::{self, Verdict};
+use crate::foreign::{MachineCode, Shader};
 use crate::input::Input;
 use crate::machine::traced::{Trace, run_traced, run_traced_scalar, run_traced_simd};
 use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar, run_simd};
@@ -231,6 +232,10 @@ pub trait Contract: Sized + Send + Sync + 'static {
     const ABOUT: &'static str;
     /// Every variant, rung 0 first: the only place that lists and orders them.
     const LADDER: &'static [Variant<Self>];
+    /// Its rungs in machine code of other processors, rung 0 of each processor first.
+    const MACHINE_CODE: &'static [MachineCode] = &[];
+    /// Its rungs for GPUs, rung 0 first.
+    const SHADERS: &'static [Shader] = &[];
     /// Operations that rung 0 does for each declared one, where it does more than the contract asks: a weight that is
     /// multiplied by its scale before it is used, say.
     const RUNG_0_OPERATIONS: f64 = 1.0;
@@ -290,6 +295,10 @@ pub trait Kernel: Send + Sync {
     fn about(&self) -> &'static str;
     /// The ladder, rung 0 first.
     fn variants(&self) -> Vec<About>;
+    /// Its rungs in machine code of other processors, rung 0 of each processor first.
+    fn machine_code(&self) -> &'static [MachineCode];
+    /// Its rungs for GPUs, rung 0 first.
+    fn shaders(&self) -> &'static [Shader];
     /// Real shapes.
     fn shapes(&self) -> Vec<Shape>;
     /// The shape that a model's tensor makes as this kernel's weights; none where it cannot be.
@@ -314,10 +323,14 @@ pub trait Case: Send {
     fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable>;
     /// Runs a variant on the traced machine with `lanes` lanes.
     fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable>;
+    /// The operands, in the contract's order: for machines with a memory of their own.
+    fn operands(&mut self) -> Vec<Operand<'_>>;
     /// What the last run left, row after row: two runs can be compared bit by bit.
     fn output(&self) -> Vec<f32>;
     /// Compares what the last run left with the f64 reference.
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict;
+    /// The same for a run that kept so many partial sums per output.
+    fn verify_sums(&mut self, partial_sums: usize) -> Verdict;
     /// Fills the outputs with NaN.
     fn poison(&mut self);
     /// Moves to the next copy of the weights.
@@ -356,6 +369,12 @@ impl<C: Contract> Kernel for Entry<C> {
     }
     fn variants(&self) -> Vec<About> {
         C::LADDER.iter().map(|v| v.about).collect()
+    }
+    fn machine_code(&self) -> &'static [MachineCode] {
+        C::MACHINE_CODE
+    }
+    fn shaders(&self) -> &'static [Shader] {
+        C::SHADERS
     }
     fn shapes(&self) -> Vec<Shape> {
         C::shapes()
@@ -415,8 +434,16 @@ impl<C: Contract> Case for TypedCase<C> {
         (0..C::rows(&self.shape)).flat_map(|row| C::output(&self.data, row)).collect()
     }
 
+    fn operands(&mut self) -> Vec<Operand<'_>> {
+        C::operands(&mut self.data)
+    }
+
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict {
-        let tolerance = C::tolerance(&self.shape, C::LADDER[variant].about.accumulators * lanes);
+        self.verify_sums(C::LADDER[variant].about.accumulators * lanes)
+    }
+
+    fn verify_sums(&mut self, partial_sums: usize) -> Verdict {
+        let tolerance = C::tolerance(&self.shape, partial_sums);
         if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
             return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
         }

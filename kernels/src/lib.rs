@@ -9,6 +9,7 @@ pub mod compare;
 pub mod dot_fixed;
 pub mod dtype;
 mod exp;
+pub mod foreign;
 pub mod gemm;
 pub mod gemm_fp8;
 pub mod gemm_packed;

@@ -21,6 +21,10 @@ pub struct Region {
 pub trait Guarded {
     /// First address and length, bytes.
     fn place(&self) -> (usize, usize);
+    /// Its values, as they lie in memory.
+    fn bytes(&self) -> &[u8];
+    /// The same, to be written.
+    fn bytes_mut(&mut self) -> &mut [u8];
     /// Overwrites every value with the canary's.
     fn poison(&mut self);
     /// False when something was written beside it.
@@ -30,6 +34,12 @@ pub trait Guarded {
 impl<T: Canary> Guarded for Buffer<T> {
     fn place(&self) -> (usize, usize) {
         (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
+    }
+    fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(self.as_slice())
+    }
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(self.as_mut_slice())
     }
     fn poison(&mut self) {
         self.as_mut_slice().fill(T::VALUE);
@@ -43,6 +53,8 @@ impl<T: Canary> Guarded for Buffer<T> {
 pub trait Rotating {
     /// First address and length in bytes of the copy in use.
     fn place(&self) -> (usize, usize);
+    /// The copy in use, as it lies in memory.
+    fn bytes(&self) -> &[u8];
     /// Bytes of all copies.
     fn total_bytes(&self) -> usize;
     /// Moves to the next copy.
@@ -54,6 +66,9 @@ macro_rules! rotating {
         impl<T: $bound> Rotating for $of<T> {
             fn place(&self) -> (usize, usize) {
                 (self.as_slice().as_ptr() as usize, size_of_val(self.as_slice()))
+            }
+            fn bytes(&self) -> &[u8] {
+                bytemuck::cast_slice(self.as_slice())
             }
             fn total_bytes(&self) -> usize {
                 self.bytes()
@@ -90,6 +105,22 @@ impl Operand<'_> {
         match self {
             Operand::Weights(w) | Operand::Repacked(w) => w.place(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.place(),
+        }
+    }
+
+    /// Its values, as they lie in memory: what a machine with a memory of its own is given.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Operand::Weights(w) | Operand::Repacked(w) => w.bytes(),
+            Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.bytes(),
+        }
+    }
+
+    /// An output or scratch, to be written back from such a machine; none for what a run only reads.
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Operand::Output(b) | Operand::Scratch(b) => Some(b.bytes_mut()),
+            Operand::Weights(_) | Operand::Repacked(_) | Operand::Input(_) => None,
         }
     }
 

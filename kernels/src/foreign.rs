@@ -1,0 +1,69 @@
+//! Rungs in other languages: machine code of processors that no compiler of today writes for, and shaders. A kernel lists
+//! them beside its ladder; the harness assembles or interprets them on the kernel's own operands.
+
+use crate::kernel::Shape;
+
+/// A processor with machine code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Processor {
+    /// MOS 6510 (Commodore 64); sources end in `.mos6510.asm`.
+    Mos6510,
+    /// Zilog Z80 (ZX Spectrum); sources end in `.z80.asm`.
+    Z80,
+    /// MIPS R3000A with the PlayStation's GTE; sources end in `.r3000.asm`.
+    R3000a,
+}
+
+/// One rung in machine code.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineCode {
+    /// Its file's stem, up to the first dot.
+    pub name: &'static str,
+    /// The one idea and what it saves; the first line of its file says the same.
+    pub idea: &'static str,
+    /// The variant it improves on; absent for rung 0 of its processor.
+    pub after: Option<&'static str>,
+    /// Whose code it is.
+    pub processor: Processor,
+}
+
+/// One rung for GPUs, in WGSL.
+#[derive(Clone, Copy, Debug)]
+pub struct Shader {
+    /// Its file's stem.
+    pub name: &'static str,
+    /// The one idea and what it saves; the first line of its file says the same.
+    pub idea: &'static str,
+    /// The variant it improves on; absent for rung 0.
+    pub after: Option<&'static str>,
+    /// Text of the file.
+    pub source: &'static str,
+    /// What stands at `@group(0) @binding(i)`.
+    pub bindings: &'static [Binding],
+    /// Launches of one run, in order.
+    pub passes: fn(&Shape) -> Vec<Pass>,
+    /// Partial sums per output (sets its rounding-error bound).
+    pub partial_sums: usize,
+}
+
+/// What stands at a binding of a shader.
+#[derive(Clone, Copy, Debug)]
+pub enum Binding {
+    /// A uniform with the numbers of [`Pass::sizes`].
+    Sizes,
+    /// The kernel's operand of this index.
+    Operand(usize),
+    /// Room for so many bytes that outlives a pass.
+    Scratch(fn(&Shape) -> usize),
+}
+
+/// One launch of a shader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// Entry point.
+    pub entry: &'static str,
+    /// Workgroups in x, y and z.
+    pub workgroups: [u32; 3],
+    /// Numbers for the uniform: `array<vec4<u32>, _>` or a struct of `u32`.
+    pub sizes: Vec<u32>,
+}
