@@ -1,12 +1,15 @@
 //! The capped tier as a user meets it: limits that are proven, refused with a reason, and gone afterwards. What needs root
 //! or control groups says so and passes where there are none.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use common::{groups_of, retrobench, until, workers_of};
 use harness::journal;
 use harness::record::{Outcome, Record, Tier};
 
@@ -14,16 +17,6 @@ use harness::record::{Outcome, Record, Tier};
 const CELL: &str = "gemv_f32/stories260k/attn-q/(naive|unrolled)$";
 /// One whose weights are out of every small cache.
 const LARGE: &str = "gemv_f32/r1-distill-qwen-1.5b/ffn-down/(naive|unrolled)$";
-
-fn retrobench(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_retrobench"));
-    let own = std::env::vars().filter(|(key, _)| key.starts_with("RETROBENCH_"));
-    own.for_each(|(key, _)| {
-        command.env_remove(key);
-    });
-    command.args(arguments).current_dir(folder);
-    command
-}
 
 fn run(arguments: &[&str]) -> Output {
     retrobench(arguments, &std::env::temp_dir()).output().expect("the program starts")
@@ -57,41 +50,8 @@ fn has_groups() -> bool {
     there
 }
 
-/// Control groups of a process.
-fn groups_of(pid: u32) -> Vec<PathBuf> {
-    fn below(folder: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                if entry.file_name().to_string_lossy().starts_with(prefix) {
-                    found.push(entry.path());
-                }
-                below(&entry.path(), prefix, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(Path::new("/sys/fs/cgroup"), &format!("retrobench-{pid}-"), &mut found);
-    found
-}
-
-/// The workers of a process.
-fn workers_of(pid: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
-}
-
 fn signal(pid: u32, name: &str) {
     Command::new("kill").args([name, &pid.to_string()]).status().expect("kill is there");
-}
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if done() {
-            return;
-        }
-        sleep(Duration::from_millis(50));
-    }
-    panic!("waited half a minute for {what}");
 }
 
 /// A long capped run that writes a journal.

@@ -276,7 +276,7 @@ pub(super) fn fill(enforcement: &Enforcement, limit: u64) -> Result<Option<Evide
     if available_bytes().is_some_and(|free| free < wanted) {
         return Ok(Some(Err(format!("{} are not free here, so the cap cannot bind", bytes_text(wanted)))));
     }
-    let mut held = None;
+    let (mut held, ended) = (None, ended_at_limit(group));
     let status = ask(enforcement, Task::Fill(wanted), |reply| {
         if let Reply::Filled(bytes) = reply {
             held = Some(bytes);
@@ -290,6 +290,9 @@ pub(super) fn fill(enforcement: &Enforcement, limit: u64) -> Result<Option<Evide
     Ok(Some(match held {
         Some(bytes) => Err(format!("a process that wanted {wanted} held {}", bytes_text(bytes))),
         None if peak.is_some_and(|peak| peak > limit) => Err(format!("{} were charged", bytes_text(peak.unwrap_or(0)))),
+        None if killed(status) && ended.is_some() && ended_at_limit(group) == ended => {
+            Err(format!("a process that wanted {wanted} was killed, but not at the limit"))
+        }
         None if killed(status) => {
             let charged = peak.map_or(String::new(), |peak| format!(", charged {}", bytes_text(peak)));
             Ok(format!("a process that wanted {wanted} was ended at the limit{charged}"))
@@ -311,6 +314,11 @@ pub(super) fn ask(
     let mut child = interrupt::start(command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let heard = converse(&mut child, enforcement, &line, &mut hear);
     if heard.is_err() {
+        // One that was killed cannot be moved or spoken to: its end says what happened.
+        if let Some(status) = child.try_wait()?.filter(|status| killed(*status)) {
+            interrupt::ended();
+            return Ok(status);
+        }
         let _ = child.kill();
     }
     let status = child.wait();
