@@ -11,7 +11,7 @@ use super::{CalibrateError, Calibration, RUNS, family, host as measured_host};
 use crate::environment::Host;
 use crate::profile::{
     CacheFigures, Class, CoreFigures, Figure, IntegerFigures, MachineFigures, MemoryFigures, OpCycles, PagingFigures,
-    Profile, ScalarFigures, SimdFigures, Source, SourceStatus,
+    PeakFigures, Profile, ScalarFigures, SimdFigures, Source, SourceStatus,
 };
 
 pub(super) const MEASURED: &str = "measured";
@@ -19,6 +19,7 @@ const SYSTEM: &str = "system";
 const FAMILY: &str = "family";
 const GENERAL: &str = "general";
 const FITTED: &str = "fitted";
+pub(super) const BOUNDED: &str = "bounded";
 pub(super) const FAULTS: &str = "faults";
 pub(super) const DIRECT: &str = "direct";
 
@@ -32,7 +33,7 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
     let units = Units::of(c)?;
     let caches = caches(host, c)?;
     let memory = memory(host, c, &caches)?;
-    let paging = measured_host::paging(c);
+    let (peaks, paging) = (measured_host::peaks(c), measured_host::paging(c));
     let megabytes = host.memory_bytes.map_or(1024.0, |b| (b >> 20) as f64);
     let profile = Profile {
         schema: 1,
@@ -64,16 +65,21 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
         simd: simd(c, &units)?,
         caches,
         memory,
-        peaks: measured_host::peaks(c),
         levels: measured_host::levels(host, c)?,
-        sources: sources(host, family.name, paging.as_ref()),
+        sources: sources(host, family.name, &peaks, paging.as_ref()),
+        peaks,
         paging,
         residuals: BTreeMap::new(),
     };
     Ok(profile)
 }
 
-fn sources(host: &Host, family: &str, paging: Option<&PagingFigures>) -> BTreeMap<String, Source> {
+fn sources(
+    host: &Host,
+    family: &str,
+    peaks: &[PeakFigures],
+    paging: Option<&PagingFigures>,
+) -> BTreeMap<String, Source> {
     let noted =
         if host.hypervisor { " inside a virtual machine that shares caches and memory with others" } else { "" };
     [
@@ -93,6 +99,11 @@ fn sources(host: &Host, family: &str, paging: Option<&PagingFigures>) -> BTreeMa
         (FAMILY, SourceStatus::Unverified, format!("general knowledge of {family}")),
         (GENERAL, SourceStatus::Unverified, "general knowledge of current processors; not measured here".into()),
         (
+            BOUNDED,
+            SourceStatus::Derived,
+            "the measured rate of f32 multiplies, each taken to be the multiply of this set that makes most products".into(),
+        ),
+        (
             FAULTS,
             SourceStatus::Measured,
             format!("retrobench calibrate on this host{noted}: best of several runs over pages of 4 KiB, new ones cleared, those \
@@ -108,6 +119,7 @@ fn sources(host: &Host, family: &str, paging: Option<&PagingFigures>) -> BTreeMa
     .into_iter()
     // Every source is used.
     .filter(|(key, ..)| match *key {
+        BOUNDED => peaks.iter().any(|p| p.one_core_gop_s.source == BOUNDED),
         FAULTS => paging.is_some_and(|p| p.minor_fault_ns.is_some() || p.major_fault_us.is_some()),
         DIRECT => paging.is_some_and(|p| p.storage_read_mb_s.is_some()),
         _ => true,

@@ -1,8 +1,9 @@
 //! The part of a profile that a measured host has beside the figures of the timing model.
 
 use kernels::machine::Isa;
+use kernels::probe::{Chain, FloatOp, Probe};
 
-use super::figures::{DIRECT, FAULTS, MEASURED, figure};
+use super::figures::{BOUNDED, DIRECT, FAULTS, MEASURED, figure};
 use super::probes::{level_bytes, memory_bytes};
 use super::quantity::Quantity;
 use super::{CalibrateError, Calibration, Measured};
@@ -21,16 +22,37 @@ pub(super) fn peaks(c: &Calibration) -> Vec<PeakFigures> {
                 found.max_by(|a, b| a.0.total_cmp(&b.0))
             };
             let (Some((one, quantity)), Some((all, _))) = (best(false), best(true)) else { continue };
+            let bound = bound(c, isa, operands).unwrap_or(0.0);
+            let cores = f64::from(c.threads_of(quantity));
+            let (one, all, source) = if bound > one { (bound, bound * cores, BOUNDED) } else { (one, all, MEASURED) };
             peaks.push(PeakFigures {
                 isa: isa.name().into(),
                 operands,
-                one_core_gop_s: figure(digits(one), MEASURED),
-                all_cores_gop_s: figure(digits(all), MEASURED),
+                one_core_gop_s: figure(digits(one), source),
+                all_cores_gop_s: figure(digits(all), source),
                 spread_pct: figure(digits(c.spread_pct(quantity)), MEASURED),
             });
         }
     }
     peaks
+}
+
+/// What no code of an instruction set can do more of, where the probes do not fill its units, 1e9 operations/s: the generic
+/// machine of x86 is two registers wide and spills, and bytes are multiplied with additions between. So every multiplier is
+/// taken to be busy with the most products that one instruction of the set has.
+fn bound(c: &Calibration, isa: Isa, operands: Operands) -> Option<f64> {
+    let ns = |isa, op| c.best_ns(Quantity::Op(isa, Probe::Float(op, Chain::Independent))).ok();
+    let x86 = cfg!(target_arch = "x86_64");
+    let pairs = || Some(2.0 / ns(Isa::Scalar, FloatOp::Mul)?.max(ns(Isa::Scalar, FloatOp::Add)?));
+    match (isa, operands) {
+        (Isa::Scalar, Operands::F32) if x86 => pairs(),
+        (Isa::Portable, Operands::F32) if x86 => Some(4.0 * pairs()?),
+        // pmaddwd: eight products and their four sums.
+        (Isa::Portable, Operands::I8) if x86 => Some(16.0 / ns(Isa::Scalar, FloatOp::Mul)?),
+        // vpmaddubsw: four products for each i32 lane.
+        (Isa::Avx2 | Isa::Avx512, Operands::I8) => Some(8.0 * isa.lanes() as f64 / ns(isa, FloatOp::MulAdd)?),
+        _ => None,
+    }
 }
 
 /// Each cache and memory, with one core and with all.

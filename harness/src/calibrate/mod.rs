@@ -71,7 +71,7 @@ pub enum CalibrateError {
     Implausible(#[from] ProfileError),
 }
 
-/// Measures `host` and describes it as the profile `id` (`a-z0-9-`). Takes some thirty seconds and up to 768 MiB.
+/// Measures `host` and describes it as the profile `id` (`a-z0-9-`). Takes some ten seconds and up to 1 GiB.
 pub fn calibrate(id: &str, host: &Host, year: u16) -> Result<(Calibration, Profile), CalibrateError> {
     let pool = native::pool(host.cores as usize)?;
     let calibration = measure(host, &pool)?;

@@ -161,6 +161,9 @@ pub(super) fn level_bytes(level: usize, bytes: usize) -> usize {
     }
 }
 
+/// Most bytes of the tables that all cores chase through at once.
+const MOST_CHASED: usize = 512 << 20;
+
 /// A size that stands for memory: four times the last cache, within 64 to 256 MiB.
 pub(super) fn memory_bytes(host: &Host) -> usize {
     (4 * host.llc_bytes()).clamp(FAR_BYTES, 4 * FAR_BYTES)
@@ -214,14 +217,16 @@ fn memory(host: &Host) -> Vec<Job> {
     let far = memory_bytes(host);
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut jobs = Vec::new();
-    let shared = host.caches.iter().map(|cache| cache.shared_by.clamp(1, host.cores) as usize);
-    for (bytes, shared) in levels.zip(shared).chain([(far, host.cores as usize)]) {
+    // With every core at work each chases as much, as far as there is room: a smaller table is within reach of more caches.
+    let room = |bytes: usize, shared: u32| bytes / 2 / shared.clamp(1, host.cores) as usize;
+    let rooms = host.caches.iter().map(|cache| room(cache.bytes, cache.shared_by));
+    for (bytes, room) in levels.zip(rooms).chain([(far, room(2 * MOST_CHASED, host.cores))]) {
         let mut table = |bytes| chase_table(bytes, |n| rng.next_u32() as usize % n);
         let whole = table(bytes);
         let chase = |steps| ProbeData::chase(steps, whole.clone());
         jobs.extend(probe_job(Quantity::Latency(bytes), Isa::Scalar, Probe::Chase, 1, &chase));
         if host.cores > 1 {
-            let part = table(bytes / shared);
+            let part = table(bytes.min(room));
             let chase = |steps| ProbeData::chase(steps, part.clone());
             jobs.extend(probe_job(Quantity::Latency(bytes), Isa::Scalar, Probe::Chase, host.cores, &chase));
         }

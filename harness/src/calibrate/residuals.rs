@@ -16,7 +16,7 @@ use crate::profile::{Profile, Residual};
 use crate::timed::{Engine, Mode, Params};
 
 /// Steps of a modelled arithmetic probe: enough to drown its start.
-const STEPS: usize = 400;
+const STEPS: usize = 4000;
 /// Hops of a modelled chase.
 const HOPS: usize = 20_000;
 /// Bytes that a modelled stream reads at least.
