@@ -107,6 +107,23 @@ fn limits_without_privileges_are_proven_in_every_record() {
 }
 
 #[test]
+fn a_capped_time_below_the_floor_is_refused_with_the_numbers() {
+    // No host is as slow as this one, so every time here is "impossible" there.
+    let slow = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles/retro/i486dx2-66.toml");
+    let cap = if cfg!(target_os = "linux") { "cores=1" } else { "bandwidth=1GB/s" };
+    let output =
+        run(&["measure", CELL, "--cap", cap, "--host-profile", slow, "--seconds", "0.05", "-q", "-o", "jsonl"]);
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let records: Vec<Record> = lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    assert_eq!(records.len(), 2, "{}", String::from_utf8_lossy(&output.stderr));
+    for record in records {
+        let numbers = |reason: &str| reason.contains(" ns, upper end") && reason.contains("operations/s");
+        assert!(matches!(&record.outcome, Outcome::Refused { reason } if numbers(reason)), "{record:?}");
+        assert!(!record.caps.is_empty());
+    }
+}
+
+#[test]
 fn memory_is_limited_and_what_does_not_fit_is_a_result() {
     let records = measure(CELL, "memory=128MiB");
     let memory = &records[0].caps[0];
@@ -115,6 +132,7 @@ fn memory_is_limited_and_what_does_not_fit_is_a_result() {
     assert_eq!(memory.proof.iter().filter(|p| p.contains(word)).count(), 2, "{memory:?}");
     let large = measure("gemv_f32/r1-distill-llama-8b/ffn-down/naive$", "memory=128MiB");
     assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("needs")), "{large:?}");
+    assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("--weights")), "{large:?}");
 }
 
 #[test]

@@ -175,7 +175,9 @@ mod linux {
 
     /// Threads that spin all the time get no more than the share.
     pub fn share(share: f64, watch: Duration) -> Evidence {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).max(share.ceil() as usize);
+        // Not what the standard library calls parallelism: that is the share, rounded up.
+        let allowed = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
+        let threads = allowed.max(share.ceil() as usize);
         let (_, used) = spin(threads, watch);
         let shown = format!("{threads} spinning threads used {used:.3} processors");
         if used <= share * (1.0 + RATE_SLACK) { Ok(shown) } else { Err(shown) }
