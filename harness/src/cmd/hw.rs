@@ -39,7 +39,8 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
             units::byte_rate(p.sustained_bytes_per_s(1)),
             units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),
         );
-        print(&format!("{summary}\n{}\n", p.to_toml()))?;
+        let known: String = p.residuals_text().iter().map(|line| format!("# {line}\n")).collect();
+        print(&format!("{summary}{known}\n{}\n", p.to_toml()))?;
     }
     Ok(())
 }

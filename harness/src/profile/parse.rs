@@ -35,6 +35,8 @@ impl Profile {
         let mut text = String::new();
         let lines = |text: &mut String, entries: &toml::Table| {
             for (key, value) in entries {
+                let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+                let key = if plain { key.clone() } else { Value::String(key.clone()).to_string() };
                 // A figure reads better with its value first; tables are kept by key.
                 let line = match (value.get("value"), value.get("source")) {
                     (Some(figure), Some(source)) => {
@@ -48,7 +50,20 @@ impl Profile {
         for key in ["schema", "id", "name", "class", "year"] {
             text.push_str(&format!("{key} = {}\n", root[key]));
         }
-        for section in ["machine", "core", "integer", "scalar", "simd", "cache", "memory", "sources"] {
+        for section in [
+            "machine",
+            "core",
+            "integer",
+            "scalar",
+            "simd",
+            "cache",
+            "memory",
+            "peak",
+            "level",
+            "paging",
+            "residuals",
+            "sources",
+        ] {
             match root.get(section) {
                 Some(Value::Table(entries)) => {
                     text.push_str(&format!("\n[{section}]\n"));
