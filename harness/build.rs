@@ -24,9 +24,10 @@ fn embed_profiles() -> io::Result<()> {
     collect(&root, &mut files)?;
     // The order of a directory listing differs between hosts; the binary must not.
     files.sort();
-    // Machines, and sets of limits for this one.
+    // Machines, GPUs, and sets of limits for this host.
     let (caps, machines): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.starts_with(root.join("cap")));
-    for (name, files) in [("profiles.rs", machines), ("caps.rs", caps)] {
+    let (gpus, machines): (Vec<_>, Vec<_>) = machines.iter().partition(|file| file.starts_with(root.join("gpu")));
+    for (name, files) in [("profiles.rs", machines), ("gpus.rs", gpus), ("caps.rs", caps)] {
         let mut list = String::from("&[\n");
         for file in files {
             let inside = file.strip_prefix(&root).expect("collected below the root");

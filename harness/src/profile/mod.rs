@@ -2,10 +2,12 @@
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
 //!
 //! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
-//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best.
+//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best. `gpu` holds
+//! graphics processors, whose figures are others under the same rules.
 
 mod catalog;
 mod check;
+pub mod gpu;
 mod parse;
 mod peaks;
 #[cfg(test)]
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use catalog::{Loaded, embedded, find, select};
+pub use gpu::GpuProfile;
 
 /// One figure of a profile with the key of the source it was taken from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
