@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalog::{Loaded, embedded, find, select};
+pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
 pub use gpu::GpuProfile;
 
 /// One figure of a profile with the key of the source it was taken from.

@@ -27,8 +27,8 @@ pub struct GpuProfile {
     pub id: String,
     /// Full name for people.
     pub name: String,
-    /// Family: always `gpu`.
-    pub class: GpuClass,
+    /// Kind of machine, which tells a file from those of processors: `gpu`. It is the class too.
+    pub kind: GpuKind,
     /// Design that the processor belongs to; constants that are fitted are fitted per generation.
     pub generation: Generation,
     /// Year of introduction.
@@ -53,10 +53,10 @@ pub struct GpuProfile {
     pub sources: BTreeMap<String, Source>,
 }
 
-/// The class of every GPU.
+/// What `kind` says in the file of a GPU.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum GpuClass {
+pub enum GpuKind {
     /// `--hw class:gpu` selects it.
     Gpu,
 }
@@ -272,7 +272,7 @@ impl GpuProfile {
     pub fn to_toml(&self) -> String {
         section_lines(
             &self.as_table(),
-            &["schema", "id", "name", "class", "generation", "year"],
+            &["schema", "id", "name", "kind", "generation", "year"],
             &["machine", "sm", "matrix", "l1", "l2", "memory", "link", "network", "sources"],
         )
     }

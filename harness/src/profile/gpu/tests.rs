@@ -59,7 +59,7 @@ fn missing_and_unknown_keys_are_named_with_their_line() {
         ("sms = { value = 108,", "smz = { value = 108,", "smz"),
         ("kind = \"NVLink 3\"", "kind = \"NVLink 3\"\ncolour = 1", "colour"),
         ("generation = \"ampere\"", "generation = \"tulip\"", "tulip"),
-        ("class = \"gpu\"", "class = \"cpu\"", "cpu"),
+        ("kind = \"gpu\"", "kind = \"cpu\"", "cpu"),
         ("value = \"distinct-blocks\"", "value = \"magic\"", "magic"),
     ] {
         let error = refused(from, to);
