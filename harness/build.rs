@@ -26,7 +26,7 @@ fn embed_profiles() -> io::Result<()> {
     // The order of a directory listing differs between hosts; the binary must not.
     files.sort();
     // Folders whose files are of a kind of their own; the others hold processors.
-    let own = [("cap", "caps.rs")];
+    let own = [("cap", "caps.rs"), ("gpu", "gpus.rs")];
     let lists = own.iter().map(|(folder, list)| (Some(root.join(folder)), *list)).chain([(None, "profiles.rs")]);
     for (folder, name) in lists {
         let of_this = |file: &&PathBuf| match &folder {

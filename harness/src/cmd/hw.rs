@@ -1,10 +1,15 @@
-//! `hw show`: a profile with what the model makes of it.
+//! `hw`: profiles with what the model makes of them (`show`), figure against figure (`diff`), and whether a file is
+//! right (`check`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use toml::Value;
 
 use super::Failure;
-use super::output::print;
-use crate::profile::Hardware;
+use super::output::{plain_table, print};
+use crate::profile::{GpuProfile, Hardware, Loaded, Profile, Sheet};
 use crate::report::units;
 
 /// Flags of `hw`.
@@ -22,25 +27,156 @@ enum HwVerb {
         #[arg(env = "RETROBENCH_HW")]
         hw: String,
     },
+    /// The figures in which two machines of one kind differ.
+    Diff {
+        /// A profile's id, or the path of a .toml file.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Checks profile files and says what is wrong with the first bad one.
+    Check {
+        /// Paths of .toml files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// Prints the profiles.
 pub fn run(args: &HwArgs) -> Result<(), Failure> {
-    let HwVerb::Show { hw } = &args.verb;
-    for loaded in Hardware::select(hw).map_err(Failure::input)?.cpus {
-        let p = &loaded.profile;
-        let summary = format!(
-            "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} bf16, {} int8, memory {} from one core, {} from all\n",
-            p.name,
-            loaded.hash,
-            units::op_rate(p.peak_f32_ops_per_s()),
-            units::op_rate(p.peak_bf16_ops_per_s()),
-            units::op_rate(p.peak_i8_ops_per_s()),
-            units::byte_rate(p.sustained_bytes_per_s(1)),
-            units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),
-        );
-        let known: String = p.residuals_text().iter().map(|line| format!("# {line}\n")).collect();
-        print(&format!("{summary}{known}\n{}\n", p.to_toml()))?;
+    match &args.verb {
+        HwVerb::Show { hw } => show(hw),
+        HwVerb::Diff { first, second } => diff(first, second),
+        HwVerb::Check { files } => check(files),
+    }
+}
+
+fn show(hw: &str) -> Result<(), Failure> {
+    let Hardware { cpus, gpus, .. } = Hardware::select(hw).map_err(Failure::input)?;
+    for loaded in &cpus {
+        let known: String = loaded.profile.residuals_text().iter().map(|line| format!("\n# {line}")).collect();
+        show_one(loaded, &format!("{}{known}", cpu_summary(&loaded.profile)))?;
+    }
+    for loaded in &gpus {
+        show_one(loaded, &gpu_summary(&loaded.profile))?;
+    }
+    Ok(())
+}
+
+fn show_one<P: Sheet>(Loaded { profile, hash }: &Loaded<P>, follows: &str) -> Result<(), Failure> {
+    let head = format!("# {}\n# profile hash {hash}\n# follows from the figures: {follows}\n", profile.name());
+    print(&format!("{head}\n{}\n", profile.to_toml()))
+}
+
+fn cpu_summary(p: &Profile) -> String {
+    format!(
+        "{} f32, {} bf16, {} int8, memory {} from one core, {} from all",
+        units::op_rate(p.peak_f32_ops_per_s()),
+        units::op_rate(p.peak_bf16_ops_per_s()),
+        units::op_rate(p.peak_i8_ops_per_s()),
+        units::byte_rate(p.sustained_bytes_per_s(1)),
+        units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),
+    )
+}
+
+fn gpu_summary(p: &GpuProfile) -> String {
+    let (f16, sustained) = (p.peak_f16_ops_per_s(), p.memory.sustained_gb_s.value * 1e9);
+    format!(
+        "{} f32, {} f16, {} int8, memory {}, {} f16 operations for each byte",
+        units::op_rate(p.peak_f32_ops_per_s()),
+        units::op_rate(f16),
+        units::op_rate(p.peak_i8_ops_per_s()),
+        units::byte_rate(sustained),
+        units::plain(f16 / sustained),
+    )
+}
+
+/// A machine as `diff` sees it, whatever its kind.
+struct Sides {
+    kind: &'static str,
+    about: String,
+    figures: BTreeMap<String, String>,
+}
+
+fn sides<P: Sheet>(machines: &[Loaded<P>]) -> Result<Vec<Sides>, Failure> {
+    let side = |Loaded { profile, .. }: &Loaded<P>| {
+        let table: toml::Table = profile.to_toml().parse().map_err(Failure::input)?;
+        let mut figures = BTreeMap::new();
+        // Who it is stands above the table; where a figure comes from is no figure.
+        for (key, value) in
+            table.iter().filter(|(k, _)| !["id", "name", "year", "schema", "sources"].contains(&k.as_str()))
+        {
+            flatten(key, value, &mut figures);
+        }
+        let about = format!("{} ({}, {})", profile.id(), profile.name(), profile.year());
+        Ok(Sides { kind: P::KIND.unwrap_or("processor"), about, figures })
+    };
+    machines.iter().map(side).collect()
+}
+
+/// Every leaf by its key path: `link.both_ways_gb_s`, `600.0`.
+fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Table(entries) => match (entries.get("value"), entries.get("source")) {
+            (Some(figure), Some(_)) => flatten(path, figure, into),
+            _ => entries.iter().for_each(|(key, value)| flatten(&format!("{path}.{key}"), value, into)),
+        },
+        Value::Array(levels) if levels.iter().any(Value::is_table) => {
+            levels.iter().enumerate().for_each(|(i, level)| flatten(&format!("{path}[{i}]"), level, into));
+        }
+        Value::String(text) => {
+            into.insert(path.into(), text.clone());
+        }
+        _ => {
+            into.insert(path.into(), value.to_string());
+        }
+    }
+}
+
+fn one(name: &str) -> Result<Sides, Failure> {
+    let Hardware { cpus, gpus, .. } = Hardware::select(name).map_err(Failure::input)?;
+    let mut found = sides(&cpus)?;
+    found.extend(sides(&gpus)?);
+    match (found.pop(), found.len()) {
+        (Some(side), 0) => Ok(side),
+        _ => Err(Failure::input(format!("'{name}' is more than one machine: name one on each side"))),
+    }
+}
+
+fn diff(first: &str, second: &str) -> Result<(), Failure> {
+    let (a, b) = (one(first)?, one(second)?);
+    if a.kind != b.kind {
+        let message = format!("{first} is a {} and {second} a {}: their figures are others", a.kind, b.kind);
+        return Err(Failure::input(message));
+    }
+    let mut table = plain_table(&["figure", first, second]);
+    let keys: std::collections::BTreeSet<_> = a.figures.keys().chain(b.figures.keys()).collect();
+    let total = keys.len();
+    let mut differ = 0;
+    for key in keys {
+        let (left, right) = (a.figures.get(key), b.figures.get(key));
+        if left != right {
+            differ += 1;
+            let shown = |side: Option<&String>| side.map_or("-".to_string(), Clone::clone);
+            table.add_row([key.clone(), shown(left), shown(right)]);
+        }
+    }
+    let head = format!("{}\n{}\n{differ} of {total} figures differ", a.about, b.about);
+    print(&if differ == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
+}
+
+fn check(files: &[PathBuf]) -> Result<(), Failure> {
+    for file in files {
+        // With a folder before it even a name without .toml is a path, never a built-in machine.
+        let shown = std::path::Path::new(".").join(file);
+        let shown = if file.is_absolute() { file } else { &shown };
+        let Hardware { cpus, gpus, .. } = Hardware::select(&shown.to_string_lossy()).map_err(Failure::input)?;
+        let right: Vec<String> = cpus
+            .iter()
+            .map(|l| format!("processor {}, hash {}", l.profile.id, l.hash))
+            .chain(gpus.iter().map(|l| format!("GPU {}, hash {}", l.profile.id, l.hash)))
+            .collect();
+        print(&format!("{}: right: {}\n", file.display(), right.join("; ")))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use kernels::kernel::Width;
 
 use super::Failure;
 use super::output::{plain_table, print};
-use crate::profile;
+use crate::profile::{Hardware, Loaded, Sheet};
 
 /// Flags of `list`.
 #[derive(Debug, Args)]
@@ -84,8 +84,8 @@ fn shapes_table() -> Table {
 
 fn profiles_table() -> Result<Table, Failure> {
     let mut t = plain_table(&["profile", "class", "year", "clock", "cores", "SIMD", "name"]);
-    for loaded in profile::embedded().map_err(Failure::input)? {
-        let p = loaded.profile;
+    let Hardware { cpus, gpus, .. } = Hardware::built_in().map_err(Failure::input)?;
+    for Loaded { profile: p, .. } in cpus {
         t.add_row([
             p.id,
             p.class.as_str().into(),
@@ -93,6 +93,17 @@ fn profiles_table() -> Result<Table, Failure> {
             format!("{} MHz", p.machine.clock_mhz.value),
             p.machine.cores.value.to_string(),
             p.simd.map_or("-".into(), |s| s.isa),
+            p.name,
+        ]);
+    }
+    for Loaded { profile: p, .. } in gpus {
+        t.add_row([
+            p.id.clone(),
+            p.class().into(),
+            p.year.to_string(),
+            format!("{} MHz", p.machine.clock_mhz.value),
+            p.machine.sms.value.to_string(),
+            format!("{} of {}", p.sm.f32_lanes_per_cycle.value, p.sm.warp_lanes.value),
             p.name,
         ]);
     }

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Class, Profile, ProfileError};
+use super::{Class, GpuProfile, Profile, ProfileError};
 
 /// A profile file is some kilobytes; a longer one is a mistake (a device, an image), not worth reading.
 const MAX_BYTES: u64 = 1 << 20;
@@ -26,6 +26,10 @@ pub trait Sheet: Clone + PartialEq {
     fn class(&self) -> &str;
     /// Year of introduction.
     fn year(&self) -> u16;
+    /// Full name for people.
+    fn name(&self) -> &str;
+    /// The text that [`Sheet::parse`] reads back to the same value.
+    fn to_toml(&self) -> String;
 }
 
 impl Sheet for Profile {
@@ -43,6 +47,36 @@ impl Sheet for Profile {
     }
     fn year(&self) -> u16 {
         self.year
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn to_toml(&self) -> String {
+        Profile::to_toml(self)
+    }
+}
+
+impl Sheet for GpuProfile {
+    const BUILT_IN: &'static [(&'static str, &'static str)] = include!(concat!(env!("OUT_DIR"), "/gpus.rs"));
+    const KIND: Option<&'static str> = Some("gpu");
+
+    fn parse(path_shown: &str, text: &str) -> Result<Self, ProfileError> {
+        GpuProfile::parse(path_shown, text)
+    }
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn class(&self) -> &str {
+        "gpu"
+    }
+    fn year(&self) -> u16 {
+        self.year
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn to_toml(&self) -> String {
+        GpuProfile::to_toml(self)
     }
 }
 
@@ -110,12 +144,15 @@ impl Profile {
 pub struct Hardware {
     /// Processors, for the timed machine.
     pub cpus: Vec<Loaded<Profile>>,
+    /// Graphics processors.
+    pub gpus: Vec<Loaded<GpuProfile>>,
 }
 
 /// `$each!(field)` for every kind: where a new kind is added, beside the field itself.
 macro_rules! for_each_kind {
     ($each:ident) => {
         $each!(cpus);
+        $each!(gpus);
     };
 }
 

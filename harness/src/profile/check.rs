@@ -1,12 +1,12 @@
 //! Checks that a profile describes a machine that could exist. The parser has refused unknown and missing keys; here are
 //! the figures, their sources and how they fit together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
 use super::catalog::one_line;
-use super::{CacheFigures, Profile, SimdFigures};
+use super::{CacheFigures, Profile, SimdFigures, Source};
 
 /// What a figure may be, by its key. Wide on purpose: they catch a wrong unit or a slipped digit, not a wrong guess.
 /// `[latency, interval]` pairs (`*_cycles`) are covered by [`OP_CYCLES`].
@@ -64,46 +64,54 @@ const OP_CYCLES: (f64, f64) = (0.05, 10_000.0);
 /// One finding: key path and reason. The file is added at the end.
 pub(super) type Check = Result<(), (String, String)>;
 
+/// Checks what every profile begins with.
+pub(super) fn check_head(schema: u32, id: &str, name: &str, year: u16) -> Check {
+    ensure(schema == 1, "schema", || format!("is {schema}; this version reads schema 1"))?;
+    let id_fits = !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    ensure(id_fits, "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
+    ensure(!name.trim().is_empty(), "name", || "is empty".into())?;
+    ensure((1970..=2100).contains(&year), "year", || format!("{year} is not within 1970..2100"))
+}
+
+/// Finds every figure by its form (a table of `value` and `source`), so that a new key cannot be forgotten here, and
+/// checks that it is within its range and names a source, and that every source is named.
+pub(super) fn check_figures_and_sources(
+    table: &toml::Table,
+    sources: &BTreeMap<String, Source>,
+    ranges: &[(&str, f64, f64)],
+) -> Check {
+    let mut used = BTreeSet::new();
+    let mut figures = Vec::new();
+    for (key, value) in table {
+        if key != "sources" {
+            collect(key, value, &mut figures);
+        }
+    }
+    for (path, value, source) in &figures {
+        check_range(path, value, ranges)?;
+        ensure(!source.is_empty(), path, || "names no source".into())?;
+        let known = sources.contains_key(*source);
+        ensure(known, path, || format!("source {source:?} is not in [sources]"))?;
+        used.insert(*source);
+    }
+    for (key, source) in sources {
+        let path = format!("sources.{}", one_line(key));
+        let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        ensure(plain, &path, || "a source's key may only have letters, digits and '-'".into())?;
+        ensure(used.contains(key.as_str()), &path, || "no figure names it; remove it".into())?;
+        ensure(!source.cite.trim().is_empty(), &format!("{path}.cite"), || "is empty".into())?;
+    }
+    Ok(())
+}
+
 impl Profile {
     /// Checks everything that the types cannot say.
     pub(super) fn check(&self) -> Check {
-        let Self { id, .. } = self;
-        ensure(self.schema == 1, "schema", || format!("is {}; this version reads schema 1", self.schema))?;
-        let id_fits = !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        ensure(id_fits, "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
-        ensure(!self.name.trim().is_empty(), "name", || "is empty".into())?;
-        ensure((1970..=2100).contains(&self.year), "year", || format!("{} is not within 1970..2100", self.year))?;
-        self.check_figures_and_sources()?;
+        check_head(self.schema, &self.id, &self.name, self.year)?;
+        check_figures_and_sources(&self.as_table(), &self.sources, RANGES)?;
         self.check_caches()?;
         self.check_memory()?;
         self.simd.as_ref().map_or(Ok(()), check_simd)
-    }
-
-    /// Finds every figure by its form (a table of `value` and `source`), so that a new key cannot be forgotten here.
-    fn check_figures_and_sources(&self) -> Check {
-        let mut used = BTreeSet::new();
-        let mut figures = Vec::new();
-        let table = self.as_table();
-        for (key, value) in &table {
-            if key != "sources" {
-                collect(key, value, &mut figures);
-            }
-        }
-        for (path, value, source) in &figures {
-            check_range(path, value)?;
-            ensure(!source.is_empty(), path, || "names no source".into())?;
-            let known = self.sources.contains_key(*source);
-            ensure(known, path, || format!("source {source:?} is not in [sources]"))?;
-            used.insert(*source);
-        }
-        for (key, source) in &self.sources {
-            let path = format!("sources.{}", one_line(key));
-            let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            ensure(plain, &path, || "a source's key may only have letters, digits and '-'".into())?;
-            ensure(used.contains(key.as_str()), &path, || "no figure names it; remove it".into())?;
-            ensure(!source.cite.trim().is_empty(), &format!("{path}.cite"), || "is empty".into())?;
-        }
-        Ok(())
     }
 
     fn check_caches(&self) -> Check {
@@ -201,10 +209,10 @@ pub(super) fn collect<'a>(path: &str, value: &'a Value, figures: &mut Vec<(Strin
     }
 }
 
-fn check_range(path: &str, value: &Value) -> Check {
+fn check_range(path: &str, value: &Value, ranges: &[(&str, f64, f64)]) -> Check {
     let key = path.rsplit('.').next().unwrap_or(path);
     let numbers = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-    let range = RANGES.iter().find(|(name, ..)| *name == key).map(|&(_, low, high)| (low, high));
+    let range = ranges.iter().find(|(name, ..)| *name == key).map(|&(_, low, high)| (low, high));
     let (low, high) = range.or(value.is_array().then_some(OP_CYCLES)).unwrap_or((0.0, f64::MAX));
     for number in numbers {
         let number = match number {
@@ -219,6 +227,6 @@ fn check_range(path: &str, value: &Value) -> Check {
     Ok(())
 }
 
-fn ensure(fits: bool, key: &str, reason: impl FnOnce() -> String) -> Check {
+pub(super) fn ensure(fits: bool, key: &str, reason: impl FnOnce() -> String) -> Check {
     if fits { Ok(()) } else { Err((key.to_owned(), reason())) }
 }

@@ -3,10 +3,11 @@
 //!
 //! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
 //! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best, `host` is what a
-//! measured machine has beside.
+//! measured machine has beside. `gpu` holds graphics processors, whose figures are others under the same rules.
 
 mod catalog;
 mod check;
+pub mod gpu;
 mod host;
 mod parse;
 mod peaks;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
+pub use gpu::GpuProfile;
 pub use host::{LevelFigures, MeasuredPeak, Operands, PagingFigures, PeakFigures, Residual};
 
 /// One figure of a profile with the key of the source it was taken from.
