@@ -13,7 +13,8 @@ fn main() -> io::Result<()> {
     embed_profiles()
 }
 
-/// `profiles.rs` and `caps.rs`: the lists of profiles that the binary carries, so that adding a profile touches one TOML and no code.
+/// `profiles.rs`, `caps.rs` and so on: the lists of profiles that the binary carries, so that adding one touches one TOML
+/// and no code.
 fn embed_profiles() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -24,11 +25,16 @@ fn embed_profiles() -> io::Result<()> {
     collect(&root, &mut files)?;
     // The order of a directory listing differs between hosts; the binary must not.
     files.sort();
-    // Machines, and sets of limits for this one.
-    let (caps, machines): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.starts_with(root.join("cap")));
-    for (name, files) in [("profiles.rs", machines), ("caps.rs", caps)] {
+    // Folders whose files are of a kind of their own; the others hold processors.
+    let own = [("cap", "caps.rs")];
+    let lists = own.iter().map(|(folder, list)| (Some(root.join(folder)), *list)).chain([(None, "profiles.rs")]);
+    for (folder, name) in lists {
+        let of_this = |file: &&PathBuf| match &folder {
+            Some(folder) => file.starts_with(folder),
+            None => own.iter().all(|(folder, _)| !file.starts_with(root.join(folder))),
+        };
         let mut list = String::from("&[\n");
-        for file in files {
+        for file in files.iter().filter(of_this) {
             let inside = file.strip_prefix(&root).expect("collected below the root");
             let shown = format!("profiles/{}", inside.display()).replace('\\', "/");
             list.push_str(&format!("    ({shown:?}, include_str!({:?})),\n", file.display().to_string()));

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::output::print;
-use crate::profile;
+use crate::profile::Hardware;
 use crate::report::units;
 
 /// Flags of `hw`.
@@ -27,7 +27,7 @@ enum HwVerb {
 /// Prints the profiles.
 pub fn run(args: &HwArgs) -> Result<(), Failure> {
     let HwVerb::Show { hw } = &args.verb;
-    for loaded in profile::select(hw).map_err(Failure::input)? {
+    for loaded in Hardware::select(hw).map_err(Failure::input)?.cpus {
         let p = &loaded.profile;
         let summary = format!(
             "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} bf16, {} int8, memory {} from one core, {} from all\n",

@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
-use crate::profile::{self, Class, Loaded};
+use crate::profile::{Class, Hardware, Loaded};
 use crate::record::{Environment, Record};
 use crate::timed::cells::{self, Context};
 use crate::validate;
@@ -101,7 +101,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let native = args.tier.contains(&TierArg::Native) && (!named || args.tier.len() > 1);
     let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
     let machines = if modelled {
-        profile::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
+        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?.cpus
     } else {
         Vec::new()
     };

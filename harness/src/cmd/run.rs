@@ -13,7 +13,7 @@ use crate::environment::Host;
 use crate::journal::Journal;
 use crate::native::{self, Bay};
 use crate::plan::Plan;
-use crate::profile::{self, Loaded, Profile};
+use crate::profile::{Hardware, Loaded, Profile};
 use crate::record::Environment;
 use crate::{calibrate, validate};
 
@@ -54,7 +54,7 @@ const HOST: &str = "this-host";
 /// Measures, models, writes.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let plan = Plan::select(args.filter.as_deref()).map_err(Failure::input)?;
-    let machines = profile::select(&args.hw).map_err(Failure::input)?;
+    let machines = Hardware::select(&args.hw).map_err(Failure::input)?.cpus;
     let command = command_line();
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use catalog::{Loaded, embedded, find, select};
+pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
 
 /// One figure of a profile with the key of the source it was taken from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]

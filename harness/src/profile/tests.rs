@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::check::{RANGES, collect};
-use super::{Loaded, Profile, ProfileError, embedded, find, select};
+use super::{Hardware, Loaded, Profile, ProfileError, embedded, find};
 
 fn built_in() -> Vec<Loaded> {
     embedded().expect("built-in profiles are right")
@@ -165,14 +165,16 @@ fn broken_files_are_refused_in_one_line() {
     assert!(load("empty.toml", b"").contains("empty.toml: line 1, column 1: missing field"));
     assert!(load("long.toml", &vec![b'#'; (1 << 20) + 1]).contains("longer than"));
     let gone = folder.path().join("gone.toml");
-    let error = Profile::load(&gone).expect_err("not there");
+    let error = Loaded::<Profile>::load(&gone).expect_err("not there");
     assert!(matches!(error, ProfileError::Unreadable { .. }), "{error}");
-    assert!(matches!(Profile::load(folder.path()), Err(ProfileError::Unreadable { .. })));
+    assert!(matches!(Loaded::<Profile>::load(folder.path()), Err(ProfileError::Unreadable { .. })));
 }
 
 #[test]
 fn hw_selects_ids_classes_and_files_once_each() {
-    let ids = |hw: &str| -> Vec<String> { select(hw).expect("selects").into_iter().map(|l| l.profile.id).collect() };
+    let ids = |hw: &str| -> Vec<String> {
+        Hardware::select(hw).expect("selects").cpus.into_iter().map(|l| l.profile.id).collect()
+    };
     assert_eq!(ids("raspberry-pi-5, i486dx2-66"), ["raspberry-pi-5", "i486dx2-66"]);
     assert_eq!(ids("i486dx2-66,all").len(), built_in().len());
     assert_eq!(ids("class:sbc"), ["raspberry-pi-zero", "raspberry-pi-4", "raspberry-pi-5"]);
@@ -186,7 +188,7 @@ fn hw_selects_ids_classes_and_files_once_each() {
     assert_eq!(ids(&format!("i486dx2-66,{path},{path}")), ["i486dx2-66", "my-machine"]);
 
     for hw in ["", "cray-1", "class:", "class:abacus", "i486dx2-66,,all", "new\nline"] {
-        let error = select(hw).expect_err("refused");
+        let error = Hardware::select(hw).expect_err("refused");
         assert!(matches!(error, ProfileError::Unknown { .. }), "{error}");
         assert!(!error.to_string().contains('\n'));
     }
