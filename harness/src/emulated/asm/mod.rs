@@ -19,6 +19,9 @@ mod expression;
 mod lex;
 mod mos6510;
 mod operand;
+mod r3000;
+#[cfg(test)]
+mod r3000_tests;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +42,7 @@ pub trait Encoder: Sync {
 pub fn encoder(suffix: &str) -> Option<&'static dyn Encoder> {
     match suffix {
         "mos6510" => Some(&mos6510::Mos6510),
+        "r3000" => Some(&r3000::R3000),
         _ => None,
     }
 }
