@@ -166,6 +166,7 @@ impl Cpu {
     /// The "load shadow": behind a load that waits for the bus, every second instruction that uses neither its register
     /// nor the bus is hidden, up to the cycles that the bus says can be. psx-spx gives the two ends of that line, no cycle
     /// with no such instruction and two with four.
+    #[inline(always)]
     fn hide(&mut self, word: u32, missed: bool) {
         let uses = |register: u32| (word >> 21) & 31 == register || (word >> 16) & 31 == register;
         // The delay slot sees the register's old value and need not wait.
@@ -182,6 +183,7 @@ impl Cpu {
         }
     }
 
+    #[inline(always)]
     fn execute(&mut self, word: u32, bus: &mut impl Bus) -> Result<Done, Fault> {
         let rs = self.registers[((word >> 21) & 31) as usize];
         let rt_index = ((word >> 16) & 31) as usize;
@@ -259,6 +261,7 @@ impl Cpu {
         }
     }
 
+    #[inline(always)]
     fn special(&mut self, word: u32, rs: u32, rt: u32) -> Result<Done, Fault> {
         let register = ((word >> 11) & 31) as usize;
         let shift = (word >> 6) & 31;
@@ -365,6 +368,7 @@ impl Cpu {
         Ok(Done { load: (rt_index, value), ..NOTHING })
     }
 
+    #[inline(always)]
     fn load(&mut self, word: u32, address: u32, rt_index: usize, rt: u32, bus: &mut impl Bus) -> Result<Done, Fault> {
         let kind = word >> 26;
         match kind {
