@@ -16,6 +16,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
 
+use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, Registers, tasks};
@@ -113,6 +114,13 @@ impl Contract for DotFixed {
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run).after("dot4"),
     ];
+    const OPERAND_NAMES: &'static [&'static str] = &["w", "w_biased", "x", "x_biased", "squares", "y"];
+    const MACHINE_CODE: &'static [MachineCode] = &[MachineCode::new(
+        Processor::Mos6510,
+        "shift_add",
+        None,
+        "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
+    )];
     type Data = Data;
     type Args<'a> = Args<'a>;
 

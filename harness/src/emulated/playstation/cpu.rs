@@ -57,6 +57,8 @@ pub struct Cpu {
     pub cycles: u64,
     /// Instructions so far.
     pub instructions: u64,
+    /// Cycles so far of waiting for memory.
+    pub memory_cycles: u64,
     pub(super) pc: u32,
     pub(super) next_pc: u32,
     /// The current instruction is in a branch's delay slot.
@@ -97,6 +99,7 @@ impl Default for Cpu {
             gte: Gte::default(),
             cycles: 0,
             instructions: 0,
+            memory_cycles: 0,
             pc: DONE,
             next_pc: DONE,
             in_slot: false,
@@ -137,7 +140,7 @@ impl Cpu {
             return Err(Fault::Misaligned { address: self.pc, of: 4 });
         }
         let (word, wait) = bus.fetch(self.pc, self.cycles)?;
-        self.cycles += wait;
+        self.wait(wait);
         if self.shadow.cycles > 0 {
             self.hide(word, wait > 0);
         }
@@ -163,6 +166,12 @@ impl Cpu {
         Ok(())
     }
 
+    #[inline(always)]
+    fn wait(&mut self, cycles: u64) {
+        self.cycles += cycles;
+        self.memory_cycles += cycles;
+    }
+
     /// The "load shadow": behind a load that waits for the bus, every second instruction that uses neither its register
     /// nor the bus is hidden, up to the cycles that the bus says can be. psx-spx gives the two ends of that line, no cycle
     /// with no such instruction and two with four.
@@ -180,6 +189,7 @@ impl Cpu {
             self.shadow.independent = 0;
             self.shadow.cycles -= 1;
             self.cycles -= 1;
+            self.memory_cycles -= 1;
         }
     }
 
@@ -399,7 +409,7 @@ impl Cpu {
 
     fn read(&mut self, address: u32, register: u32, bus: &mut impl Bus) -> Result<u32, Fault> {
         let loaded = bus.load(address, self.cycles)?;
-        self.cycles += loaded.wait_cycles;
+        self.wait(loaded.wait_cycles);
         if loaded.wait_cycles > 0 {
             self.shadow = Shadow { cycles: loaded.shadow_cycles, independent: 0, register };
         }
@@ -427,7 +437,7 @@ impl Cpu {
 
     fn write(&mut self, address: u32, value: u32, mask: u32, bus: &mut impl Bus) -> Result<(), Fault> {
         let stored = bus.store(address, value, mask, self.cycles)?;
-        self.cycles += stored.wait_cycles;
+        self.wait(stored.wait_cycles);
         if stored.bus {
             self.shadow.cycles = 0;
         }

@@ -15,8 +15,6 @@ pub const RAM_BYTES: usize = 2 << 20;
 pub const SCRATCHPAD: u32 = 0x1f80_0000;
 /// Bytes of it.
 pub const SCRATCHPAD_BYTES: usize = 1 << 10;
-/// Cycles in a second: the whole machine runs on one clock.
-pub const CLOCK_HZ: u64 = 33_868_800;
 
 const CACHE_LINES: usize = 256;
 const QUEUE_WORDS: usize = 4;
@@ -32,6 +30,7 @@ pub struct Timing {
     pub hidden_cycles: u64,
 }
 
+#[cfg(test)]
 impl Timing {
     /// Both: 7 cycles back to back (psx-spx), 5 before four instructions that use neither the register nor the bus, which
     /// is the loop in which ps1-tests' cpu/access-time has measured 5.14 (the rest is refresh).
@@ -94,11 +93,15 @@ impl Memory {
     }
 
     /// Copies bytes out of RAM or scratchpad, at no cost.
-    pub fn get(&mut self, address: u32, bytes: &mut [u8]) -> Result<(), Fault> {
-        for (address, byte) in (address..).zip(bytes) {
-            *byte = (*self.word(address & !3)? >> ((address & 3) * 8)) as u8;
-        }
-        Ok(())
+    pub fn get(&self, address: u32, bytes: usize) -> Result<Vec<u8>, Fault> {
+        let byte = |address: u32| {
+            let word = match place(address & !3)? {
+                Place::Ram(at) => self.ram[at as usize / 4],
+                Place::Scratchpad(at) => self.scratchpad[at as usize / 4],
+            };
+            Ok((word >> ((address & 3) * 8)) as u8)
+        };
+        (address..).take(bytes).map(byte).collect()
     }
 
     /// Forgets every cached instruction, as the system's FlushCache does after it has loaded a program.

@@ -118,10 +118,7 @@ fn the_band_has_its_edges_on_both_sides() {
     let cycles = |timing| {
         let (_, warm) = machine(&" lw t1, (t0)\n nop\n nop\n nop\n nop\n".repeat(8));
         let mut memory = Memory::new(timing);
-        let mut code = vec![0; 4096];
-        let mut warm = warm;
-        warm.get(CODE, &mut code).expect("RAM");
-        memory.put(CODE, &code).expect("RAM");
+        memory.put(CODE, &warm.get(CODE, 4096).expect("RAM")).expect("RAM");
         let mut cpu = Cpu::default();
         cpu.registers[T0] = RAM;
         cpu.call(&mut memory, CODE, MOST_CYCLES).expect("a program that ends");
@@ -140,14 +137,10 @@ proptest! {
         let (_, mut memory) = machine("");
         for at in [RAM + offset, SCRATCHPAD + offset] {
             memory.put(at, &bytes).expect("memory");
-            let mut out = vec![0; bytes.len()];
-            memory.get(at, &mut out).expect("memory");
-            prop_assert_eq!(&out, &bytes);
+            prop_assert_eq!(&memory.get(at, bytes.len()).expect("memory"), &bytes);
         }
         let stores: String = bytes.iter().enumerate().map(|(i, b)| format!(" li t1, {b}\n sb t1, {i}(t0)\n")).collect();
-        let (_, mut memory) = run(&stores, &[(T0, RAM + offset)]).expect("a program that ends");
-        let mut out = vec![0; bytes.len()];
-        memory.get(RAM + offset, &mut out).expect("memory");
-        prop_assert_eq!(&out, &bytes);
+        let (_, memory) = run(&stores, &[(T0, RAM + offset)]).expect("a program that ends");
+        prop_assert_eq!(&memory.get(RAM + offset, bytes.len()).expect("memory"), &bytes);
     }
 }
