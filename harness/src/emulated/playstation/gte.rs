@@ -36,9 +36,11 @@ const GPL: u32 = 0x3e;
 pub struct Gte {
     /// Data registers, then control registers.
     registers: [u32; 64],
-    /// Writes that have not arrived, oldest first: the number of the first instruction to see one, register, value.
+    /// Writes under way, in a ring: the number of the first instruction to see one, register, value.
     writes: [(u64, usize, u32); 4],
-    waiting: usize,
+    /// Writes begun and arrived so far.
+    begun: usize,
+    arrived: usize,
     /// Cycle from which the results of the last command are there.
     ready: u64,
     /// Number of the last command's instruction.
@@ -49,7 +51,7 @@ pub struct Gte {
 
 impl Default for Gte {
     fn default() -> Self {
-        Gte { registers: [0; 64], writes: [(0, 0, 0); 4], waiting: 0, ready: 0, command: None, late: 0 }
+        Gte { registers: [0; 64], writes: [(0, 0, 0); 4], begun: 0, arrived: 0, ready: 0, command: None, late: 0 }
     }
 }
 
@@ -102,6 +104,7 @@ impl Gte {
         self.write(CONTROL + register, value, now, instruction)
     }
 
+    #[inline(always)]
     fn write(&mut self, register: usize, value: u32, now: u64, instruction: u64) -> Result<(), Fault> {
         if register == IRGB {
             return Err(Fault::GteHazard("writing IRGB is not modelled: write IR1 to IR3"));
@@ -117,22 +120,25 @@ impl Gte {
         }
         self.arrive(instruction);
         // One write an instruction, and each arrives with the third after it: never more than three wait.
-        self.writes[self.waiting] = (instruction + 1 + WRITE_DELAY, register, value);
-        self.waiting += 1;
+        self.writes[self.begun % 4] = (instruction + 1 + WRITE_DELAY, register, value);
+        self.begun += 1;
         Ok(())
     }
 
     /// Lets the writes arrive that this instruction sees.
     #[inline(always)]
     fn arrive(&mut self, instruction: u64) {
-        while self.waiting > 0 && self.writes[0].0 <= instruction {
-            let (_, register, value) = self.writes[0];
-            self.writes.rotate_left(1);
-            self.waiting -= 1;
+        while self.arrived < self.begun {
+            let (at, register, value) = self.writes[self.arrived % 4];
+            if at > instruction {
+                break;
+            }
+            self.arrived += 1;
             self.keep(register, value);
         }
     }
 
+    #[inline(always)]
     fn keep(&mut self, register: usize, value: u32) {
         match register {
             SXYP => {
@@ -149,7 +155,7 @@ impl Gte {
     /// A command, at the cycle at which it may run.
     pub fn command(&mut self, word: u32, now: u64, instruction: u64) -> Result<(), Fault> {
         self.arrive(instruction);
-        if self.writes[..self.waiting].iter().any(|w| RESULTS & 1 << w.1 != 0) {
+        if (self.arrived..self.begun).any(|i| RESULTS & 1 << self.writes[i % 4].1 != 0) {
             return Err(Fault::GteHazard("one of the two instructions before a command writes a register that it writes too: which stays is undefined"));
         }
         let fraction = if word & 1 << 19 != 0 { 12 } else { 0 };
