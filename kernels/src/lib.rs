@@ -11,6 +11,7 @@ pub mod dtype;
 mod exp;
 pub mod foreign;
 pub mod gemm;
+pub mod gemm_fixed;
 pub mod gemm_fp8;
 pub mod gemm_packed;
 pub mod gemv;
@@ -82,5 +83,6 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<head_argmax::HeadArgmax<f32>>::new(),
         &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
         &Entry::<dot_fixed::DotFixed>::new(),
+        &Entry::<gemm_fixed::GemmFixed>::new(),
     ]
 };
