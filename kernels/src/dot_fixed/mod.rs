@@ -23,6 +23,8 @@ use crate::machine::{Machine, Registers, tasks};
 use crate::operand::Operand;
 use crate::weights::Copies;
 
+pub(crate) use simd_madd::every_row as simd_rows;
+
 /// The contract.
 pub struct DotFixed;
 
@@ -263,7 +265,13 @@ fn squares() -> Buffer<i32> {
 
 /// Calls `sum` with each row's weights and keeps what it gives, as independent tasks. Neighbouring rows share a line.
 #[inline(always)]
-fn every_row<M: Machine<One = M>, W>(m: M, w: &[W], k: usize, y: &mut [i32], mut sum: impl FnMut(&[W]) -> M::I) {
+pub(crate) fn every_row<M: Machine<One = M>, W>(
+    m: M,
+    w: &[W],
+    k: usize,
+    y: &mut [i32],
+    mut sum: impl FnMut(&[W]) -> M::I,
+) {
     tasks!(m, y.len(), rows_per_whole_lines(k), |r| keep(m, &sum(&w[r * k..(r + 1) * k]), y, r));
 }
 
