@@ -44,7 +44,9 @@ impl Arrangement {
             Self::Plain => Ok(bytes.to_vec()),
             Self::Columns => Ok((0..n * k).map(|i| bytes[i % n * k + i / n]).collect()),
             Self::Lists => lists(bytes, k),
-            Self::Halves => Ok((0..).zip(bytes).map(|(i, byte)| if i % 2 == 0 { byte ^ 0x80 } else { *byte }).collect()),
+            Self::Halves => {
+                Ok((0..).zip(bytes).map(|(i, byte)| if i % 2 == 0 { byte ^ 0x80 } else { *byte }).collect())
+            }
             Self::Matrices => Ok(matrices(bytes, n, k)),
         }
     }

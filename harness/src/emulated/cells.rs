@@ -124,6 +124,17 @@ pub fn prepare(
         let reason = format!("no {}.{}.asm was assembled", code.name, code.processor.suffix());
         return Ok(Err(Outcome::NotAvailable { reason }));
     };
+    prepare_program(input, kernel, shape, program, profile)
+}
+
+/// The same of any program that keeps to the convention.
+pub fn prepare_program(
+    input: &Input,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    program: &'static Program,
+    profile: &Emulated,
+) -> Result<Result<Ready, Outcome>, ShapeError> {
     let mut console = match switch_on(profile) {
         Ok(console) => console,
         Err(reason) => return Ok(Err(Outcome::NotAvailable { reason })),

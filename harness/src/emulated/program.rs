@@ -2,7 +2,7 @@
 
 use kernels::foreign::{MachineCode, Processor};
 
-use super::asm::Segment;
+use super::asm::{Assembled, Segment};
 
 /// One assembled source.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,15 @@ pub struct Program {
 pub const PROGRAMS: &[Program] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 
 impl Program {
+    /// A source that was assembled after the build; it stays in memory.
+    pub fn assembled(folder: &'static str, name: &'static str, suffix: &'static str, made: Assembled) -> &'static Self {
+        let segment = |s: Segment| (s.address, &*s.bytes.leak());
+        let segments: Vec<(u32, &'static [u8])> = made.segments.into_iter().map(segment).collect();
+        let symbol = |(name, value): (String, i64)| (&*name.leak(), value);
+        let symbols: Vec<(&'static str, i64)> = made.symbols.into_iter().map(symbol).collect();
+        Box::leak(Box::new(Self { folder, name, suffix, segments: segments.leak(), symbols: symbols.leak() }))
+    }
+
     /// The program of a processor with this name in this folder.
     pub fn find(folder: &str, name: &str, processor: Processor) -> Option<&'static Self> {
         PROGRAMS.iter().find(|p| p.folder == folder && p.name == name && p.suffix == processor.suffix())

@@ -4,9 +4,9 @@
 mod integer;
 mod naive;
 mod reference;
-mod tokens_abreast;
 #[cfg(test)]
 mod tests;
+mod tokens_abreast;
 
 use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Input};

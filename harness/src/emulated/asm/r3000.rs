@@ -98,13 +98,17 @@ const DATA: [&str; 32] = [
 ];
 
 const CONTROL: [&str; 32] = [
-    "rt11", "rt13", "rt22", "rt31", "rt33", "trx", "try", "trz", "l11", "l13", "l22", "l31", "l33", "rbk", "gbk", "bbk",
-    "lr1", "lr3", "lg2", "lb1", "lb3", "rfc", "gfc", "bfc", "ofx", "ofy", "h", "dqa", "dqb", "zsf3", "zsf4", "flag",
+    "rt11", "rt13", "rt22", "rt31", "rt33", "trx", "try", "trz", "l11", "l13", "l22", "l31", "l33", "rbk", "gbk",
+    "bbk", "lr1", "lr3", "lg2", "lb1", "lb3", "rfc", "gfc", "bfc", "ofx", "ofy", "h", "dqa", "dqb", "zsf3", "zsf4",
+    "flag",
 ];
 
 impl Encoder for R3000 {
     fn reserved(&self, word: &str) -> bool {
-        general(word).is_some() || numbered(word, "c2r", 64).is_some() || DATA.contains(&word) || CONTROL.contains(&word)
+        general(word).is_some()
+            || numbered(word, "c2r", 64).is_some()
+            || DATA.contains(&word)
+            || CONTROL.contains(&word)
     }
 
     fn encode(&self, mnemonic: &str, operands: &[Operand<'_>], at: &Context<'_>) -> Result<Option<Vec<u8>>, String> {
@@ -249,11 +253,20 @@ fn command(mnemonic: &str) -> u32 {
     }
 }
 
-fn mvmva(fraction: Operand<'_>, matrix: Operand<'_>, vector: Operand<'_>, translation: Operand<'_>, at: &Context<'_>) -> Result<u32, String> {
+fn mvmva(
+    fraction: Operand<'_>,
+    matrix: Operand<'_>,
+    vector: Operand<'_>,
+    translation: Operand<'_>,
+    at: &Context<'_>,
+) -> Result<u32, String> {
     let choice = |operand: Operand<'_>, of: &[(&str, u32)]| {
         let word = operand.word().unwrap_or_default();
         let known = || of.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-        of.iter().find(|(name, _)| *name == word).map(|(_, n)| *n).ok_or_else(|| format!("one of {} is wanted", known()))
+        of.iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, n)| *n)
+            .ok_or_else(|| format!("one of {} is wanted", known()))
     };
     Ok(flag(fraction, 19, at)?
         | choice(matrix, &[("rt", 0), ("ll", 1), ("lc", 2)])? << 17

@@ -4,7 +4,8 @@ use super::r3000::TABLE;
 use super::{assemble, encoder};
 
 fn words(source: &str) -> Vec<u32> {
-    let assembled = assemble("test.asm", source, encoder("r3000").expect("an encoder")).expect("a source without errors");
+    let assembled =
+        assemble("test.asm", source, encoder("r3000").expect("an encoder")).expect("a source without errors");
     let bytes: Vec<u8> = assembled.segments.into_iter().flat_map(|s| s.bytes).collect();
     bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().expect("four bytes"))).collect()
 }

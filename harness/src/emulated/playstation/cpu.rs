@@ -1,11 +1,11 @@
 //! The R3000A: every instruction of MIPS I that a user's program can run, with the delays it sees. The core knows only a
 //! [`Bus`]; what memory costs is the machine's matter.
 //!
-//! Source of behaviour and times: psx-spx, "CPU Specifications" (load delay, load shadow, branch delay, multiply and divide),
-//! and for what the two instructions after `mfhi` and `mflo` may not do the MIPS R2000 architecture.
+//! Source of behaviour and times: psx-spx, "CPU Specifications" (load delay, load shadow, branch delay).
 
 use super::fault::{Fault, Stopped};
 use super::gte::Gte;
+use super::hi_lo::HiLo;
 
 /// What the processor is wired to. Addresses of words are multiples of four.
 pub trait Bus {
@@ -47,10 +47,8 @@ const PER_HIDDEN_CYCLE: u64 = 2;
 pub struct Cpu {
     /// General registers; 0 stays 0.
     pub registers: [u32; 32],
-    /// High word of a product, or a remainder.
-    pub hi: u32,
-    /// Low word of a product, or a quotient.
-    pub lo: u32,
+    /// The multiplier and its registers.
+    pub hi_lo: HiLo,
     /// Coprocessor 2.
     pub gte: Gte,
     /// Cycles so far.
@@ -65,10 +63,6 @@ pub struct Cpu {
     in_slot: bool,
     /// Register and value of the load whose delay slot this is.
     loading: (usize, u32),
-    /// When HI and LO can be read.
-    hi_lo_ready: u64,
-    /// Number of the first instruction that may change HI and LO.
-    hi_lo_free: u64,
     shadow: Shadow,
 }
 
@@ -94,8 +88,7 @@ impl Default for Cpu {
     fn default() -> Self {
         Cpu {
             registers: [0; 32],
-            hi: 0,
-            lo: 0,
+            hi_lo: HiLo::default(),
             gte: Gte::default(),
             cycles: 0,
             instructions: 0,
@@ -104,8 +97,6 @@ impl Default for Cpu {
             next_pc: DONE,
             in_slot: false,
             loading: (0, 0),
-            hi_lo_ready: 0,
-            hi_lo_free: 0,
             shadow: Shadow::default(),
         }
     }
@@ -136,7 +127,7 @@ impl Cpu {
     /// One instruction.
     #[inline(always)]
     pub(super) fn step(&mut self, bus: &mut impl Bus) -> Result<(), Fault> {
-        if self.pc % 4 != 0 {
+        if !self.pc.is_multiple_of(4) {
             return Err(Fault::Misaligned { address: self.pc, of: 4 });
         }
         let (word, wait) = bus.fetch(self.pc, self.cycles)?;
@@ -288,24 +279,13 @@ impl Cpu {
             }
             0x0c => return Err(Fault::Trap { name: "syscall", code: (word >> 6) & 0xf_ffff }),
             0x0d => return Err(Fault::Trap { name: "break", code: (word >> 6) & 0xf_ffff }),
-            0x10 => self.read_hi_lo(|cpu| cpu.hi),
-            0x11 => return self.write_hi_lo(|cpu| cpu.hi = rs),
-            0x12 => self.read_hi_lo(|cpu| cpu.lo),
-            0x13 => return self.write_hi_lo(|cpu| cpu.lo = rs),
-            0x18 => {
-                let product = i64::from(rs as i32) * i64::from(rt as i32);
-                return self.start((product >> 32) as u32, product as u32, multiply_cycles(rs ^ ((rs as i32) >> 31) as u32));
+            0x10 | 0x12 => {
+                self.cycles = self.hi_lo.wait(self.cycles, self.instructions);
+                if word & 2 == 0 { self.hi_lo.hi } else { self.hi_lo.lo }
             }
-            0x19 => {
-                let product = u64::from(rs) * u64::from(rt);
-                return self.start((product >> 32) as u32, product as u32, multiply_cycles(rs));
-            }
-            0x1a => {
-                let (remainder, quotient) = divide(rs as i32, rt as i32);
-                return self.start(remainder as u32, quotient as u32, DIVIDE_CYCLES);
-            }
-            0x1b => {
-                return self.start(rs.checked_rem(rt).unwrap_or(rs), rs.checked_div(rt).unwrap_or(u32::MAX), DIVIDE_CYCLES);
+            operation @ (0x11 | 0x13 | 0x18..=0x1b) => {
+                self.hi_lo.start(operation, rs, rt, self.cycles, self.instructions)?;
+                return Ok(NOTHING);
             }
             0x20 => (rs as i32).checked_add(rt as i32).ok_or(Fault::Overflow { name: "add" })? as u32,
             0x21 => rs.wrapping_add(rt),
@@ -320,37 +300,6 @@ impl Cpu {
             _ => return Err(Fault::Reserved { word }),
         };
         Ok(Done { register, value, ..NOTHING })
-    }
-
-    /// Starts a multiplication or division; one that is still busy is abandoned.
-    fn start(&mut self, hi: u32, lo: u32, cycles: u64) -> Result<Done, Fault> {
-        self.hi_lo_rests()?;
-        (self.hi, self.lo) = (hi, lo);
-        self.hi_lo_ready = self.cycles + 1 + cycles;
-        Ok(NOTHING)
-    }
-
-    fn read_hi_lo(&mut self, which: impl Fn(&Self) -> u32) -> u32 {
-        self.cycles = self.cycles.max(self.hi_lo_ready);
-        self.hi_lo_free = self.instructions + 3;
-        which(self)
-    }
-
-    fn write_hi_lo(&mut self, which: impl Fn(&mut Self)) -> Result<Done, Fault> {
-        self.hi_lo_rests()?;
-        if self.cycles < self.hi_lo_ready {
-            return Err(Fault::HiLo("mthi or mtlo while a product or quotient is being made leaves the other undefined"));
-        }
-        which(self);
-        Ok(NOTHING)
-    }
-
-    /// MIPS I: the two instructions after `mfhi` or `mflo` may not change HI or LO.
-    fn hi_lo_rests(&self) -> Result<(), Fault> {
-        if self.instructions < self.hi_lo_free {
-            return Err(Fault::HiLo("one of the two instructions after mfhi or mflo changes HI or LO: what was read is undefined"));
-        }
-        Ok(())
     }
 
     fn coprocessor(&mut self, word: u32, rt_index: usize, rt: u32) -> Result<Done, Fault> {
@@ -447,26 +396,6 @@ impl Cpu {
 
 const NOTHING: Done = Done { register: 0, value: 0, load: (0, 0), branch: None };
 
-/// Cycles until the quotient is there, whatever the operands.
-const DIVIDE_CYCLES: u64 = 36;
-
-/// Cycles until the product is there, by the magnitude of the first operand.
-fn multiply_cycles(rs: u32) -> u64 {
-    match rs {
-        0..0x800 => 6,
-        0x800..0x10_0000 => 9,
-        _ => 13,
-    }
-}
-
-/// Remainder and quotient, of a division by zero and of the one that overflows too.
-fn divide(rs: i32, rt: i32) -> (i32, i32) {
-    match rt {
-        0 => (rs, if rs < 0 { 1 } else { -1 }),
-        _ => (rs.wrapping_rem(rt), rs.wrapping_div(rt)),
-    }
-}
-
 fn aligned(address: u32, of: u32) -> Result<u32, Fault> {
-    if address % of == 0 { Ok(address) } else { Err(Fault::Misaligned { address, of }) }
+    if address.is_multiple_of(of) { Ok(address) } else { Err(Fault::Misaligned { address, of }) }
 }

@@ -12,7 +12,9 @@ pub enum Fault {
         of: u32,
     },
     /// Bus error.
-    #[error("nothing answers at {address:#010x}: there are 2 MiB of RAM from 0x80000000 (mirrored at 0) and 1 KiB of scratchpad at 0x1f800000")]
+    #[error(
+        "nothing answers at {address:#010x}: there are 2 MiB of RAM from 0x80000000 (mirrored at 0) and 1 KiB of scratchpad at 0x1f800000"
+    )]
     Unmapped {
         /// The address.
         address: u32,

@@ -111,7 +111,9 @@ impl Gte {
         }
         let bit = 1_u64 << register;
         if now < self.ready && RESULTS & bit != 0 {
-            return Err(Fault::GteHazard("a register that the running command is going to write is written before it is done"));
+            return Err(Fault::GteHazard(
+                "a register that the running command is going to write is written before it is done",
+            ));
         }
         if self.late & bit != 0 && self.command.is_some_and(|c| instruction <= c + READ_LATE) {
             return Err(Fault::GteHazard(
@@ -156,7 +158,9 @@ impl Gte {
     pub fn command(&mut self, word: u32, now: u64, instruction: u64) -> Result<(), Fault> {
         self.arrive(instruction);
         if (self.arrived..self.begun).any(|i| RESULTS & 1 << self.writes[i % 4].1 != 0) {
-            return Err(Fault::GteHazard("one of the two instructions before a command writes a register that it writes too: which stays is undefined"));
+            return Err(Fault::GteHazard(
+                "one of the two instructions before a command writes a register that it writes too: which stays is undefined",
+            ));
         }
         let fraction = if word & 1 << 19 != 0 { 12 } else { 0 };
         let least = if word & 1 << 10 != 0 { 0 } else { -0x8000 };

@@ -9,6 +9,7 @@
 mod cpu;
 mod fault;
 mod gte;
+mod hi_lo;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,11 @@ impl Playstation {
             (Some(load_cycles @ 2..), Some(hidden_cycles)) if hidden_cycles < load_cycles => {
                 Timing { load_cycles, hidden_cycles }
             }
-            _ => return Err(format!("a load of {load} cycles with {hidden} hidden: whole numbers are wanted, 2 or more and fewer than those")),
+            _ => {
+                return Err(format!(
+                    "a load of {load} cycles with {hidden} hidden: whole numbers are wanted, 2 or more and fewer than those"
+                ));
+            }
         };
         Ok(Self {
             cpu: Cpu::default(),

@@ -12,7 +12,7 @@ fn after(instruction: &str, a: u32, b: u32) -> u32 {
 /// HI and LO after one.
 fn hi_lo(instruction: &str, a: u32, b: u32) -> [u32; 2] {
     let (cpu, _) = run(&format!(" {instruction}"), &[(T0, a), (T1, b)]).expect("a program that ends");
-    [cpu.hi, cpu.lo]
+    [cpu.hi_lo.hi, cpu.hi_lo.lo]
 }
 
 fn operand() -> impl Strategy<Value = u32> {

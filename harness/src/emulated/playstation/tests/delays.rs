@@ -6,11 +6,8 @@ const DATA: u32 = 0x8002_0000;
 
 /// t2 after a program with `words` at t0.
 fn t2(program: &str, words: &[u32]) -> u32 {
-    let stores: String = words
-        .iter()
-        .enumerate()
-        .map(|(i, word)| format!(" li t1, {word}\n sw t1, {}(t0)\n", 4 * i))
-        .collect();
+    let stores: String =
+        words.iter().enumerate().map(|(i, word)| format!(" li t1, {word}\n sw t1, {}(t0)\n", 4 * i)).collect();
     let (cpu, _) = run(&format!("{stores}{program}"), &[(T0, DATA)]).expect("a program that ends");
     cpu.registers[T2]
 }
@@ -54,12 +51,27 @@ fn unaligned_words() {
 #[test]
 fn parts_of_words() {
     let load = |part: &str| t2(&format!(" li t2, 0xaabbccdd\n nop\n {part}(t0)\n nop"), &[0x3322_1100]);
-    assert_eq!(["lwl t2, 0", "lwl t2, 1", "lwl t2, 2", "lwl t2, 3"].map(load), [0x00bb_ccdd, 0x1100_ccdd, 0x2211_00dd, 0x3322_1100]);
-    assert_eq!(["lwr t2, 0", "lwr t2, 1", "lwr t2, 2", "lwr t2, 3"].map(load), [0x3322_1100, 0xaa33_2211, 0xaabb_3322, 0xaabb_cc33]);
+    assert_eq!(
+        ["lwl t2, 0", "lwl t2, 1", "lwl t2, 2", "lwl t2, 3"].map(load),
+        [0x00bb_ccdd, 0x1100_ccdd, 0x2211_00dd, 0x3322_1100]
+    );
+    assert_eq!(
+        ["lwr t2, 0", "lwr t2, 1", "lwr t2, 2", "lwr t2, 3"].map(load),
+        [0x3322_1100, 0xaa33_2211, 0xaabb_3322, 0xaabb_cc33]
+    );
     let store = |part: &str| t2(&format!(" li t1, 0xaabbccdd\n {part}(t0)\n lw t2, (t0)\n nop"), &[0x3322_1100]);
-    assert_eq!(["swl t1, 0", "swl t1, 1", "swl t1, 2", "swl t1, 3"].map(store), [0x3322_11aa, 0x3322_aabb, 0x33aa_bbcc, 0xaabb_ccdd]);
-    assert_eq!(["swr t1, 0", "swr t1, 1", "swr t1, 2", "swr t1, 3"].map(store), [0xaabb_ccdd, 0xbbcc_dd00, 0xccdd_1100, 0xdd22_1100]);
-    assert_eq!(["sb t1, 1", "sb t1, 3", "sh t1, 0", "sh t1, 2"].map(store), [0x3322_dd00, 0xdd22_1100, 0x3322_ccdd, 0xccdd_1100]);
+    assert_eq!(
+        ["swl t1, 0", "swl t1, 1", "swl t1, 2", "swl t1, 3"].map(store),
+        [0x3322_11aa, 0x3322_aabb, 0x33aa_bbcc, 0xaabb_ccdd]
+    );
+    assert_eq!(
+        ["swr t1, 0", "swr t1, 1", "swr t1, 2", "swr t1, 3"].map(store),
+        [0xaabb_ccdd, 0xbbcc_dd00, 0xccdd_1100, 0xdd22_1100]
+    );
+    assert_eq!(
+        ["sb t1, 1", "sb t1, 3", "sh t1, 0", "sh t1, 2"].map(store),
+        [0x3322_dd00, 0xdd22_1100, 0x3322_ccdd, 0xccdd_1100]
+    );
     let narrow = |part: &str| t2(&format!(" {part}(t0)\n nop"), &[0x80ff_7f01]);
     assert_eq!(["lb t2, 0", "lb t2, 2", "lbu t2, 2", "lb t2, 3"].map(narrow), [1, u32::MAX, 0xff, 0xffff_ff80]);
     assert_eq!(["lh t2, 0", "lh t2, 2", "lhu t2, 2"].map(narrow), [0x7f01, 0xffff_80ff, 0x80ff]);
@@ -70,7 +82,13 @@ fn parts_of_words() {
 fn jumps_and_links() {
     // Three instructions before the jump.
     let at = |n: u32| 0x8001_0000 + 4 * n;
-    assert_eq!(t2(" move t3, ra\n jal there\n li t1, 1\n b done\n nop\nthere move t2, ra\n jr ra\n addu t2, t2, t1\ndone move ra, t3", &[]), at(3) + 1);
+    assert_eq!(
+        t2(
+            " move t3, ra\n jal there\n li t1, 1\n b done\n nop\nthere move t2, ra\n jr ra\n addu t2, t2, t1\ndone move ra, t3",
+            &[]
+        ),
+        at(3) + 1
+    );
     assert_eq!(t2(" la t1, there\n jalr t2, t1\n nop\nthere nop", &[]), at(4));
     assert_eq!(t2(" move t3, ra\n bltzal zero, *+8\n nop\n move t2, ra\n move ra, t3", &[]), at(3));
     assert_eq!(t2(" move t3, ra\n bgezal zero, there\n nop\n nop\nthere move t2, ra\n move ra, t3", &[]), at(3));
@@ -112,5 +130,5 @@ fn what_is_undefined_of_hi_and_lo_is_refused() {
     assert_eq!(waited(" mflo t2\n nop\n nop\n mult t0, t1", &[]), 0);
     assert!(fault(" mult t0, t1\n mthi t0", &[]).contains("leaves the other undefined"));
     let (cpu, _) = run(" mthi t0\n mtlo t1", &[(T0, 3), (T1, 4)]).expect("a program that ends");
-    assert_eq!([cpu.hi, cpu.lo], [3, 4]);
+    assert_eq!([cpu.hi_lo.hi, cpu.hi_lo.lo], [3, 4]);
 }

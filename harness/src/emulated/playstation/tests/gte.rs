@@ -18,8 +18,8 @@ fn with(registers: &[(&str, u32)], program: &str) -> String {
 }
 
 const CONTROLS: [&str; 21] = [
-    "rt11", "rt13", "rt22", "rt31", "rt33", "trx", "try", "trz", "l11", "l13", "l22", "l31", "l33", "rbk", "gbk", "bbk",
-    "lr1", "lr3", "lg2", "lb1", "lb3",
+    "rt11", "rt13", "rt22", "rt31", "rt33", "trx", "try", "trz", "l11", "l13", "l22", "l31", "l33", "rbk", "gbk",
+    "bbk", "lr1", "lr3", "lg2", "lb1", "lb3",
 ];
 
 /// MAC1 to MAC3, IR1 to IR3 and FLAG after one command.
@@ -153,8 +153,18 @@ fn sums_of_more_than_44_bits_are_flagged() {
 /// "The 8bit RGB values written to the top of Color Fifo are the 32bit MACn values divided by 16, and saturated".
 #[test]
 fn interpolation_pushes_a_colour() {
-    let registers = [("ir0", 1), ("ir1", 0x7f0), ("ir2", 0x1000), ("ir3", -16_i32 as u32), ("rgbc", 0xab00_0000), ("rgb1", 5), ("rgb2", 7)];
-    let (cpu, _) = run(&with(&registers, " gpf 0\n mfc2 s0, rgb2\n mfc2 s1, rgb1\n mfc2 s2, rgb0\n cfc2 s3, flag\n nop"), &[]).expect("a program that ends");
+    let registers = [
+        ("ir0", 1),
+        ("ir1", 0x7f0),
+        ("ir2", 0x1000),
+        ("ir3", -16_i32 as u32),
+        ("rgbc", 0xab00_0000),
+        ("rgb1", 5),
+        ("rgb2", 7),
+    ];
+    let (cpu, _) =
+        run(&with(&registers, " gpf 0\n mfc2 s0, rgb2\n mfc2 s1, rgb1\n mfc2 s2, rgb0\n cfc2 s3, flag\n nop"), &[])
+            .expect("a program that ends");
     assert_eq!(cpu.registers[16..19], [0xab00_ff7f, 7, 5]);
     assert_eq!(cpu.registers[19], 1 << 20 | 1 << 19);
 }
@@ -162,11 +172,21 @@ fn interpolation_pushes_a_colour() {
 /// "Writing 32bit values to 16bit GTE registers does not trigger any flags": they are cut and read with their sign.
 #[test]
 fn registers_of_16_bits_are_read_with_their_sign() {
-    for (name, read) in [("vz0", 0xffff_8900), ("ir0", 0xffff_8900), ("sz0", 0x8900), ("otz", 0x8900), ("mac1", 0x1200_8900), ("vxy0", 0x1200_8900)] {
-        let (cpu, _) = run(&with(&[(name, 0x1200_8900)], &format!(" mfc2 t2, {name}\n nop")), &[]).expect("a program that ends");
+    for (name, read) in [
+        ("vz0", 0xffff_8900),
+        ("ir0", 0xffff_8900),
+        ("sz0", 0x8900),
+        ("otz", 0x8900),
+        ("mac1", 0x1200_8900),
+        ("vxy0", 0x1200_8900),
+    ] {
+        let (cpu, _) =
+            run(&with(&[(name, 0x1200_8900)], &format!(" mfc2 t2, {name}\n nop")), &[]).expect("a program that ends");
         assert_eq!(cpu.registers[T2], read, "{name}");
     }
-    for (name, read) in [("rt33", 0xffff_8900), ("rt11", 0x1200_8900), ("trx", 0x1200_8900), ("h", 0xffff_8900), ("flag", 0x9200_8000)] {
+    for (name, read) in
+        [("rt33", 0xffff_8900), ("rt11", 0x1200_8900), ("trx", 0x1200_8900), ("h", 0xffff_8900), ("flag", 0x9200_8000)]
+    {
         let program = format!(" ctc2 t0, {name}\n nop\n nop\n cfc2 t2, {name}\n nop");
         let (cpu, _) = run(&program, &[(T0, 0x1200_8900)]).expect("a program that ends");
         assert_eq!(cpu.registers[T2], read, "{name}");
@@ -175,16 +195,16 @@ fn registers_of_16_bits_are_read_with_their_sign() {
     let program = " mtc2 t0, sxy2\n mtc2 t1, sxyp\n nop\n nop\n mfc2 s0, sxy1\n mfc2 s1, sxy2\n mfc2 s2, sxyp\n nop";
     let (cpu, _) = run(program, &[(T0, 3), (T1, 4)]).expect("a program that ends");
     assert_eq!(cpu.registers[16..19], [3, 4, 4]);
-    let (cpu, _) = run(&with(&[("ir1", -5_i32 as u32), ("ir2", 0x7fff), ("ir3", 0x180)], " mfc2 t2, orgb\n nop"), &[]).expect("a program that ends");
+    let (cpu, _) = run(&with(&[("ir1", -5_i32 as u32), ("ir2", 0x7fff), ("ir3", 0x180)], " mfc2 t2, orgb\n nop"), &[])
+        .expect("a program that ends");
     assert_eq!(cpu.registers[T2], 0x1f << 5 | 3 << 10);
 }
 
 /// "Command Summary": cycles; "the CPU will hold until the instruction has finished", for what is left of them.
 #[test]
 fn the_processor_waits_for_results() {
-    let wait = |command: &str, nops: usize, then: &str| {
-        waited(&format!(" {command}\n{} {then}", " nop\n".repeat(nops)), &[])
-    };
+    let wait =
+        |command: &str, nops: usize, then: &str| waited(&format!(" {command}\n{} {then}", " nop\n".repeat(nops)), &[]);
     for (command, cycles) in [("mvmva 0, rt, v0, none", 8), ("gpf 0", 5), ("gpl 0", 5), ("sqr 0", 5)] {
         for then in ["mfc2 t2, mac1", "cfc2 t2, trx", "gpl 0", "swc2 ir0, (t0)"] {
             if then.starts_with("swc2") {
@@ -206,12 +226,16 @@ fn the_processor_waits_for_results() {
 #[test]
 fn writes_take_two_instructions() {
     let read = |nops: usize| {
-        let program = format!(" mtc2 t0, vz0\n nop\n nop\n nop\n mtc2 t1, vz0\n{} mfc2 t2, vz0\n nop", " nop\n".repeat(nops));
+        let program =
+            format!(" mtc2 t0, vz0\n nop\n nop\n nop\n mtc2 t1, vz0\n{} mfc2 t2, vz0\n nop", " nop\n".repeat(nops));
         run(&program, &[(T0, 1), (T1, 2)]).expect("a program that ends").0.registers[T2]
     };
     assert_eq!([read(0), read(1), read(2), read(3)], [1, 1, 2, 2]);
     let product = |nops: usize| {
-        let program = format!(" mtc2 t0, ir0\n mtc2 t0, ir1\n nop\n nop\n mtc2 t1, ir0\n{} gpf 0\n mfc2 t2, mac1\n nop", " nop\n".repeat(nops));
+        let program = format!(
+            " mtc2 t0, ir0\n mtc2 t0, ir1\n nop\n nop\n mtc2 t1, ir0\n{} gpf 0\n mfc2 t2, mac1\n nop",
+            " nop\n".repeat(nops)
+        );
         run(&program, &[(T0, 3), (T1, 5)]).expect("a program that ends").0.registers[T2]
     };
     assert_eq!([product(0), product(1), product(2)], [9, 9, 15]);
@@ -220,7 +244,8 @@ fn writes_take_two_instructions() {
 /// A command has read its operands when the next instruction runs (pipeline timings: N = 0), so they may be written then.
 #[test]
 fn operands_of_a_running_command_may_be_replaced() {
-    let program = " mtc2 t0, ir0\n mtc2 t0, ir1\n nop\n nop\n gpf 0\n mtc2 t1, ir0\n mfc2 t2, mac1\n nop\n mfc2 t3, ir0\n nop";
+    let program =
+        " mtc2 t0, ir0\n mtc2 t0, ir1\n nop\n nop\n gpf 0\n mtc2 t1, ir0\n mfc2 t2, mac1\n nop\n mfc2 t3, ir0\n nop";
     let (cpu, _): (Cpu, _) = run(program, &[(T0, 3), (T1, 5)]).expect("a program that ends");
     assert_eq!(cpu.registers[T2..T2 + 2], [9, 5]);
 }
@@ -231,7 +256,10 @@ fn what_is_not_documented_is_refused() {
         (" long 0x4b400006", "GTE command 0x06 is not modelled"),
         (" long 0x4a180001", "GTE command 0x01 is not modelled"),
         (" mtc2 t0, ir1\n gpl 0", "one of the two instructions before a command writes a register that it writes too"),
-        (" mtc2 t0, ir1\n nop\n gpl 0", "one of the two instructions before a command writes a register that it writes too"),
+        (
+            " mtc2 t0, ir1\n nop\n gpl 0",
+            "one of the two instructions before a command writes a register that it writes too",
+        ),
         (" gpl 0\n nop\n nop\n mtc2 t0, ir1", "is written before it is done"),
         (" mvmva 0, rt, v1, none\n nop\n mtc2 t0, vxy1", "an operand is overwritten within two instructions"),
         (" mvmva 0, ll, v0, none\n ctc2 t0, l33", "an operand is overwritten within two instructions"),

@@ -39,7 +39,10 @@ fn what_follows_hides_part_of_a_load() {
     // Of two loads each hides one cycle behind two instructions, not the first one two behind four.
     assert_eq!(cost(" nop\n nop\n lw t3, 4(t0)\n nop\n nop\n"), 1 + 5 + 5);
     // Scratchpad is not on the bus.
-    assert_eq!(waited(" lw t1, (t0)\n lw t2, (t3)\n lw t2, (t3)\n lw t2, (t3)\n lw t2, (t3)", &[(T0, RAM), (11, SCRATCHPAD)]), 4);
+    assert_eq!(
+        waited(" lw t1, (t0)\n lw t2, (t3)\n lw t2, (t3)\n lw t2, (t3)\n lw t2, (t3)", &[(T0, RAM), (11, SCRATCHPAD)]),
+        4
+    );
 }
 
 /// emu-russia/psxcpu, core.md: the first write to a page takes 4 cycles, further ones 2; psx-spx, "Write queue": a store takes
@@ -84,7 +87,10 @@ fn a_miss_fills_its_line_to_the_end() {
 #[test]
 fn the_cache_is_direct_mapped_and_sees_no_stores() {
     let apart = |distance: u32| {
-        let source = format!(" move t3, ra\n li t0, 3\nloop jal there\n addiu t0, t0, -1\n bnez t0, loop\n nop\n b done\n nop\n org {:#x}\nthere jr ra\n nop\n align 16\ndone move ra, t3", CODE + distance);
+        let source = format!(
+            " move t3, ra\n li t0, 3\nloop jal there\n addiu t0, t0, -1\n bnez t0, loop\n nop\n b done\n nop\n org {:#x}\nthere jr ra\n nop\n align 16\ndone move ra, t3",
+            CODE + distance
+        );
         waited(&source, &[])
     };
     assert_eq!(apart(0x800), 0);
