@@ -3,7 +3,7 @@
 ; A word holds four rows' weights of one column, as w + 128: its even bytes are one pair, its odd bytes another. The
 ; product of a pair by an activation x is x u0 + 65536 x u2, whose halves are separated by rounding to the nearest 65536.
 ; Only the upper halves are summed apart; the lower ones follow from the sum of the whole words, modulo 2^32. What 128
-; adds to every weight comes off at the end. About 5.8 cycles for each weight. Cycles stand behind the instructions.
+; adds to every weight comes off at the end. 5.8 to 6.4 cycles for each weight. Cycles stand behind the instructions.
 
 multiple_n = 4
 multiple_k = 2

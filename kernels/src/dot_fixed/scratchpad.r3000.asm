@@ -1,7 +1,7 @@
 ; idea: activations lie in the scratchpad, one load brings four weights, and the multiplier's time is spent on unpacking
 ;
 ; A product is there 7 cycles after its multiplication began, and the two instructions after it was fetched may not begin
-; another: 10 cycles for each. Everything else, the load of 7 cycles among it, happens meanwhile. About 10.3 cycles for
+; another: 10 cycles for each. Everything else, the load of 7 cycles among it, happens meanwhile. 10.3 to 10.7 cycles for
 ; each weight. Cycles stand behind the instructions; those in the multiplier's time have none.
 
 multiple_k = 4

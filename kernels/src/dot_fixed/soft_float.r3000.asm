@@ -2,7 +2,7 @@
 ;
 ; What a compiler makes of `sum += (float)w[i] * (float)x[i]`: four calls of its library. Products and sums are rounded to
 ; nearest even; there are no infinities and no denormals here, and none are handled. A sum is emptied into an integer
-; every 1024 columns, before it needs more than 24 bits. About 180 cycles for each weight.
+; every 1024 columns, before it needs more than 24 bits. About 175 cycles for each weight.
 
 most_columns = 1024             ; at most 127 * 128 each: less than 2^24
 

@@ -6,7 +6,8 @@
 ; even byte below, for a further matrix of the same rows, which is the word and 00ff00ff. The activations make up for what
 ; the pair has in common: (256 a + u) xa + u (256 xb - xa) = 256 (a xa + u xb), so they lie in the scratchpad as xa and
 ; 256 xb - xa. While one matrix is in use the other is loaded, and the processor adds the sums of the command before.
-; About 1.8 cycles for each weight and token. Cycles stand behind the instructions.
+; 187 cycles for 108 products, 2.0 to
+; 2.6 for each with what begins and ends three rows. Cycles stand behind the instructions.
 
 most_m     = 3
 multiple_m = 3

@@ -1,7 +1,7 @@
 ; idea: the definition in whole numbers: squares by the multiplier, a square root bit by bit, a division for each value
 ;
 ; The sum of squares is shifted up by two bits at a time, to 2^28 or more, so that the root has enough of them; each value
-; is shifted by half as much before it is divided. About 90 cycles for each value. Cycles stand behind the instructions.
+; is shifted by half as much before it is divided. About 95 cycles for each value. Cycles stand behind the instructions.
 
          org 0x80010000
 size_m:  long 0

@@ -1,7 +1,7 @@
 ; idea: the inverse root is an entry of a table, so nothing is divided: a value is multiplied by its weight and by that
 ;
 ; The sum of squares is brought to 64 ... 255 by shifts of two bits, whose number shifts the products. Values come four
-; to a load and wait in the scratchpad. Each product takes 10 cycles of the multiplier: 20 of the about 37 cycles for each
+; to a load and wait in the scratchpad. Each product takes 10 cycles of the multiplier: 30 of the about 44 cycles for each
 ; value. Cycles stand behind the instructions.
 
 multiple_n = 4

@@ -1,6 +1,6 @@
 ; idea: exponentials come from a table, sums are whole numbers, and every share is a division
 ;
-; Three passes over the scores, bytes in RAM; a division takes 36 cycles. About 97 cycles for each score. Cycles stand
+; Three passes over the scores, bytes in RAM; a division takes 36 cycles. About 94 cycles for each score. Cycles stand
 ; behind the instructions.
 
          org 0x80010000

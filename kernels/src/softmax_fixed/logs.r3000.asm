@@ -2,7 +2,7 @@
 ;
 ; The sum's logarithm is two entries of another table, for its upper eight bits and for how often it was halved. Scores
 ; come four to a load and wait in the scratchpad, as offsets into the table of exponentials from the second pass on.
-; About 27 cycles for each score. Cycles stand behind the instructions.
+; About 34 cycles for each score. Cycles stand behind the instructions.
 
 multiple_n = 4
 most_n     = 512

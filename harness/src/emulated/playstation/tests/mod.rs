@@ -2,6 +2,7 @@
 //! which statement of which source it puts to the machine.
 
 mod alu;
+mod console;
 mod delays;
 mod gte;
 mod memory;
