@@ -124,6 +124,10 @@ impl Console for Playstation {
             fault::Fault::Endless { cycles } => console::Fault::Runaway { cycles },
             fault => console::Fault::Machine { at: stopped.pc, reason: fault.to_string() },
         })?;
+        if self.cpu.registers[29] != STACK {
+            let reason = "it returned with another stack than it was called with".to_owned();
+            return Err(console::Fault::Machine { at: address, reason });
+        }
         Ok(Spent {
             cycles: self.cpu.cycles - cycles,
             memory: self.cpu.memory_cycles - waited,

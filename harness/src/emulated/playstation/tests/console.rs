@@ -57,6 +57,10 @@ fn a_call_counts_what_it_waits_for_and_says_what_stopped_it() {
     let spent = machine.call(0x8001_0000, 1000).expect("it returns");
     // A line of the cache, and a load one cycle of which the return hides.
     assert_eq!(spent, Spent { cycles: 4 + 7 + 5, memory: 7 + 5, instructions: 4, ..Spent::default() });
+    // jr ra; addiu sp, sp, -4
+    words(&mut machine, &[0x03e0_0008, 0x27bd_fffc]);
+    let fault = machine.call(0x8001_0000, 1000).expect_err("another stack");
+    assert_eq!(fault.to_string(), "at $80010000: it returned with another stack than it was called with");
     words(&mut machine, &[0x1000_ffff, 0]);
     assert_eq!(machine.call(0x8001_0000, 1000), Err(Fault::Runaway { cycles: 1000 }));
     words(&mut machine, &[0, 0x0000_000d]);
