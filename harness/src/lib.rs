@@ -6,6 +6,7 @@ pub mod caught;
 pub mod cmd;
 pub mod crossover;
 pub mod doctor;
+pub mod emulated;
 pub mod environment;
 pub mod gate;
 pub mod guard;

@@ -7,10 +7,12 @@ pub mod attention_decode_q8;
 pub mod attention_prefill;
 pub mod compare;
 pub mod dot_fixed;
+pub mod dot_ternary;
 pub mod dtype;
 mod exp;
 pub mod foreign;
 pub mod gemm;
+pub mod gemm_fixed;
 pub mod gemm_fp8;
 pub mod gemm_packed;
 pub mod gemv;
@@ -31,8 +33,10 @@ pub mod operand;
 pub mod probe;
 pub mod quantize_q8_0;
 pub mod rmsnorm;
+pub mod rmsnorm_fixed;
 pub mod rope;
 pub mod softmax;
+pub mod softmax_fixed;
 pub mod swiglu;
 pub mod weights;
 
@@ -82,5 +86,9 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<head_argmax::HeadArgmax<f32>>::new(),
         &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
         &Entry::<dot_fixed::DotFixed>::new(),
+        &Entry::<gemm_fixed::GemmFixed>::new(),
+        &Entry::<dot_ternary::DotTernary>::new(),
+        &Entry::<softmax_fixed::SoftmaxFixed>::new(),
+        &Entry::<rmsnorm_fixed::RmsNormFixed>::new(),
     ]
 };

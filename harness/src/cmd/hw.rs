@@ -52,7 +52,12 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
 }
 
 fn show(hw: &str) -> Result<(), Failure> {
-    let Hardware { cpus, gpus, .. } = Hardware::select(hw).map_err(Failure::input)?;
+    let Hardware { cpus, gpus, emulated } = Hardware::select(hw).map_err(Failure::input)?;
+    for loaded in &emulated {
+        let m = &loaded.profile.machine;
+        let memory = m.memory_kib.value;
+        show_one(loaded, &format!("{} ns a cycle, {memory} KiB for programs", units::plain(1e9 / m.clock_hz.value)))?;
+    }
     for loaded in &cpus {
         let known: String = loaded.profile.residuals_text().iter().map(|line| format!("\n# {line}")).collect();
         show_one(loaded, &format!("{}{known}", cpu_summary(&loaded.profile)))?;
@@ -134,9 +139,10 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 }
 
 fn one(name: &str) -> Result<Sides, Failure> {
-    let Hardware { cpus, gpus, .. } = Hardware::select(name).map_err(Failure::input)?;
+    let Hardware { cpus, gpus, emulated } = Hardware::select(name).map_err(Failure::input)?;
     let mut found = sides(&cpus)?;
     found.extend(sides(&gpus)?);
+    found.extend(sides(&emulated)?);
     match (found.pop(), found.len()) {
         (Some(side), 0) => Ok(side),
         _ => Err(Failure::input(format!("'{name}' is more than one machine: name one on each side"))),
@@ -170,11 +176,12 @@ fn check(files: &[PathBuf]) -> Result<(), Failure> {
         // With a folder before it even a name without .toml is a path, never a built-in machine.
         let shown = std::path::Path::new(".").join(file);
         let shown = if file.is_absolute() { file } else { &shown };
-        let Hardware { cpus, gpus, .. } = Hardware::select(&shown.to_string_lossy()).map_err(Failure::input)?;
+        let Hardware { cpus, gpus, emulated } = Hardware::select(&shown.to_string_lossy()).map_err(Failure::input)?;
         let right: Vec<String> = cpus
             .iter()
             .map(|l| format!("processor {}, hash {}", l.profile.id, l.hash))
             .chain(gpus.iter().map(|l| format!("GPU {}, hash {}", l.profile.id, l.hash)))
+            .chain(emulated.iter().map(|l| format!("emulated machine {}, hash {}", l.profile.id, l.hash)))
             .collect();
         print(&format!("{}: right: {}\n", file.display(), right.join("; ")))?;
     }

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Class, GpuProfile, Profile, ProfileError};
+use super::{Class, Emulated, GpuProfile, Profile, ProfileError};
 
 /// A profile file is some kilobytes; a longer one is a mistake (a device, an image), not worth reading.
 const MAX_BYTES: u64 = 1 << 20;
@@ -146,6 +146,8 @@ pub struct Hardware {
     pub cpus: Vec<Loaded<Profile>>,
     /// Graphics processors.
     pub gpus: Vec<Loaded<GpuProfile>>,
+    /// Consoles and home computers whose machine code is emulated.
+    pub emulated: Vec<Loaded<Emulated>>,
 }
 
 /// `$each!(field)` for every kind: where a new kind is added, beside the field itself.
@@ -153,6 +155,7 @@ macro_rules! for_each_kind {
     ($each:ident) => {
         $each!(cpus);
         $each!(gpus);
+        $each!(emulated);
     };
 }
 

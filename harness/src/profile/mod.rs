@@ -7,6 +7,7 @@
 
 mod catalog;
 mod check;
+mod emulated;
 pub mod gpu;
 mod host;
 mod parse;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
+pub use emulated::{Console, Emulated, MemoryFigures as EmulatedMemory, Stream};
 pub use gpu::GpuProfile;
 pub use host::{LevelFigures, MeasuredPeak, Operands, PagingFigures, PeakFigures, Residual};
 

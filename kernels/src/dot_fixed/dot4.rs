@@ -11,6 +11,6 @@ pub struct Dot4;
 impl Rung<DotFixed> for Dot4 {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        every_row::<M, true>(m, a);
+        every_row::<M, true>(m, a.w, a.x, a.y);
     }
 }

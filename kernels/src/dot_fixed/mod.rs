@@ -16,11 +16,14 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
 
+use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, Registers, tasks};
 use crate::operand::Operand;
 use crate::weights::Copies;
+
+pub(crate) use simd_madd::every_row as simd_rows;
 
 /// The contract.
 pub struct DotFixed;
@@ -112,6 +115,45 @@ impl Contract for DotFixed {
         .threads(),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run).after("dot4"),
+    ];
+    const OPERAND_NAMES: &'static [&'static str] = &["w", "w_biased", "x", "x_biased", "squares", "y"];
+    const MACHINE_CODE: &'static [MachineCode] = &[
+        MachineCode::new(
+            Processor::Mos6510,
+            "shift_add",
+            None,
+            "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
+        ),
+        MachineCode::new(
+            Processor::R3000a,
+            "soft_float",
+            None,
+            "the textbook's f32 on a machine without any: both bytes are converted, multiplied and added by routines in integers",
+        ),
+        MachineCode::new(
+            Processor::R3000a,
+            "fixed_point",
+            Some("soft_float"),
+            "the integer multiplier makes the product of two bytes as they lie in memory; nothing is converted",
+        ),
+        MachineCode::new(
+            Processor::R3000a,
+            "scratchpad",
+            Some("fixed_point"),
+            "activations lie in the scratchpad, one load brings four weights, and the multiplier's time is spent on unpacking",
+        ),
+        MachineCode::new(
+            Processor::R3000a,
+            "packed",
+            Some("scratchpad"),
+            "two weights go into one register with 16 bits for each product, so one multiplication makes two",
+        ),
+        MachineCode::new(
+            Processor::R3000a,
+            "gte_gpl",
+            Some("scratchpad"),
+            "the GTE's interpolation multiplies three rows' weights by one activation and adds them to three sums, in 5 cycles",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -223,7 +265,13 @@ fn squares() -> Buffer<i32> {
 
 /// Calls `sum` with each row's weights and keeps what it gives, as independent tasks. Neighbouring rows share a line.
 #[inline(always)]
-fn every_row<M: Machine<One = M>, W>(m: M, w: &[W], k: usize, y: &mut [i32], mut sum: impl FnMut(&[W]) -> M::I) {
+pub(crate) fn every_row<M: Machine<One = M>, W>(
+    m: M,
+    w: &[W],
+    k: usize,
+    y: &mut [i32],
+    mut sum: impl FnMut(&[W]) -> M::I,
+) {
     tasks!(m, y.len(), rows_per_whole_lines(k), |r| keep(m, &sum(&w[r * k..(r + 1) * k]), y, r));
 }
 

@@ -14,7 +14,7 @@ const ROWS_PER_TASK: usize = 32;
 impl Rung<DotFixed> for Parallel {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        let Args { w, x, w_biased, x_biased, squares, y } = a;
+        let Args { w, x, y, .. } = a;
         // Tasks own pieces of f32: the same four bytes.
         m.par_chunks(
             bytemuck::cast_slice_mut(y),
@@ -22,8 +22,7 @@ impl Rung<DotFixed> for Parallel {
             #[inline(always)]
             |m, t, y| {
                 let w = &w[t * ROWS_PER_TASK * x.len()..][..y.len() * x.len()];
-                let y = bytemuck::cast_slice_mut(y);
-                every_row::<_, false>(m, Args { w, x, w_biased, x_biased, squares, y });
+                every_row::<_, false>(m, w, x, bytemuck::cast_slice_mut(y));
             },
         );
     }

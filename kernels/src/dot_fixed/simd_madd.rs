@@ -10,17 +10,17 @@ pub struct SimdMadd;
 impl Rung<DotFixed> for SimdMadd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        every_row::<M, false>(m, a);
+        every_row::<M, false>(m, a.w, a.x, a.y);
     }
 }
 
 /// All rows, by the byte dot product or by the pairwise multiply-add.
 #[inline(always)]
-pub(super) fn every_row<M: Machine, const DOT4: bool>(m: M, a: Args<'_>) {
-    let k = a.x.len();
-    tasks!(m, a.y.len(), rows_per_whole_lines(k), |r| {
-        let sum = row::<M, DOT4>(m, &a.w[r * k..(r + 1) * k], a.x);
-        keep(m.one(), &sum, a.y, r);
+pub(crate) fn every_row<M: Machine, const DOT4: bool>(m: M, w: &[i8], x: &[i8], y: &mut [i32]) {
+    let k = x.len();
+    tasks!(m, y.len(), rows_per_whole_lines(k), |r| {
+        let sum = row::<M, DOT4>(m, &w[r * k..(r + 1) * k], x);
+        keep(m.one(), &sum, y, r);
     });
 }
 

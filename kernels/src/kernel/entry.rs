@@ -43,6 +43,9 @@ impl<C: Contract> Kernel for Entry<C> {
     fn machine_code(&self) -> &'static [MachineCode] {
         C::MACHINE_CODE
     }
+    fn operand_names(&self) -> &'static [&'static str] {
+        C::OPERAND_NAMES
+    }
     fn shaders(&self) -> &'static [Shader] {
         C::SHADERS
     }
