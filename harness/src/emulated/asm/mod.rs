@@ -21,6 +21,9 @@ mod mos6510;
 mod operand;
 #[cfg(test)]
 mod tests;
+mod z80;
+#[cfg(test)]
+mod z80_tests;
 
 pub use operand::{Context, Operand};
 
@@ -39,6 +42,7 @@ pub trait Encoder: Sync {
 pub fn encoder(suffix: &str) -> Option<&'static dyn Encoder> {
     match suffix {
         "mos6510" => Some(&mos6510::Mos6510),
+        "z80" => Some(&z80::Z80),
         _ => None,
     }
 }
