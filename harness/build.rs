@@ -5,12 +5,53 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
+#[path = "src/emulated/asm/mod.rs"]
+#[allow(dead_code, reason = "the library uses the rest")]
+mod asm;
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     capture_commit(&root);
     capture_rustc();
-    embed_profiles()
+    embed_profiles()?;
+    embed_programs(&root)
+}
+
+/// `programs.rs`: every `.asm` of the kernels, assembled. An error in a source fails the build with its file and line.
+fn embed_programs(root: &Path) -> io::Result<()> {
+    println!("cargo::rerun-if-changed=src/emulated/asm");
+    let sources = root.join("kernels/src").canonicalize()?;
+    println!("cargo::rerun-if-changed={}", sources.display());
+    let mut files = Vec::new();
+    collect(&sources, "asm", &mut files)?;
+    files.sort();
+    let mut list = String::from("&[\n");
+    for file in files {
+        let inside = file.strip_prefix(&sources).expect("collected below the folder");
+        let shown = format!("kernels/src/{}", inside.display()).replace('\\', "/");
+        let fail = |reason: String| io::Error::other(format!("{shown}: {reason}"));
+        let text = fs::read_to_string(&file)?;
+        let stem = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let [name, suffix, _] = stem.split('.').collect::<Vec<_>>()[..] else {
+            return Err(fail("a source is called <rung>.<processor>.asm".to_owned()));
+        };
+        let encoder = asm::encoder(suffix).ok_or_else(|| fail(format!("no processor is called '{suffix}'")))?;
+        // One line for people, not the debug text of an error that `main` returns.
+        let assembled = asm::assemble(&shown, &text, encoder).unwrap_or_else(|e| {
+            eprintln!("error: {e}");
+            std::process::exit(1)
+        });
+        let folder = inside.parent().unwrap_or(Path::new("")).display().to_string().replace('\\', "/");
+        list.push_str(&format!("Program {{ folder: {folder:?}, name: {name:?}, suffix: {suffix:?}, segments: &["));
+        for segment in &assembled.segments {
+            list.push_str(&format!("({}, &{:?}), ", segment.address, segment.bytes));
+        }
+        list.push_str(&format!("], symbols: &{:?} }},\n", assembled.symbols.iter().collect::<Vec<_>>()));
+    }
+    list.push_str("]\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("programs.rs"), list)
 }
 
 /// `profiles.rs`, `caps.rs` and so on: the lists of profiles that the binary carries, so that adding one touches one TOML
@@ -22,11 +63,11 @@ fn embed_profiles() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", root.display());
 
     let mut files = Vec::new();
-    collect(&root, &mut files)?;
+    collect(&root, "toml", &mut files)?;
     // The order of a directory listing differs between hosts; the binary must not.
     files.sort();
     // Folders whose files are of a kind of their own; the others hold processors.
-    let own = [("cap", "caps.rs")];
+    let own = [("cap", "caps.rs"), ("emulated", "emulated.rs")];
     let lists = own.iter().map(|(folder, list)| (Some(root.join(folder)), *list)).chain([(None, "profiles.rs")]);
     for (folder, name) in lists {
         let of_this = |file: &&PathBuf| match &folder {
@@ -45,14 +86,14 @@ fn embed_profiles() -> io::Result<()> {
     Ok(())
 }
 
-/// Every `*.toml` below a folder.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Every file below a folder with this extension.
+fn collect(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
             println!("cargo::rerun-if-changed={}", path.display());
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|e| e == "toml") {
+            collect(&path, extension, files)?;
+        } else if path.extension().is_some_and(|e| e == extension) {
             files.push(path);
         }
     }

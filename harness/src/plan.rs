@@ -15,10 +15,26 @@ pub struct Group {
     pub variants: Vec<usize>,
 }
 
+/// The model whose layers fit the machines of the 1980s.
+const SMALL_MODEL: &str = "stories260k/";
+
 /// Which cells a filter selects.
 pub struct Plan {
     /// In the order of [`KERNELS`], then of the kernel's shapes.
     pub groups: Vec<Group>,
+    /// The same for rungs in machine code of old processors.
+    pub code: Vec<CodeGroup>,
+}
+
+/// One kernel at one shape with the rungs in machine code that were asked for, of whatever processor.
+#[derive(Clone)]
+pub struct CodeGroup {
+    /// The kernel.
+    pub kernel: &'static dyn Kernel,
+    /// The shape.
+    pub shape: Shape,
+    /// Names of the rungs.
+    pub names: Vec<&'static str>,
 }
 
 /// A filter that cannot be used.
@@ -46,6 +62,24 @@ impl Plan {
         Self::over(filter, |kernel| kernel.shapes().into_iter().filter(|s| filter.is_some() || s.tour).collect())
     }
 
+    /// Rungs in machine code: without a filter at the shapes that fit the machines they are for.
+    fn code(pattern: Option<&Regex>, shapes: &dyn Fn(&dyn Kernel) -> Vec<Shape>) -> Vec<CodeGroup> {
+        let mut groups = Vec::new();
+        for kernel in KERNELS.iter().filter(|k| !k.machine_code().is_empty()) {
+            let small = || kernel.shapes().into_iter().filter(|s| s.name.starts_with(SMALL_MODEL)).collect();
+            let shapes = if pattern.is_some() { shapes(*kernel) } else { small() };
+            for shape in shapes {
+                let cell = |name: &str| format!("{}/{}/{name}", kernel.name(), shape.name);
+                let mut names: Vec<_> = kernel.machine_code().iter().map(|c| c.name).collect();
+                names.retain(|name| pattern.is_none_or(|p| p.is_match(&cell(name))));
+                if !names.is_empty() {
+                    groups.push(CodeGroup { kernel: *kernel, shape, names });
+                }
+            }
+        }
+        groups
+    }
+
     /// The same over other shapes than the kernels' own.
     pub fn over(filter: Option<&str>, shapes: impl Fn(&dyn Kernel) -> Vec<Shape>) -> Result<Self, PlanError> {
         let pattern = filter.map(compile).transpose()?;
@@ -63,10 +97,16 @@ impl Plan {
                 }
             }
         }
-        if groups.is_empty() {
+        let code = Self::code(pattern.as_ref(), &shapes);
+        if groups.is_empty() && code.is_empty() {
             return Err(PlanError::Empty { filter: filter.unwrap_or_default().into() });
         }
-        Ok(Self { groups })
+        Ok(Self { groups, code })
+    }
+
+    /// Number of cells in machine code on one machine, at most: rungs of its processor or of another.
+    pub fn code_cells(&self) -> usize {
+        self.code.iter().map(|g| g.names.len()).sum()
     }
 
     /// Number of cells on one machine.

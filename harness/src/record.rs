@@ -167,10 +167,27 @@ pub struct Timing {
     /// Share of the time spent waiting for the capped memory bandwidth (capped only): near 0, the cap did not bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paced_share: Option<f64>,
+    /// Exact counts (emulated only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<Cycles>,
     /// NMSE against the f64 reference.
     pub nmse: f64,
     /// Largest backward error against the f64 reference.
     pub backward_error: f64,
+}
+
+/// What an emulated processor did in one run, counted.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Cycles {
+    /// Cycles of its clock, waiting included.
+    pub cycles: u64,
+    /// Instructions.
+    pub instructions: u64,
+    /// Bytes moved from or to the machine's store.
+    pub streamed_bytes: u64,
+    /// Bytes of the program and its tables.
+    pub program_bytes: u64,
 }
 
 /// Speedup over naive, with its 95 % interval (equal to the value where the tier is deterministic).
@@ -209,6 +226,10 @@ pub enum Bound {
     Spill,
     /// Starting and joining threads.
     Launch,
+    /// The picture takes the bus from the processor.
+    Contention,
+    /// Bytes come from storage.
+    Storage,
 }
 
 impl Bound {
@@ -225,6 +246,8 @@ impl Bound {
             Bound::MemoryLatency => "memory latency",
             Bound::Spill => "register spills",
             Bound::Launch => "launch",
+            Bound::Contention => "video contention",
+            Bound::Storage => "storage",
         }
     }
 }

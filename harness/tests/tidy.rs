@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use harness::capped::Caps;
-use harness::profile::Profile;
+use harness::profile::{Emulated, Loaded, Profile};
 use kernels::KERNELS;
+use kernels::foreign::MachineCode;
 use kernels::kernel::Kernel;
 
 fn root() -> PathBuf {
@@ -95,6 +96,40 @@ fn every_rung_is_a_file_that_begins_with_its_idea() {
 }
 
 #[test]
+fn machine_code_is_listed_and_begins_with_its_idea() {
+    let mut broken = Vec::new();
+    let listed = |folder: &str| {
+        let of_folder = KERNELS.iter().filter(move |k| k.folder() == folder);
+        of_folder.flat_map(|k| k.machine_code()).collect::<Vec<_>>()
+    };
+    for kernel in KERNELS {
+        for code in kernel.machine_code() {
+            let path = format!("kernels/src/{}/{}.{}.asm", kernel.folder(), code.name, code.processor.suffix());
+            let text = fs::read_to_string(root().join(&path)).unwrap_or_default();
+            if text.lines().next() != Some(&format!("; idea: {}", code.idea)) {
+                broken.push(format!("{path}: first line is not '; idea: {}'", code.idea));
+            }
+            let same = |c: &&MachineCode| c.processor == code.processor;
+            let known = |name: &str| kernel.machine_code().iter().filter(same).any(|c| c.name == name);
+            if code.after.is_some_and(|after| !known(after)) {
+                broken.push(format!("{path}: improves on {:?}, which its processor has not", code.after));
+            }
+        }
+    }
+    for (path, _) in files("kernels/src", "asm") {
+        let parts: Vec<&str> = path.trim_start_matches("kernels/src/").split(['/', '.']).collect();
+        let [folder, name, suffix, _] = parts[..] else {
+            broken.push(format!("{path}: not <kernel>/<rung>.<processor>.asm"));
+            continue;
+        };
+        if !listed(folder).iter().any(|c| c.name == name && c.processor.suffix() == suffix) {
+            broken.push(format!("{path}: a rung that no MACHINE_CODE lists"));
+        }
+    }
+    none("machine code, files and ideas agree", &broken);
+}
+
+#[test]
 fn references_are_small_and_plain() {
     let mut broken = Vec::new();
     for kernel in KERNELS {
@@ -169,6 +204,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("validate.rs", &["record"]),
         ("plan.rs", &["profile", "record"]),
         ("timed", &["profile", "record", "plan", "gate", "caught"]),
+        ("emulated", &["profile", "record", "plan", "caught"]),
         ("crossover.rs", &["profile", "timed"]),
         ("pace.rs", &[]),
         ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment", "pace"]),
@@ -213,7 +249,11 @@ fn every_profile_parses_and_every_figure_has_a_source() {
     }
     assert!(profiles.len() >= 12, "{} profiles", profiles.len());
     for (path, text) in profiles {
-        if let Err(e) = Profile::parse(&path, &text) {
+        let parsed = match path.starts_with("profiles/emulated/") {
+            true => Loaded::<Emulated>::parse(&path, &text).map(|_| ()),
+            false => Profile::parse(&path, &text).map(|_| ()),
+        };
+        if let Err(e) = parsed {
             broken.push(e.to_string());
         }
         for (i, line) in text.lines().enumerate() {

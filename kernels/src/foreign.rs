@@ -14,6 +14,17 @@ pub enum Processor {
     R3000a,
 }
 
+impl Processor {
+    /// What its sources end in, before `.asm`.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Processor::Mos6510 => "mos6510",
+            Processor::Z80 => "z80",
+            Processor::R3000a => "r3000",
+        }
+    }
+}
+
 /// One rung in machine code.
 #[derive(Clone, Copy, Debug)]
 pub struct MachineCode {
@@ -25,6 +36,18 @@ pub struct MachineCode {
     pub after: Option<&'static str>,
     /// Whose code it is.
     pub processor: Processor,
+}
+
+impl MachineCode {
+    /// A rung of a processor; `after` is none for its rung 0.
+    pub const fn new(
+        processor: Processor,
+        name: &'static str,
+        after: Option<&'static str>,
+        idea: &'static str,
+    ) -> Self {
+        Self { name, idea, after, processor }
+    }
 }
 
 /// One rung for GPUs, in WGSL.

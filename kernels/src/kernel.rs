@@ -234,6 +234,9 @@ pub trait Contract: Sized + Send + Sync + 'static {
     const LADDER: &'static [Variant<Self>];
     /// Its rungs in machine code of other processors, rung 0 of each processor first.
     const MACHINE_CODE: &'static [MachineCode] = &[];
+    /// Names of the operands, in the order of [`Contract::operands`]: what programs in machine code call them. Needed
+    /// where there are such rungs.
+    const OPERAND_NAMES: &'static [&'static str] = &[];
     /// Its rungs for GPUs, rung 0 first.
     const SHADERS: &'static [Shader] = &[];
     /// Operations that rung 0 does for each declared one, where it does more than the contract asks: a weight that is
@@ -297,6 +300,8 @@ pub trait Kernel: Send + Sync {
     fn variants(&self) -> Vec<About>;
     /// Its rungs in machine code of other processors, rung 0 of each processor first.
     fn machine_code(&self) -> &'static [MachineCode];
+    /// Names of the operands, in the order in which a case gives them; empty where no rung asks for them.
+    fn operand_names(&self) -> &'static [&'static str];
     /// Its rungs for GPUs, rung 0 first.
     fn shaders(&self) -> &'static [Shader];
     /// Real shapes.
@@ -372,6 +377,9 @@ impl<C: Contract> Kernel for Entry<C> {
     }
     fn machine_code(&self) -> &'static [MachineCode] {
         C::MACHINE_CODE
+    }
+    fn operand_names(&self) -> &'static [&'static str] {
+        C::OPERAND_NAMES
     }
     fn shaders(&self) -> &'static [Shader] {
         C::SHADERS

@@ -27,7 +27,8 @@ enum HwVerb {
 /// Prints the profiles.
 pub fn run(args: &HwArgs) -> Result<(), Failure> {
     let HwVerb::Show { hw } = &args.verb;
-    for loaded in Hardware::select(hw).map_err(Failure::input)?.cpus {
+    let hardware = Hardware::select(hw).map_err(Failure::input)?;
+    for loaded in hardware.cpus {
         let p = &loaded.profile;
         let summary = format!(
             "# {}\n# profile hash {}\n# follows from the figures: {} f32, {} bf16, {} int8, memory {} from one core, {} from all\n",
@@ -40,6 +41,10 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
             units::byte_rate(p.sustained_bytes_per_s(p.machine.cores.value)),
         );
         print(&format!("{summary}\n{}\n", p.to_toml()))?;
+    }
+    for loaded in hardware.emulated {
+        let p = &loaded.profile;
+        print(&format!("# {}\n# profile hash {}\n\n{}\n", p.name, loaded.hash, p.to_toml()))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use kernels::kernel::Width;
 
 use super::Failure;
 use super::output::{plain_table, print};
-use crate::profile;
+use crate::profile::Hardware;
 
 /// Flags of `list`.
 #[derive(Debug, Args)]
@@ -61,6 +61,10 @@ fn variants_table() -> Table {
             let needs = if v.threads { format!("{needs}, threads") } else { needs };
             t.add_row([format!("{}/{}", k.name(), v.name), v.after.unwrap_or("-").into(), needs, v.idea.into()]);
         }
+        for c in k.machine_code() {
+            let needs = format!("{} machine code", c.processor.suffix());
+            t.add_row([format!("{}/{}", k.name(), c.name), c.after.unwrap_or("-").into(), needs, c.idea.into()]);
+        }
     }
     t
 }
@@ -84,8 +88,12 @@ fn shapes_table() -> Table {
 
 fn profiles_table() -> Result<Table, Failure> {
     let mut t = plain_table(&["profile", "class", "year", "clock", "cores", "SIMD", "name"]);
-    for loaded in profile::embedded().map_err(Failure::input)? {
-        let p = loaded.profile;
+    let hardware = Hardware::built_in().map_err(Failure::input)?;
+    for p in hardware.emulated.into_iter().map(|loaded| loaded.profile) {
+        let (class, mhz) = (p.class.as_str().into(), p.machine.clock_hz.value / 1e6);
+        t.add_row([p.id, class, p.year.to_string(), format!("{mhz} MHz"), "1".into(), p.processor, p.name]);
+    }
+    for p in hardware.cpus.into_iter().map(|loaded| loaded.profile) {
         t.add_row([
             p.id,
             p.class.as_str().into(),

@@ -15,12 +15,13 @@ use rayon::prelude::*;
 use super::output::{self, OutputArgs};
 use super::{Common, Failure, capped, command_line};
 use crate::capped::{CapError, Caps};
+use crate::emulated;
 use crate::environment::Host;
 use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
-use crate::plan::{Group, Plan};
-use crate::profile::{Class, Hardware, Loaded};
+use crate::plan::{CodeGroup, Group, Plan};
+use crate::profile::{Class, Emulated, Hardware, Loaded};
 use crate::record::{Environment, Record};
 use crate::timed::cells::{self, Context};
 use crate::validate;
@@ -35,7 +36,7 @@ pub struct MeasureArgs {
     /// How the numbers come to be.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TierArg::Native], env = "RETROBENCH_TIER")]
     tier: Vec<TierArg>,
-    /// Machines of the modelled tier: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
+    /// Machines to model or emulate: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
     /// Limits on this host, enforced and proven: memory=256MiB,cores=1,bandwidth=2GB/s,storage=100MB/s,cpu=50%,simd=sse2, a
@@ -101,9 +102,9 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let native = args.tier.contains(&TierArg::Native) && (!named || args.tier.len() > 1);
     let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
     let machines = if modelled {
-        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?.cpus
+        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
     } else {
-        Vec::new()
+        Hardware::default()
     };
     let command = command_line();
     let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
@@ -114,7 +115,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     }
     measured?;
     capped::verdict(&sink.records)?;
-    for host in machines.iter().filter(|m| native && m.profile.class == Class::Host) {
+    for host in machines.cpus.iter().filter(|m| native && m.profile.class == Class::Host) {
         if let Some(validation) = validate::compare(&sink.records, &host.profile.id) {
             eprint!("{}", validation.table());
         }
@@ -128,11 +129,12 @@ fn cells_of(
     plan: &Plan,
     sources: &[Source],
     native: bool,
-    machines: &[Loaded],
+    machines: &Hardware,
     command: &str,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let cells = plan.cells() * (machines.len() + usize::from(native) + usize::from(args.cap.is_some()));
+    let here = usize::from(native) + usize::from(args.cap.is_some());
+    let cells = plan.cells() * (machines.cpus.len() + here) + plan.code_cells() * machines.emulated.len();
     let bar = output::progress(cells, args.common.quiet);
     if native {
         let options = native::Options {
@@ -148,7 +150,9 @@ fn cells_of(
     if let Some(caps) = &args.cap {
         capped::under_caps(plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
     }
-    on_machines(plan, machines, &Environment::build(command, args.common.seed), &bar, sink)?;
+    let nowhere = Environment::build(command, args.common.seed);
+    on_machines(plan, &machines.cpus, &nowhere, &bar, sink)?;
+    on_consoles(plan, &machines.emulated, &nowhere, &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
 }
@@ -229,6 +233,30 @@ pub fn on_machines(
             records
         };
         let all: Result<Vec<_>, _> = plan.groups.par_iter().map(one).collect();
+        for records in all.map_err(Failure::input)? {
+            sink.take(records)?;
+        }
+    }
+    Ok(())
+}
+
+/// The emulated cells of a plan on every machine; those of a machine run on all cores and come out in order.
+pub fn on_consoles(
+    plan: &Plan,
+    machines: &[Loaded<Emulated>],
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    for machine in machines {
+        bar.set_message(format!("emulated {}", machine.profile.id));
+        let one = |g: &CodeGroup| {
+            let wanted = |name: &str| g.names.contains(&name);
+            let records = emulated::cells::cells(environment, g.kernel, &g.shape, wanted, machine);
+            bar.inc(g.names.len() as u64);
+            records
+        };
+        let all: Result<Vec<_>, _> = plan.code.par_iter().map(one).collect();
         for records in all.map_err(Failure::input)? {
             sink.take(records)?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, natively, on_machines, options, parse_seconds};
+use super::measure::{Sink, natively, on_consoles, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
@@ -23,13 +23,13 @@ pub struct RunArgs {
     /// Folder for records.jsonl (an earlier one is kept as records.previous.jsonl), index.html and report.md.
     #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
     out: PathBuf,
-    /// Machines to model.
+    /// Machines to model or emulate.
     #[arg(long, default_value = "all", env = "RETROBENCH_HW")]
     hw: String,
     /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
     #[arg(env = "RETROBENCH_FILTER")]
     filter: Option<String>,
-    /// Only the modelled tier.
+    /// Only the modelled and the emulated tier.
     #[arg(long, env = "RETROBENCH_MODELLED_ONLY")]
     modelled_only: bool,
     /// Seconds of native measuring, shared by the kernels and shapes.
@@ -54,11 +54,12 @@ const HOST: &str = "this-host";
 /// Measures, models, writes.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let plan = Plan::select(args.filter.as_deref()).map_err(Failure::input)?;
-    let machines = Hardware::select(&args.hw).map_err(Failure::input)?.cpus;
+    let machines = Hardware::select(&args.hw).map_err(Failure::input)?;
     let command = command_line();
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;
-    let bar = output::progress(plan.cells() * (machines.len() + 2 * usize::from(native)), args.common.quiet);
+    let cells = plan.cells() * (machines.cpus.len() + 2 * usize::from(native));
+    let bar = output::progress(cells + plan.code_cells() * machines.emulated.len(), args.common.quiet);
     let mut this_host = None;
     if native {
         bar.set_message("ceilings of this host");
@@ -75,7 +76,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         this_host = Some(calibrated);
     }
     let nowhere = Environment::build(&command, args.common.seed);
-    on_machines(&plan, &machines, &nowhere, &bar, &mut sink)?;
+    on_machines(&plan, &machines.cpus, &nowhere, &bar, &mut sink)?;
+    on_consoles(&plan, &machines.emulated, &nowhere, &bar, &mut sink)?;
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();
     if let Some(host) = this_host {

@@ -332,6 +332,7 @@ impl Rung {
             bound: None,
             shares: Vec::new(),
             paced_share: self.samples.paced_share,
+            cycles: None,
             nmse: self.errors[0],
             backward_error: self.errors[1],
         })

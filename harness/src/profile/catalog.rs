@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Class, Profile, ProfileError};
+use super::{Class, Emulated, Profile, ProfileError};
 
 /// A profile file is some kilobytes; a longer one is a mistake (a device, an image), not worth reading.
 const MAX_BYTES: u64 = 1 << 20;
@@ -110,12 +110,15 @@ impl Profile {
 pub struct Hardware {
     /// Processors, for the timed machine.
     pub cpus: Vec<Loaded<Profile>>,
+    /// Consoles and home computers whose machine code is emulated.
+    pub emulated: Vec<Loaded<Emulated>>,
 }
 
 /// `$each!(field)` for every kind: where a new kind is added, beside the field itself.
 macro_rules! for_each_kind {
     ($each:ident) => {
         $each!(cpus);
+        $each!(emulated);
     };
 }
 

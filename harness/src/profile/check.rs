@@ -1,18 +1,23 @@
 //! Checks that a profile describes a machine that could exist. The parser has refused unknown and missing keys; here are
 //! the figures, their sources and how they fit together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Value;
 
 use super::catalog::one_line;
-use super::{CacheFigures, Profile, SimdFigures};
+use super::{CacheFigures, Profile, SimdFigures, Source};
 
 /// What a figure may be, by its key. Wide on purpose: they catch a wrong unit or a slipped digit, not a wrong guess.
 /// `[latency, interval]` pairs (`*_cycles`) are covered by [`OP_CYCLES`].
 pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("clock_mhz", 0.1, 20_000.0),
     ("cores", 1.0, 4096.0),
+    ("clock_hz", 1e5, 1e10),
+    ("memory_kib", 1.0, 1e6),
+    ("store_kib", 1.0, 1e6),
+    ("bytes_per_s", 1.0, 1e10),
+    ("error_pct", 0.01, 100.0),
     ("memory_mib", 0.001, 1e9),
     ("fork_join_ns", 0.0, 1e8),
     ("model_error_pct", 1.0, 100.0),
@@ -57,43 +62,11 @@ pub(super) type Check = Result<(), (String, String)>;
 impl Profile {
     /// Checks everything that the types cannot say.
     pub(super) fn check(&self) -> Check {
-        let Self { id, .. } = self;
-        ensure(self.schema == 1, "schema", || format!("is {}; this version reads schema 1", self.schema))?;
-        let id_fits = !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        ensure(id_fits, "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
-        ensure(!self.name.trim().is_empty(), "name", || "is empty".into())?;
-        ensure((1970..=2100).contains(&self.year), "year", || format!("{} is not within 1970..2100", self.year))?;
-        self.check_figures_and_sources()?;
+        heading(self.schema, &self.id, &self.name, self.year)?;
+        figures_and_sources(&self.as_table(), &self.sources)?;
         self.check_caches()?;
         self.check_memory()?;
         self.simd.as_ref().map_or(Ok(()), check_simd)
-    }
-
-    /// Finds every figure by its form (a table of `value` and `source`), so that a new key cannot be forgotten here.
-    fn check_figures_and_sources(&self) -> Check {
-        let mut used = BTreeSet::new();
-        let mut figures = Vec::new();
-        let table = self.as_table();
-        for (key, value) in &table {
-            if key != "sources" {
-                collect(key, value, &mut figures);
-            }
-        }
-        for (path, value, source) in &figures {
-            check_range(path, value)?;
-            ensure(!source.is_empty(), path, || "names no source".into())?;
-            let known = self.sources.contains_key(*source);
-            ensure(known, path, || format!("source {source:?} is not in [sources]"))?;
-            used.insert(*source);
-        }
-        for (key, source) in &self.sources {
-            let path = format!("sources.{}", one_line(key));
-            let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            ensure(plain, &path, || "a source's key may only have letters, digits and '-'".into())?;
-            ensure(used.contains(key.as_str()), &path, || "no figure names it; remove it".into())?;
-            ensure(!source.cite.trim().is_empty(), &format!("{path}.cite"), || "is empty".into())?;
-        }
-        Ok(())
     }
 
     fn check_caches(&self) -> Check {
@@ -143,6 +116,40 @@ impl Profile {
             "prefetch_streams, prefetch_lines and prefetch_outstanding are all 0 (no prefetcher) or all above 0".into()
         })
     }
+}
+
+/// What every kind of profile begins with.
+pub(super) fn heading(schema: u32, id: &str, name: &str, year: u16) -> Check {
+    ensure(schema == 1, "schema", || format!("is {schema}; this version reads schema 1"))?;
+    let id_fits = !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    ensure(id_fits, "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
+    ensure(!name.trim().is_empty(), "name", || "is empty".into())?;
+    ensure((1970..=2100).contains(&year), "year", || format!("{year} is not within 1970..2100"))
+}
+
+/// Finds every figure by its form (a table of `value` and `source`), so that a new key cannot be forgotten here.
+pub(super) fn figures_and_sources(table: &toml::Table, sources: &BTreeMap<String, Source>) -> Check {
+    let mut used = BTreeSet::new();
+    let mut figures = Vec::new();
+    for (key, value) in table {
+        if key != "sources" {
+            collect(key, value, &mut figures);
+        }
+    }
+    for (path, value, source) in &figures {
+        check_range(path, value)?;
+        ensure(!source.is_empty(), path, || "names no source".into())?;
+        ensure(sources.contains_key(*source), path, || format!("source {source:?} is not in [sources]"))?;
+        used.insert(*source);
+    }
+    for (key, source) in sources {
+        let path = format!("sources.{}", one_line(key));
+        let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        ensure(plain, &path, || "a source's key may only have letters, digits and '-'".into())?;
+        ensure(used.contains(key.as_str()), &path, || "no figure names it; remove it".into())?;
+        ensure(!source.cite.trim().is_empty(), &format!("{path}.cite"), || "is empty".into())?;
+    }
+    Ok(())
 }
 
 fn check_simd(simd: &SimdFigures) -> Check {
@@ -209,6 +216,7 @@ fn check_range(path: &str, value: &Value) -> Check {
     Ok(())
 }
 
-fn ensure(fits: bool, key: &str, reason: impl FnOnce() -> String) -> Check {
+/// The finding where something does not fit.
+pub(super) fn ensure(fits: bool, key: &str, reason: impl FnOnce() -> String) -> Check {
     if fits { Ok(()) } else { Err((key.to_owned(), reason())) }
 }

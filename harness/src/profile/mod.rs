@@ -6,6 +6,7 @@
 
 mod catalog;
 mod check;
+mod emulated;
 mod parse;
 mod peaks;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
+pub use emulated::{Console, Emulated, MemoryFigures as EmulatedMemory, Stream};
 
 /// One figure of a profile with the key of the source it was taken from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]

@@ -133,6 +133,7 @@ fn timing(estimate: &Estimate, profile: &Profile, warm: bool, cost: &Cost) -> Ti
         bound: estimate.shares.first().map(|s| s.0),
         shares: estimate.shares.clone(),
         paced_share: None,
+        cycles: None,
         nmse: 0.0,
         backward_error: 0.0,
     }

@@ -16,6 +16,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
 
+use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, Registers, tasks};
@@ -112,6 +113,45 @@ impl Contract for DotFixed {
         .threads(),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run).after("dot4"),
+    ];
+    const OPERAND_NAMES: &'static [&'static str] = &["w", "w_biased", "x", "x_biased", "squares", "y"];
+    const MACHINE_CODE: &'static [MachineCode] = &[
+        MachineCode::new(
+            Processor::Mos6510,
+            "shift_add",
+            None,
+            "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add",
+            None,
+            "no multiplier: eight times the product is doubled and, where the weight has a one, the activation added",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add_unrolled",
+            Some("shift_add"),
+            "the eight steps of a product stand one after the other, and the first only decides what the product begins with",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "quarter_square",
+            Some("shift_add_unrolled"),
+            "a product is the difference of two quarter squares, (w + x)^2 / 4 - (w - x)^2 / 4, from a table laid out in pages",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "quarter_square_code",
+            Some("quarter_square"),
+            "the activations stand in the code as constants, set once for all rows; weights come off the stack two at a time",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "subset_sums",
+            Some("quarter_square_code"),
+            "seven activations have 128 subsets; with their sums in a page, one lookup does seven weights of one bit",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;

@@ -67,13 +67,13 @@ impl Places {
 
 /// Runs one instruction from a T-state on and gives the T-states it took.
 fn measured(i: &Instruction, longer: bool, at: Places, start: u64) -> u64 {
-    let mut m = Spectrum::new();
+    let mut m = Spectrum::new(3.5e6, 0);
     let mut bytes = i.bytes.clone();
     if i.accesses.contains("nn:") {
         let end = bytes.len();
         bytes[end - 2..].copy_from_slice(&at.data.to_le_bytes());
     }
-    m.memory()[usize::from(at.code)..][..bytes.len()].copy_from_slice(&bytes);
+    m.write(at.code.into(), &bytes);
     // A's 0x60 is nowhere in memory, so that a search goes on.
     m.cpu.regs.set_reg_8(RegName8::A, 0x60);
     m.cpu.regs.set_reg_8(RegName8::I, at.refresh);
@@ -100,9 +100,9 @@ fn measured(i: &Instruction, longer: bool, at: Places, start: u64) -> u64 {
         _ => (0x80, true),
     };
     m.cpu.regs.set_reg_8(RegName8::F, if set == longer { flag } else { 0 });
-    m.bus.t = start;
-    m.cpu.emulate(&mut m.bus);
-    m.bus.t - start
+    m.ula.t = start;
+    m.cpu.emulate(&mut m.ula);
+    m.ula.t - start
 }
 
 /// What the documents say it takes.
