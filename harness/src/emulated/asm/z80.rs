@@ -34,10 +34,9 @@ impl Encoder for Z80 {
     }
 
     fn encode(&self, mnemonic: &str, operands: &[Operand<'_>], at: &Context<'_>) -> Result<Option<Vec<u8>>, String> {
-        if operands.is_empty() {
-            if let Some((_, bytes)) = ALONE.iter().find(|(name, _)| *name == mnemonic) {
-                return Ok(Some(bytes.to_vec()));
-            }
+        let alone = ALONE.iter().find(|(name, _)| *name == mnemonic).map(|(_, bytes)| bytes.to_vec());
+        if alone.is_some() && operands.is_empty() {
+            return Ok(alone);
         }
         let made = match (place(&ARITHMETIC, mnemonic), place(&ROTATES, mnemonic)) {
             (Some(which), _) => arithmetic(which, operands, at)?,
@@ -140,16 +139,14 @@ impl<'a> Arg<'a> {
         if let Some(name) = other(["bc", "de", "sp", "c"], &word) {
             return Arg::Through(name);
         }
-        if let Some((first, rest)) = inside.first_word() {
-            if let Some((_, prefix)) = INDEX.into_iter().find(|(name, _)| *name == first) {
-                return Arg::Indexed(prefix, rest);
-            }
-        }
-        Arg::At(inside)
+        let index = |(first, rest): (String, Operand<'a>)| {
+            INDEX.into_iter().find(|(name, _)| *name == first).map(|(_, prefix)| Arg::Indexed(prefix, rest))
+        };
+        inside.first_word().and_then(index).unwrap_or(Arg::At(inside))
     }
 
-    /// As the byte operand of an opcode with a field for it: the prefix, the field, what follows the opcode.
-    fn byte(self, at: &Context<'_>) -> Result<Option<(Vec<u8>, u8, Vec<u8>)>, String> {
+    /// As the byte operand of an opcode with a field for it.
+    fn byte(self, at: &Context<'_>) -> Result<Option<Field>, String> {
         Ok(match self {
             Arg::Byte(code) => Some((vec![], code, vec![])),
             Arg::Half(prefix, code) => Some((vec![prefix], code, vec![])),
@@ -172,6 +169,9 @@ fn displacement(by: Operand<'_>, at: &Context<'_>) -> Result<u8, String> {
     if by.is_empty() { Ok(0) } else { Ok(at.within(by, -128, 127)? as u8) }
 }
 
+/// A byte operand: the prefix, the opcode's field, what follows the opcode.
+type Field = (Vec<u8>, u8, Vec<u8>);
+/// An instruction; none where there is none with these operands.
 type Made = Result<Option<Vec<u8>>, String>;
 
 fn arithmetic(which: u8, operands: &[Operand<'_>], at: &Context<'_>) -> Made {
@@ -255,8 +255,6 @@ fn load(to: Arg<'_>, from: Arg<'_>, at: &Context<'_>) -> Made {
         },
     })
 }
-
-type Field = (Vec<u8>, u8, Vec<u8>);
 
 /// One byte operand into another. A prefix holds for H and L of both, but not beside `(ix+d)`.
 fn moved((to_prefix, to, to_after): Field, (from_prefix, from, from_after): Field) -> Option<Vec<u8>> {

@@ -118,7 +118,7 @@ fn documented(i: &Instruction, longer: bool, at: Places, start: u64, delays: &[u
             let held = |t: u64, is: bool| if is { delays[(t % 69_888) as usize] } else { 0 };
             if part == "io" {
                 let port = at.port(i, longer);
-                let (high, even) = (shared(port), port % 2 == 0);
+                let (high, even) = (shared(port), port.is_multiple_of(2));
                 t += held(t, high) + 1;
                 match (high, even) {
                     (_, true) => t += held(t, true) + 3,
