@@ -17,11 +17,14 @@ pub enum Arrangement {
     Halves,
     /// A matrix for the GTE: for each three rows and twelve columns four 3×3 matrices, see [`matrices`]: `_matrices`.
     Matrices,
+    /// A matrix of `n` rows of `k` bytes by the places of their bits, the highest first: for each row and place, that bit
+    /// of seven neighbours as bits 1 to 7 of a byte, a whole number of pairs of bytes: `_planes`.
+    Planes,
 }
 
 impl Arrangement {
     /// Every order.
-    pub const ALL: [Self; 5] = [Self::Plain, Self::Columns, Self::Lists, Self::Halves, Self::Matrices];
+    pub const ALL: [Self; 6] = [Self::Plain, Self::Columns, Self::Lists, Self::Halves, Self::Matrices, Self::Planes];
 
     /// What follows the operand's name in a label.
     pub const fn suffix(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Arrangement {
             Self::Lists => "_lists",
             Self::Halves => "_halves",
             Self::Matrices => "_matrices",
+            Self::Planes => "_planes",
         }
     }
 
@@ -48,6 +52,7 @@ impl Arrangement {
                 Ok((0..).zip(bytes).map(|(i, byte)| if i % 2 == 0 { byte ^ 0x80 } else { *byte }).collect())
             }
             Self::Matrices => Ok(matrices(bytes, n, k)),
+            Self::Planes => Ok(planes(bytes, k)),
         }
     }
 }
@@ -86,6 +91,19 @@ fn matrices(bytes: &[u8], n: usize, k: usize) -> Vec<u8> {
     made
 }
 
+fn planes(bytes: &[u8], k: usize) -> Vec<u8> {
+    let mut made = Vec::new();
+    for row in bytes.chunks(k.max(1)) {
+        for place in (0..8).rev() {
+            for first in (0..k.div_ceil(14) * 14).step_by(7) {
+                let bit = |j: usize| row.get(first + j).map_or(0, |weight| (weight >> place & 1) << (j + 1));
+                made.push((0..7).map(bit).sum());
+            }
+        }
+    }
+    made
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +114,15 @@ mod tests {
         assert_eq!(Arrangement::Columns.apply(&[1, 2, 3, 4, 5, 6], &shape), Ok(vec![1, 4, 2, 5, 3, 6]));
         let ternary = [1, 0, 255, 1, 1, 0];
         assert_eq!(Arrangement::Lists.apply(&ternary, &shape), Ok(vec![1, 0, 1, 2, 2, 0, 1, 0]));
+    }
+
+    #[test]
+    fn planes_hold_every_bit_at_its_place() {
+        let row = [0x80, 0x01, 0, 0, 0, 0, 0x81, 0xff];
+        let made = Arrangement::Planes.apply(&row, &Shape::new("test", 1, 1, 8)).expect("a matrix");
+        assert_eq!(made.len(), 8 * 2);
+        assert_eq!(made[..4], [0b1000_0010, 0b10, 0, 0b10]);
+        assert_eq!(made[14..], [0b1000_0100, 0b10]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod console;
 pub mod convention;
 mod playstation;
 pub mod program;
+mod spectrum;
 
 use kernels::foreign::Processor;
 
@@ -37,6 +38,6 @@ pub fn switch_on(profile: &Emulated) -> Result<Box<dyn Console>, String> {
     match profile.console {
         profile::Console::Commodore64 => Ok(Box::new(c64::Commodore64::new(clock_hz, store_bytes))),
         profile::Console::Playstation => Ok(Box::new(playstation::Playstation::new(profile)?)),
-        other => Err(format!("no emulator for {other:?}")),
+        profile::Console::ZxSpectrum48k => Ok(Box::new(spectrum::Spectrum::new(clock_hz, store_bytes))),
     }
 }

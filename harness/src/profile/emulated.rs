@@ -30,6 +30,7 @@ pub enum Console {
     #[serde(rename = "commodore-64")]
     Commodore64,
     /// ZX Spectrum 48K: Z80, contended memory.
+    #[serde(rename = "zx-spectrum-48k")]
     ZxSpectrum48k,
     /// PlayStation: R3000A, GTE, scratchpad.
     Playstation,

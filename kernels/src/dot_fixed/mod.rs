@@ -154,6 +154,36 @@ impl Contract for DotFixed {
             Some("scratchpad"),
             "the GTE's interpolation multiplies three rows' weights by one activation and adds them to three sums, in 5 cycles",
         ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add",
+            None,
+            "no multiplier: eight times the product is doubled and, where the weight has a one, the activation added",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add_unrolled",
+            Some("shift_add"),
+            "the eight steps of a product stand one after the other, and the first only decides what the product begins with",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "quarter_square",
+            Some("shift_add_unrolled"),
+            "a product is the difference of two quarter squares, (w + x)^2 / 4 - (w - x)^2 / 4, from a table laid out in pages",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "quarter_square_code",
+            Some("quarter_square"),
+            "the activations stand in the code as constants, set once for all rows; weights come off the stack two at a time",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "subset_sums",
+            Some("quarter_square_code"),
+            "seven activations have 128 subsets; with their sums in a page, one lookup does seven weights of one bit",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;

@@ -24,6 +24,9 @@ mod r3000;
 mod r3000_tests;
 #[cfg(test)]
 mod tests;
+mod z80;
+#[cfg(test)]
+mod z80_tests;
 
 pub use operand::{Context, Operand};
 
@@ -43,6 +46,7 @@ pub fn encoder(suffix: &str) -> Option<&'static dyn Encoder> {
     match suffix {
         "mos6510" => Some(&mos6510::Mos6510),
         "r3000" => Some(&r3000::R3000),
+        "z80" => Some(&z80::Z80),
         _ => None,
     }
 }

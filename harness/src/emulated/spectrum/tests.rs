@@ -1,0 +1,111 @@
+//! The machine around the processor: what it refuses, its tape, and copies in and out of the memory that the ULA shares.
+
+use super::super::asm::{assemble, encoder};
+use super::*;
+use crate::emulated::cells::{prepare, rungs};
+use crate::profile::Sheet;
+use kernels::input::{Flavor, Input};
+use kernels::kernel::{Entry, Kernel};
+
+fn running(source: &str) -> Spectrum {
+    let program = assemble("test.asm", source, encoder("z80").expect("an encoder")).expect("a source without errors");
+    let mut spectrum = Spectrum::new(3.5e6, 16);
+    spectrum.load(&program.segments).expect("a program in RAM");
+    spectrum
+}
+
+/// LDIR of 1000 bytes, its code and data where it is told.
+fn copied(code: u16, from: u16, to: u16) -> Spent {
+    let source = format!(" org {code}\n ld hl,{from}\n ld de,{to}\n ld bc,1000\n ldir\n ret");
+    running(&source).call(code.into(), 1_000_000).expect("it returns")
+}
+
+#[test]
+fn ldir_takes_its_documented_time_where_nothing_is_shared() {
+    let spent = copied(0x8000, 0x9000, 0xa000);
+    // Three loads of 10, 21 for each byte but the last, which takes 16, and 10 for the return.
+    assert_eq!((spent.cycles, spent.contention), (30 + 999 * 21 + 16 + 10, 0));
+    assert_eq!(spent.instructions, 3 + 1000 + 1);
+}
+
+#[test]
+fn the_ula_holds_a_copy_only_while_it_draws() {
+    // A frame begins with 64 lines without pixels: 14335 T-states, longer than 600 bytes take.
+    let mut spectrum = running(" org $6000\n ld hl,$4000\n ld de,$5000\n ld bc,600\n ldir\n ret");
+    let first = spectrum.call(0x6000, 1_000_000).expect("it returns");
+    assert_eq!((first.cycles, first.contention), (30 + 599 * 21 + 16 + 10, 0));
+    // From there on into the picture.
+    let second = spectrum.call(0x6000, 1_000_000).expect("it returns");
+    assert_eq!(second.cycles, first.cycles + second.contention);
+    assert!(second.contention > 1000, "{second:?}");
+    assert!(copied(0x8000, 0x4000, 0xa000).contention < copied(0x6000, 0x4000, 0x5000).contention);
+}
+
+#[test]
+fn a_block_of_tape_takes_its_leader_and_its_bits() {
+    let mut spectrum = Spectrum::new(3.5e6, 16);
+    spectrum.store()[4..6].copy_from_slice(&[0x00, 0xf0]);
+    let spent = spectrum.stream(4, 0x8000, 2);
+    assert_eq!(spectrum.read(0x8000, 2), [0x00, 0xf0]);
+    // The flag is all ones, and the parity 0x0f: 16 ones and 16 zeros.
+    assert_eq!(spent.cycles, 3223 * 2168 + 667 + 735 + 16 * (2 * 855 + 2 * 1710));
+    assert_eq!((spent.transfer, spent.transferred_bytes), (spent.cycles, 2));
+    let before = spectrum.ula.t;
+    spectrum.stream(0, 0x8000, 16);
+    assert!(spectrum.ula.t > before);
+}
+
+#[test]
+fn what_the_machine_lacks_is_a_fault() {
+    for (source, expected) in [
+        (" org $8000\n ld a,($1234)\n ret", "at $8000: $1234 is in the ROM, and there is none"),
+        (" org $8000\n nop\n ld ($0000),a\n ret", "at $8001: $0000 is in the ROM, and there is none"),
+        (" org $8000\n halt", "at $8000: halt with interrupts off: nothing wakes the processor"),
+        (" org $8000\n byte $ed, $00", "at $8000: an opcode that the Z80 has no instruction for"),
+        (" org $8000\n jr *", "it did not return within 1000 cycles"),
+        (
+            " org $8000\n pop hl\n ld sp,$9000\n jp (hl)",
+            "at $8000: it returned with another stack than it was called with",
+        ),
+    ] {
+        let fault = running(source).call(0x8000, 1000).expect_err(source);
+        assert_eq!(fault.to_string(), expected);
+    }
+    let refused = Spectrum::new(3.5e6, 0).holds(0x3fff, 1).expect_err("no RAM");
+    assert_eq!(refused, "$3fff..$04000 is not in RAM below the stack, $4000..$ff00");
+    assert!(Spectrum::new(3.5e6, 0).holds(0xff00, 1).is_err());
+}
+
+/// Every rung at every test shape that fits, on ordinary and on extreme operands, twice: code that writes into itself must
+/// do so again.
+#[test]
+fn rungs_are_exact_and_leave_the_machine_as_they_found_it() {
+    let text = include_str!("../../../../profiles/emulated/zx-spectrum-48k.toml");
+    let profile = crate::profile::Emulated::parse("zx-spectrum-48k.toml", text).expect("a profile");
+    let kernel: &dyn Kernel = &Entry::<kernels::dot_fixed::DotFixed>::new();
+    let codes = rungs(kernel, &profile);
+    assert_eq!(codes.len(), 5);
+    for code in codes {
+        let mut fitting = 0;
+        for shape in kernel.test_shapes() {
+            for input in [Input::typical(1), Input { flavor: Flavor::Adversarial, ..Input::typical(2) }] {
+                let Ok(mut ready) = prepare(&input, kernel, &shape, &code, &profile).expect("a shape of the kernel's")
+                else {
+                    continue;
+                };
+                fitting += 1;
+                for _ in 0..2 {
+                    ready.case.poison();
+                    ready
+                        .console
+                        .call(ready.loaded.run(), 1 << 32)
+                        .unwrap_or_else(|e| panic!("{} {shape:?}: {e}", code.name));
+                    ready.loaded.take_outputs(ready.console.as_ref(), &mut ready.case.operands());
+                    let failure = ready.case.verify_sums(1).failure;
+                    assert!(failure.is_none(), "{} {shape:?}: {failure:?}", code.name);
+                }
+            }
+        }
+        assert!(fitting >= 12, "{}: {fitting} cases fit", code.name);
+    }
+}
