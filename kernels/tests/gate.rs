@@ -32,7 +32,7 @@ struct Data {
 #[inline(always)]
 fn row<M: Machine>(m: M, w: &[f32], x: &[f32], skip: usize, tail: bool, lanes: usize) -> f32 {
     let [mut sum] = m.zeros();
-    let main = m.steps(skip, x.len(), M::LANES);
+    let main = m.steps(skip, x.len(), m.lanes());
     let rest = main.tail();
     for c in main {
         sum = m.mul_add(&m.load(w, c), &m.load(x, c), &sum);
@@ -59,21 +59,21 @@ macro_rules! rungs {
 }
 
 rungs! {
-    Right = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, true, M::LANES);
-    NoTail = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, false, M::LANES);
-    LaneDropped = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, true, M::LANES - 1);
-    FirstSkipped = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 1, true, M::LANES);
+    Right = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, true, m.lanes());
+    NoTail = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, false, m.lanes());
+    LaneDropped = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 0, true, m.lanes() - 1);
+    FirstSkipped = |m, a, r, w| a.y_and_beyond[r] = row(m, w, a.x, 1, true, m.lanes());
     LastRowUnwritten = |m, a, r, w| {
-        let y = row(m, w, a.x, 0, true, M::LANES);
+        let y = row(m, w, a.x, 0, true, m.lanes());
         if r + 1 < a.rows { a.y_and_beyond[r] = y }
     };
-    RowsSwapped = |m, a, r, w| a.y_and_beyond[r ^ 1] = row(m, w, a.x, 0, true, M::LANES);
+    RowsSwapped = |m, a, r, w| a.y_and_beyond[r ^ 1] = row(m, w, a.x, 0, true, m.lanes());
     HalfPrecision = |m, a, r, w| {
         let x: Vec<f32> = a.x.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect();
-        a.y_and_beyond[r] = row(m, w, &x, 0, true, M::LANES)
+        a.y_and_beyond[r] = row(m, w, &x, 0, true, m.lanes())
     };
     Overrun = |m, a, r, w| {
-        a.y_and_beyond[r] = row(m, w, a.x, 0, true, M::LANES);
+        a.y_and_beyond[r] = row(m, w, a.x, 0, true, m.lanes());
         a.y_and_beyond[a.rows] = 0.0
     };
 }

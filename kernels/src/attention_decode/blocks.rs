@@ -58,7 +58,7 @@ impl<'a, E: Element> Rows for Plain<'a, E> {
     }
     #[inline(always)]
     fn load<M: Machine, const C: usize>(m: M, row: &'a [E], c: usize) -> [M::F; C] {
-        std::array::from_fn(|i| E::load(m, row, c + i * M::LANES))
+        std::array::from_fn(|i| E::load(m, row, c + i * m.lanes()))
     }
 }
 
@@ -126,13 +126,13 @@ fn dots<M: Machine, R: Rows, const H: usize, const S: usize>(
 ) {
     let q: [&[f32]; H] = std::array::from_fn(|r| &q[r * width..(r + 1) * width]);
     let mut sums = m.tile::<H, S>();
-    let main = m.steps(0, width, S * M::LANES);
+    let main = m.steps(0, width, S * m.lanes());
     let tail = main.tail();
     for c in main {
         let key = R::load::<M, S>(m, key, c);
         for (sums, q) in sums.iter_mut().zip(q) {
             for (s, sum) in sums.iter_mut().enumerate() {
-                *sum = m.mul_add(&m.load(q, c + s * M::LANES), &key[s], sum);
+                *sum = m.mul_add(&m.load(q, c + s * m.lanes()), &key[s], sum);
             }
         }
     }
@@ -260,7 +260,7 @@ impl<E: Element> Values for Panels<'_, E> {
 #[inline(always)]
 pub fn largest<M: Machine>(m: M, x: &[f32], top: f32) -> OneF<M> {
     let mut tops = m.splat(top);
-    let main = m.steps(0, x.len(), M::LANES);
+    let main = m.steps(0, x.len(), m.lanes());
     let tail = main.tail();
     for t in main {
         tops = m.max(&m.load(x, t), &tops);
@@ -278,7 +278,7 @@ pub fn largest<M: Machine>(m: M, x: &[f32], top: f32) -> OneF<M> {
 pub fn exps<M: Machine>(m: M, x: &mut [f32], top: &OneF<M>) -> OneF<M> {
     let (exp, tops) = (Exp::new(m), m.broadcast(top));
     let [mut sums] = m.zeros();
-    let main = m.steps(0, x.len(), M::LANES);
+    let main = m.steps(0, x.len(), m.lanes());
     let tail = main.tail();
     for t in main {
         let e = exp.of(m, &m.sub(&m.load(x, t), &tops));
@@ -301,15 +301,15 @@ pub fn exps<M: Machine>(m: M, x: &mut [f32], top: &OneF<M>) -> OneF<M> {
 /// `o[h * o_apart + c] += sum over t of p[h * apart + t] v[t][c]` for every head and column.
 #[inline(always)]
 pub fn weigh<M: Machine, R: Rows>(m: M, heads: usize, p: (&[f32], usize), v: R, o: (&mut [f32], usize)) {
-    let (wide, width) = (COLUMNS * M::LANES, v.width());
+    let (wide, width) = (COLUMNS * m.lanes(), v.width());
     let mut c = 0;
     while c + wide <= width {
         strip::<M, R, COLUMNS>(m, heads, p, v, (&mut *o.0, o.1), c);
         c += wide;
     }
-    while c + M::LANES <= width {
+    while c + m.lanes() <= width {
         strip::<M, R, 1>(m, heads, p, v, (&mut *o.0, o.1), c);
-        c += M::LANES;
+        c += m.lanes();
     }
     for c in c..width {
         for h in 0..heads {
@@ -354,7 +354,7 @@ fn tile<M: Machine, R: Rows, const H: usize, const C: usize>(
     let mut sums = m.tile::<H, C>();
     for (h, sums) in sums.iter_mut().enumerate() {
         for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = m.load(o, h * o_apart + c + i * M::LANES);
+            *sum = m.load(o, h * o_apart + c + i * m.lanes());
         }
     }
     let p: [&[f32]; H] = std::array::from_fn(|h| &p[h * apart..h * apart + v.count()]);
@@ -369,7 +369,7 @@ fn tile<M: Machine, R: Rows, const H: usize, const C: usize>(
     }
     for (h, sums) in sums.iter().enumerate() {
         for (i, sum) in sums.iter().enumerate() {
-            m.store(sum, o, h * o_apart + c + i * M::LANES);
+            m.store(sum, o, h * o_apart + c + i * m.lanes());
         }
     }
 }
@@ -378,7 +378,7 @@ fn tile<M: Machine, R: Rows, const H: usize, const C: usize>(
 #[inline(always)]
 pub fn scale<M: Machine>(m: M, x: &mut [f32], scale: &OneF<M>) {
     let wide = m.broadcast(scale);
-    let main = m.steps(0, x.len(), M::LANES);
+    let main = m.steps(0, x.len(), m.lanes());
     let tail = main.tail();
     for c in main {
         m.store(&m.mul(&m.load(x, c), &wide), x, c);
@@ -393,7 +393,7 @@ pub fn scale<M: Machine>(m: M, x: &mut [f32], scale: &OneF<M>) {
 #[inline(always)]
 pub fn clear<M: Machine>(m: M, x: &mut [f32]) {
     let [zero] = m.zeros();
-    let main = m.steps(0, x.len(), M::LANES);
+    let main = m.steps(0, x.len(), m.lanes());
     let tail = main.tail();
     for c in main {
         m.store(&zero, x, c);

@@ -96,7 +96,7 @@ pub(crate) fn merge<M: Machine>(m: M, parts: &[f32], left: usize, group: usize, 
         sum = one.mul_add(&one.load(part, 2 * h + 1), &weight, &sum);
         let values = &part[2 * group + h * o.len()..][..o.len()];
         let wide = m.broadcast(&weight);
-        let main = m.steps(0, o.len(), M::LANES);
+        let main = m.steps(0, o.len(), m.lanes());
         let tail = main.tail();
         for c in main {
             m.store(&m.mul_add(&m.load(values, c), &wide, &m.load(o, c)), o, c);

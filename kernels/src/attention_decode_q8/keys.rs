@@ -45,7 +45,7 @@ impl<'a> Rows for BlockRows<'a> {
     fn load<M: Machine, const C: usize>(m: M, row: &'a [BlockQ8_0], c: usize) -> [M::F; C] {
         let block = &row[c / BLOCK_LEN];
         let d = m.load_f16_splat(&block.d);
-        std::array::from_fn(|i| m.mul(&m.to_f32(&m.load_i8(&block.qs, c % BLOCK_LEN + i * M::LANES)), &d))
+        std::array::from_fn(|i| m.mul(&m.to_f32(&m.load_i8(&block.qs, c % BLOCK_LEN + i * m.lanes())), &d))
     }
 }
 
@@ -202,7 +202,7 @@ impl GroupDots<'_> {
         let quants: [&[i8]; H] = std::array::from_fn(|r| &self.q.quants[(h + r) * width..(h + r + 1) * width]);
         let scales: [&[f32]; H] = std::array::from_fn(|r| &self.q.scales[(h + r) * k.len()..(h + r + 1) * k.len()]);
         let factor = m.splat(factor);
-        for first in (0..TOKENS).step_by(M::LANES) {
+        for first in (0..TOKENS).step_by(m.lanes()) {
             let mut sums = m.zeros::<H>();
             for b in m.steps(0, k.len(), 1) {
                 let mut products: [M::I; H] = std::array::from_fn(|_| m.zero_i());

@@ -129,7 +129,7 @@ impl<'a> Head<'a> {
 /// `to = from`.
 #[inline(always)]
 pub fn copy<M: Machine>(m: M, from: &[f32], to: &mut [f32]) {
-    let main = m.steps(0, to.len(), M::LANES);
+    let main = m.steps(0, to.len(), m.lanes());
     let tail = main.tail();
     for c in main {
         m.store(&m.load(from, c), to, c);

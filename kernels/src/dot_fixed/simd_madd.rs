@@ -30,7 +30,7 @@ const SUMS: usize = 4;
 /// The dot product of two equal-length slices, the tail on the scalar unit.
 #[inline(always)]
 pub(super) fn row<M: Machine, const DOT4: bool>(m: M, w: &[i8], x: &[i8]) -> <M::One as Registers>::I {
-    let (k, step) = (w.len(), M::LANES * if DOT4 { 4 } else { 2 });
+    let (k, step) = (w.len(), m.lanes() * if DOT4 { 4 } else { 2 });
     let mut sums: [M::I; SUMS] = [m.zero_i(), m.zero_i(), m.zero_i(), m.zero_i()];
     let main = m.steps(0, k, SUMS * step);
     let rest = main.tail();

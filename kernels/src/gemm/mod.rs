@@ -216,7 +216,7 @@ impl<E: Factor> Contract for Gemm<E> {
 #[inline(always)]
 fn clear<M: Machine>(m: M, c: &mut [f32]) {
     let [zero] = m.zeros();
-    let main = m.steps(0, c.len(), M::LANES);
+    let main = m.steps(0, c.len(), m.lanes());
     let tail = main.tail();
     for j in main {
         m.store(&zero, c, j);
@@ -234,7 +234,7 @@ fn add_scaled_row<M: Machine, E: Factor>(m: M, a: &[E], p: usize, b: &[E], c: &m
     let n = c.len();
     let b = &b[..n];
     let scale = E::splat(m, a, p);
-    let main = m.steps(0, n, M::LANES);
+    let main = m.steps(0, n, m.lanes());
     let tail = main.tail();
     for j in main {
         m.store(&m.mul_add(&scale, &E::load(m, b, j), &m.load(c, j)), c, j);
@@ -252,7 +252,7 @@ fn add_scaled_row<M: Machine, E: Factor>(m: M, a: &[E], p: usize, b: &[E], c: &m
 #[inline(always)]
 fn put_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f32], add: bool) {
     for (v, acc) in acc.iter().enumerate() {
-        let at = v * M::LANES;
+        let at = v * m.lanes();
         if add {
             m.store(&m.add(acc, &m.load(c, at)), c, at);
         } else {
@@ -265,8 +265,8 @@ fn put_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f32], add
 #[inline(always)]
 fn put_ragged_row<M: Machine, const C: usize>(m: M, acc: &[M::F; C], c: &mut [f32], add: bool, edge: &mut [f32]) {
     let one = m.one();
-    for (acc, c) in acc.iter().zip(c.chunks_mut(M::LANES)) {
-        if c.len() == M::LANES {
+    for (acc, c) in acc.iter().zip(c.chunks_mut(m.lanes())) {
+        if c.len() == m.lanes() {
             put_row(m, std::array::from_ref(acc), c, add);
             continue;
         }

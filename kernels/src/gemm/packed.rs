@@ -31,7 +31,7 @@ impl<E: Factor> Rung<Gemm<E>> for Packed {
 /// The whole product with tiles of `R` rows by `NV` registers.
 #[inline(always)]
 pub(super) fn packed_gemm<M: Machine, E: Factor, const R: usize>(m: M, g: Args<'_, E>) {
-    let nr = NV * M::LANES;
+    let nr = NV * m.lanes();
     let (size_m, n, k) = (g.m, g.n, g.k);
     tasks!(m, n.div_ceil(NC), 1, |jb| {
         let columns = (jb * NC, n.min((jb + 1) * NC));
@@ -63,7 +63,7 @@ pub(super) fn row_block<M: Machine, E: Factor, const R: usize>(
     (c, n): (&mut [f32], usize),
     scratch: &mut [f32],
 ) {
-    let nr = NV * M::LANES;
+    let nr = NV * m.lanes();
     let (height, depth) = (rows.1 - rows.0, inner.1 - inner.0);
     let panels = height.div_ceil(R);
     let (packed_a, edge) = scratch.split_at_mut(panels * R * depth);
@@ -97,9 +97,9 @@ pub(super) fn row_block<M: Machine, E: Factor, const R: usize>(
 fn tile<M: Machine, const R: usize>(m: M, a: &[f32], b: &[f32]) -> [[M::F; NV]; R] {
     let mut acc = m.tile::<R, NV>();
     let depth = a.len() / R;
-    let columns = a.chunks_exact(R).zip(b.chunks_exact(NV * M::LANES));
+    let columns = a.chunks_exact(R).zip(b.chunks_exact(NV * m.lanes()));
     for (_, (a, b)) in m.steps(0, depth, 1).zip(columns) {
-        let b: [M::F; NV] = std::array::from_fn(|v| m.load(b, v * M::LANES));
+        let b: [M::F; NV] = std::array::from_fn(|v| m.load(b, v * m.lanes()));
         for (r, acc) in acc.iter_mut().enumerate() {
             let scale = m.load_splat(a, r);
             for (acc, b) in acc.iter_mut().zip(&b) {
@@ -123,11 +123,11 @@ pub(super) fn pack_b_panel<M: Machine, E: Factor>(
 ) {
     let one = m.one();
     let [zero] = one.zeros();
-    for (p, out) in m.steps(p.0, p.1, 1).zip(panel.chunks_exact_mut(NV * M::LANES)) {
+    for (p, out) in m.steps(p.0, p.1, 1).zip(panel.chunks_exact_mut(NV * m.lanes())) {
         let row = &b[p * n + j.0..p * n + j.1];
         if row.len() == out.len() {
             for v in 0..NV {
-                m.store(&E::load(m, row, v * M::LANES), out, v * M::LANES);
+                m.store(&E::load(m, row, v * m.lanes()), out, v * m.lanes());
             }
             continue;
         }

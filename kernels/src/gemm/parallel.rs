@@ -16,7 +16,7 @@ pub(super) const SCRATCH_PER_TASK: usize = ROWS_PER_TASK * KC + EDGE;
 impl<E: Factor> Rung<Gemm<E>> for Parallel {
     #[inline(always)]
     fn run<M: Machine>(m: M, g: Args<'_, E>) {
-        let nr = NV * M::LANES;
+        let nr = NV * m.lanes();
         let (size_m, n, k) = (g.m, g.n, g.k);
         tasks!(m, n.div_ceil(NC), 1, |jb| {
             let columns = (jb * NC, n.min((jb + 1) * NC));

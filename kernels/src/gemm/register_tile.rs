@@ -20,12 +20,12 @@ impl<E: Factor> Rung<Gemm<E>> for RegisterTile {
     #[inline(always)]
     fn run<M: Machine>(m: M, mut g: Args<'_, E>) {
         let one = m.one();
-        let wide = g.n / (NV * M::LANES);
+        let wide = g.n / (NV * m.lanes());
         tasks!(m, g.k.div_ceil(KC).max(1), 1, |block| {
             let p = (block * KC, g.k.min((block + 1) * KC));
-            tasks!(m, wide, PANELS_PER_PERIOD, |panel| column_panel::<M, E, NV>(m, &mut g, p, panel * NV * M::LANES));
-            let ragged = g.n - wide * NV * M::LANES;
-            tasks!(one, ragged, 1, |j| column_panel::<M::One, E, 1>(one, &mut g, p, wide * NV * M::LANES + j));
+            tasks!(m, wide, PANELS_PER_PERIOD, |panel| column_panel::<M, E, NV>(m, &mut g, p, panel * NV * m.lanes()));
+            let ragged = g.n - wide * NV * m.lanes();
+            tasks!(one, ragged, 1, |j| column_panel::<M::One, E, 1>(one, &mut g, p, wide * NV * m.lanes() + j));
         });
     }
 }
@@ -50,8 +50,8 @@ fn tile<M: Machine, E: Factor, const R: usize, const C: usize>(
     let mut acc = m.tile::<R, C>();
     let a: [&[E]; R] = std::array::from_fn(|r| &g.a[(i + r) * g.k..(i + r + 1) * g.k]);
     for p in m.steps(start, end, 1) {
-        let row = &g.b[p * g.n + j..p * g.n + j + C * M::LANES];
-        let b: [M::F; C] = std::array::from_fn(|v| E::load(m, row, v * M::LANES));
+        let row = &g.b[p * g.n + j..p * g.n + j + C * m.lanes()];
+        let b: [M::F; C] = std::array::from_fn(|v| E::load(m, row, v * m.lanes()));
         for (acc, a) in acc.iter_mut().zip(a) {
             let scale = E::splat(m, a, p);
             for (acc, b) in acc.iter_mut().zip(&b) {
@@ -61,6 +61,6 @@ fn tile<M: Machine, E: Factor, const R: usize, const C: usize>(
     }
     for (r, acc) in acc.iter().enumerate() {
         let at = (i + r) * g.n + j;
-        super::put_row(m, acc, &mut g.c[at..at + C * M::LANES], start > 0);
+        super::put_row(m, acc, &mut g.c[at..at + C * m.lanes()], start > 0);
     }
 }

@@ -33,9 +33,9 @@ impl Rung<GemmFp8> for Bits {
                 let [mut total] = m.zeros();
                 for b in m.steps(0, blocks, 1) {
                     let mut sums: [M::F; 2] = m.zeros();
-                    for p in m.steps(b * BLOCK, (b + 1) * BLOCK, 2 * M::LANES) {
+                    for p in m.steps(b * BLOCK, (b + 1) * BLOCK, 2 * m.lanes()) {
                         for (s, sum) in sums.iter_mut().enumerate() {
-                            let at = p + s * M::LANES;
+                            let at = p + s * m.lanes();
                             *sum = m.mul_add(&m.mul(&raw(m, a, at), &bias), &m.mul(&raw(m, w, at), &bias), sum);
                         }
                     }

@@ -63,7 +63,7 @@ pub(super) fn panels<M: Machine>(
             let out = &mut panel[v * depth..(v + 1) * depth];
             for b in m.steps(0, depth / BLOCK, 1) {
                 let scale = i8::scale(m, scales, b);
-                for p in m.steps(b * BLOCK, (b + 1) * BLOCK, M::LANES) {
+                for p in m.steps(b * BLOCK, (b + 1) * BLOCK, m.lanes()) {
                     m.store(&i8::load(m, codes, p, &scale), out, p);
                 }
             }

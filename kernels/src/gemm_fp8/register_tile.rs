@@ -61,7 +61,7 @@ pub(super) fn decode_row<M: Machine>(m: M, codes: &[u8], scales: &[f32], values:
     let (bias, shift) = (m.splat(BIAS), m.splat(SHIFT));
     for b in m.steps(0, codes.len() / BLOCK, 1) {
         let scale = m.mul(&m.load_splat(scales, b), &shift);
-        for p in m.steps(b * BLOCK, (b + 1) * BLOCK, M::LANES) {
+        for p in m.steps(b * BLOCK, (b + 1) * BLOCK, m.lanes()) {
             m.store(&m.mul(&m.mul(&raw(m, codes, p), &bias), &scale), values, p);
         }
     }
@@ -145,7 +145,7 @@ impl<W: Weight> Tiles<'_, W> {
         let mut acc = m.tile::<R, C>();
         for b in m.steps(0, self.scales.len(), 1) {
             let scale = W::scale(m, self.scales, b);
-            for p in m.steps(b * BLOCK, (b + 1) * BLOCK, M::LANES) {
+            for p in m.steps(b * BLOCK, (b + 1) * BLOCK, m.lanes()) {
                 let mut row: [M::F; C] = m.zeros();
                 for (row, w) in row.iter_mut().zip(w) {
                     *row = W::load(m, w, p, &scale);

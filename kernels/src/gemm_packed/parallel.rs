@@ -40,7 +40,7 @@ impl<F: Format> Rung<GemmPacked<F>> for Parallel {
 /// `to[:] = from[:]`.
 #[inline(always)]
 fn copy<M: Machine>(m: M, from: &[f32], to: &mut [f32]) {
-    let main = m.steps(0, to.len(), M::LANES);
+    let main = m.steps(0, to.len(), m.lanes());
     let tail = main.tail();
     for j in main {
         m.store(&m.load(from, j), to, j);

@@ -195,11 +195,11 @@ impl<E: Element> Contract for Gemv<E> {
 pub(crate) fn dot<M: Machine, E: Element, const SUMS: usize>(m: M, w: &[E], x: &[f32]) -> OneF<M> {
     let k = w.len();
     let mut sums = m.zeros::<SUMS>();
-    let main = m.steps(0, k, SUMS * M::LANES);
+    let main = m.steps(0, k, SUMS * m.lanes());
     let tail = main.tail();
     for c in main {
         for (s, sum) in sums.iter_mut().enumerate() {
-            let at = c + s * M::LANES;
+            let at = c + s * m.lanes();
             *sum = m.mul_add(&E::load(m, w, at), &m.load(x, at), sum);
         }
     }

@@ -50,13 +50,13 @@ pub(crate) fn dots<M: Machine, E: Element, const R: usize>(m: M, row: [&[E]; R],
     let k = x.len();
     let row = row.map(|row| &row[..k]);
     let mut sums: [[M::F; 2]; R] = m.tile::<R, 2>();
-    let main = m.steps(0, k, 2 * M::LANES);
+    let main = m.steps(0, k, 2 * m.lanes());
     let tail = main.tail();
     for c in main {
-        let (x0, x1) = (m.load(x, c), m.load(x, c + M::LANES));
+        let (x0, x1) = (m.load(x, c), m.load(x, c + m.lanes()));
         for r in 0..R {
             sums[r][0] = m.mul_add(&E::load(m, row[r], c), &x0, &sums[r][0]);
-            sums[r][1] = m.mul_add(&E::load(m, row[r], c + M::LANES), &x1, &sums[r][1]);
+            sums[r][1] = m.mul_add(&E::load(m, row[r], c + m.lanes()), &x1, &sums[r][1]);
         }
     }
     let one = m.one();

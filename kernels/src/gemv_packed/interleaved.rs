@@ -46,7 +46,7 @@ pub(crate) fn put_sixteen<M: Machine>(m: M, sums: &M::Sixteen, y: &mut [f32]) {
     let mut edge = [0.0; GROUP_ROWS];
     let whole = y.len() == GROUP_ROWS;
     for (v, sum) in sums.as_ref().iter().enumerate() {
-        m.store(sum, if whole { &mut *y } else { &mut edge }, v * M::LANES);
+        m.store(sum, if whole { &mut *y } else { &mut edge }, v * m.lanes());
     }
     if !whole {
         y.copy_from_slice(&edge[..y.len()]);

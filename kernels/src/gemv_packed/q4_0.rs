@@ -92,8 +92,8 @@ impl Packed for BlockQ4_0 {
     #[inline(always)]
     fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
         let (quads, zero) = (Quads::new(m, x), m.splat(-ZERO));
-        for v in 0..GROUP_ROWS / M::LANES {
-            let at = v * M::LANES;
+        for v in 0..GROUP_ROWS / m.lanes() {
+            let at = v * m.lanes();
             let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
             for c in 0..4 {
                 let bytes = m.load_b(&group.qs[c], 4 * at);

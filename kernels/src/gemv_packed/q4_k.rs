@@ -137,8 +137,8 @@ impl Packed for BlockQ4K {
 
     #[inline(always)]
     fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
-        for v in 0..GROUP_ROWS / M::LANES {
-            let at = v * M::LANES;
+        for v in 0..GROUP_ROWS / m.lanes() {
+            let at = v * m.lanes();
             let (mut scaled, mut offset) = (m.zeros::<R>(), m.zeros::<R>());
             for run in 0..4 {
                 let mut products: [[M::I; R]; 2] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));

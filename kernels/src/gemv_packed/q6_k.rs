@@ -146,8 +146,8 @@ impl Packed for BlockQ6K {
     #[inline(always)]
     fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
         let zero = m.splat(-ZERO);
-        for v in 0..GROUP_ROWS / M::LANES {
-            let at = v * M::LANES;
+        for v in 0..GROUP_ROWS / m.lanes() {
+            let at = v * m.lanes();
             let mut scaled = m.zeros::<R>();
             // A byte of qh serves all four runs of a half, one of ql two of them.
             for part in 0..4 {

@@ -72,8 +72,8 @@ impl Packed for BlockQ8_0 {
     #[inline(always)]
     fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
         let quads = Quads::new(m, x);
-        for v in 0..GROUP_ROWS / M::LANES {
-            let at = v * M::LANES;
+        for v in 0..GROUP_ROWS / m.lanes() {
+            let at = v * m.lanes();
             let mut products: [M::I; R] = std::array::from_fn(|_| m.zero_i());
             for c in 0..8 {
                 let w = m.load_b(&group.qs[c], 4 * at);

@@ -17,8 +17,8 @@ impl BlockDot for Madd {
     #[inline(always)]
     fn lanes<M: Machine>(m: M, w: &[i8; BLOCK_LEN], x: &[i8], at: usize) -> M::I {
         let mut sum = m.zero_i();
-        for s in 0..BLOCK_LEN / (2 * M::LANES) {
-            sum = m.madd_i8(&sum, w, s * 2 * M::LANES, x, at + s * 2 * M::LANES);
+        for s in 0..BLOCK_LEN / (2 * m.lanes()) {
+            sum = m.madd_i8(&sum, w, s * 2 * m.lanes(), x, at + s * 2 * m.lanes());
         }
         sum
     }
@@ -31,8 +31,8 @@ impl BlockDot for Dot4 {
     #[inline(always)]
     fn lanes<M: Machine>(m: M, w: &[i8; BLOCK_LEN], x: &[i8], at: usize) -> M::I {
         let mut sum = m.zero_i();
-        for s in 0..BLOCK_LEN / (4 * M::LANES) {
-            sum = m.dot4_i8(&sum, w, s * 4 * M::LANES, x, at + s * 4 * M::LANES);
+        for s in 0..BLOCK_LEN / (4 * m.lanes()) {
+            sum = m.dot4_i8(&sum, w, s * 4 * m.lanes(), x, at + s * 4 * m.lanes());
         }
         sum
     }

@@ -36,7 +36,7 @@ fn products<M: Machine>(m: M, block: &BlockTq1_0, x: X<'_>) -> <M::One as Regist
     let x = &x.quants[..BLOCK_LEN];
     let mut sum = m.zero_i();
     for (first, bytes, weight) in [(0, 32, 0), (32, 16, 160)] {
-        for j in m.steps(0, bytes, M::LANES) {
+        for j in m.steps(0, bytes, m.lanes()) {
             sum = digits::<M, 5>(m, &block.qs, first + j, x, (weight + j, bytes), sum);
         }
     }

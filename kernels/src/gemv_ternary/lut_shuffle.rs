@@ -94,7 +94,7 @@ fn make_tables<M: Machine>(m: M, x: &[i8], digits: &mut [i8], tables: &mut [i8])
     // (x + 127) / 17 rounded down, by a multiplication that is exact for 0..=254, then 7 less.
     let (lift, reciprocal, centre, base) = (m.splat_i(127), m.splat_i(241), m.splat_i(7), m.splat_i(BASE));
     tasks!(m, k / GROUP_ROWS, 4, |t| {
-        for i in m.steps(t * GROUP_ROWS, (t + 1) * GROUP_ROWS, M::LANES) {
+        for i in m.steps(t * GROUP_ROWS, (t + 1) * GROUP_ROWS, m.lanes()) {
             let x = m.load_i8(x, i);
             let h = m.sub_i(&m.shr_i::<12>(&m.mul_i(&m.add_i(&x, &lift), &reciprocal)), &centre);
             m.store_i8(&m.sub_i(&x, &m.mul_i(&h, &base)), low, i);
@@ -105,7 +105,7 @@ fn make_tables<M: Machine>(m: M, x: &[i8], digits: &mut [i8], tables: &mut [i8])
         let both = &mut tables[TABLE_BYTES * column..TABLE_BYTES * (column + 1)];
         for (digits, table) in [&*low, &*high].into_iter().zip(both.chunks_exact_mut(16)) {
             let four = m.load_splat_b4(digits, GROUP * column);
-            for e in m.steps(0, 16, M::LANES) {
+            for e in m.steps(0, 16, m.lanes()) {
                 let bits = m.load_b(&BITS_OF_ENTRIES, 4 * e);
                 m.store_i8(&m.dot4_ub(&m.zero_i(), &bits, &four), table, e);
             }
@@ -124,8 +124,8 @@ fn sixty_four_rows<M: Machine>(m: M, planes: &[Planes], x: X<'_>, tables: &[i8],
         let planes = &planes[b];
         let x_scale = m.load_splat(x.scales, b);
         let tables = &tables[TABLE_BYTES * COLUMNS * b..TABLE_BYTES * COLUMNS * (b + 1)];
-        for v in 0..GROUP_ROWS / M::LANES {
-            let at = 4 * v * M::LANES;
+        for v in 0..GROUP_ROWS / m.lanes() {
+            let at = 4 * v * m.lanes();
             // Low digits of even and odd bytes, then high ones.
             let mut pairs: [M::I; 4] = std::array::from_fn(|_| m.zero_i());
             for c in m.steps(0, COLUMNS - 1, IN_A_BYTE) {
@@ -137,7 +137,7 @@ fn sixty_four_rows<M: Machine>(m: M, planes: &[Planes], x: X<'_>, tables: &[i8],
                 let (l, h) = if place % 2 == 0 { (low_even, high_even) } else { (low_odd, high_odd) };
                 let whole = m.madd_i16(&m.zero_i(), l, &low[place / 2]);
                 let whole = m.madd_i16(&whole, h, &high[place / 2]);
-                let scale = m.mul(&m.load_f16(&planes.d, GROUP_ROWS * place + v * M::LANES), &x_scale);
+                let scale = m.mul(&m.load_f16(&planes.d, GROUP_ROWS * place + v * m.lanes()), &x_scale);
                 let sum = &mut sums.as_mut()[v];
                 *sum = m.mul_add(&m.to_f32(&whole), &scale, sum);
             }
@@ -146,7 +146,7 @@ fn sixty_four_rows<M: Machine>(m: M, planes: &[Planes], x: X<'_>, tables: &[i8],
     let mut rows = [0.0; ROWS];
     for (place, sums) in sums.iter().enumerate() {
         for (v, sum) in sums.as_ref().iter().enumerate() {
-            m.store(sum, &mut rows, GROUP_ROWS * place + v * M::LANES);
+            m.store(sum, &mut rows, GROUP_ROWS * place + v * m.lanes());
         }
     }
     y.copy_from_slice(&rows[..y.len()]);

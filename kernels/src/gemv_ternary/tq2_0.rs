@@ -114,11 +114,11 @@ impl Packed for BlockTq2_0 {
     #[inline(always)]
     fn dot_group_rows<M: Machine, const R: usize>(m: M, group: &Group, x: &[X<'_>; R], sums: &mut [M::Sixteen; R]) {
         let back = [0.25, 0.0625].map(|quarter| m.splat(quarter));
-        for v in 0..GROUP_ROWS / M::LANES {
+        for v in 0..GROUP_ROWS / m.lanes() {
             let mut products: [[M::I; 3]; R] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));
             for half in 0..2 {
                 for c in m.steps(0, 8, 1) {
-                    let bytes = m.load_b(&group.qs[8 * half + c], 4 * v * M::LANES);
+                    let bytes = m.load_b(&group.qs[8 * half + c], 4 * v * m.lanes());
                     let codes = [
                         (0, 0, m.and_b(&bytes, 3)),
                         (0, 3, m.shr_b::<6>(&bytes)),
@@ -133,7 +133,7 @@ impl Packed for BlockTq2_0 {
                     }
                 }
             }
-            let d = m.load_f16(&group.d, v * M::LANES);
+            let d = m.load_f16(&group.d, v * m.lanes());
             for ((products, x), sums) in products.iter().zip(x).zip(&mut *sums) {
                 let mut whole = m.sub(&m.to_f32(&products[0]), &m.load_splat(x.sums, 0));
                 for (products, back) in products[1..].iter().zip(&back) {

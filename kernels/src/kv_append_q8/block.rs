@@ -11,7 +11,7 @@ pub const LEAST: f32 = 1.0 / (1u64 << 63) as f32 / 2.0;
 #[inline(always)]
 pub fn largest<M: Machine>(m: M, x: &[f32]) -> OneF<M> {
     let [mut tops] = m.zeros();
-    for c in (0..BLOCK_LEN).step_by(M::LANES) {
+    for c in (0..BLOCK_LEN).step_by(m.lanes()) {
         tops = m.max(&m.abs(&m.load(x, c)), &tops);
     }
     m.largest(&tops)
@@ -29,7 +29,7 @@ pub fn scales<M: Machine>(m: M, largest: &M::F) -> (M::F, M::F) {
 #[inline(always)]
 pub fn store<M: Machine>(m: M, x: &[f32], d: &OneF<M>, inverse: &M::F, block: &mut BlockQ8_0) {
     m.one().store_f16(d, std::slice::from_mut(&mut block.d), 0);
-    for c in (0..BLOCK_LEN).step_by(M::LANES) {
+    for c in (0..BLOCK_LEN).step_by(m.lanes()) {
         let q = m.round_i(&m.mul(&m.load(x, c), inverse));
         m.store_i8(&q, &mut block.qs, c);
     }

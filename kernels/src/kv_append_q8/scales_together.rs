@@ -37,7 +37,7 @@ impl Rung<KvAppendQ8> for ScalesTogether {
                     one.store(&largest(m, &x[b * BLOCK_LEN..(b + 1) * BLOCK_LEN]), ds, part * blocks + b);
                 }
             }
-            for i in m.steps(0, (2 * blocks).next_multiple_of(M::LANES), M::LANES) {
+            for i in m.steps(0, (2 * blocks).next_multiple_of(m.lanes()), m.lanes()) {
                 let (d, inverse) = scales(m, &m.load(ds, i));
                 m.store(&d, ds, i);
                 m.store(&inverse, inverses, i);

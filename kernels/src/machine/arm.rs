@@ -27,12 +27,16 @@ impl<const DOT: bool> Neon<DOT> {
 
 // SAFETY of the arithmetic below: NEON is part of the aarch64 baseline.
 impl<const DOT: bool> Registers for Neon<DOT> {
-    const LANES: usize = 4;
     type F = float32x4_t;
     type I = int32x4_t;
     type B = int8x16_t;
     type Sixteen = [float32x4_t; 4];
     type One = Scalar;
+
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        4
+    }
 }
 
 impl<const DOT: bool> Machine for Neon<DOT> {

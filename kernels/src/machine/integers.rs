@@ -9,13 +9,13 @@ pub trait Integers: Registers {
     fn zero_i(self) -> Self::I;
     /// A constant in every i32 lane.
     fn splat_i(self, x: i32) -> Self::I;
-    /// `LANES` i8 from `s[i..]`, sign-extended.
+    /// `lanes` i8 from `s[i..]`, sign-extended.
     fn load_i8(self, s: &[i8], i: usize) -> Self::I;
-    /// `LANES` u8 from `s[i..]`, zero-extended.
+    /// `lanes` u8 from `s[i..]`, zero-extended.
     fn load_u8(self, s: &[u8], i: usize) -> Self::I;
-    /// Stores the low byte of each lane to `s[i..i + LANES]`. Lanes lie in `-128..=127`.
+    /// Stores the low byte of each lane to `s[i..i + lanes]`. Lanes lie in `-128..=127`.
     fn store_i8(self, v: &Self::I, s: &mut [i8], i: usize);
-    /// Stores to `s[i..i + LANES]`.
+    /// Stores to `s[i..i + lanes]`.
     fn store_i(self, v: &Self::I, s: &mut [i32], i: usize);
     /// `a + b`.
     fn add_i(self, a: &Self::I, b: &Self::I) -> Self::I;
@@ -47,17 +47,17 @@ pub trait Integers: Registers {
     /// The bits of i32 lanes read as f32.
     fn bits_as_f32(self, v: &Self::I) -> Self::F;
 
-    /// `acc` plus the products of `2 * LANES` i8 from `w[i..]` and `x[j..]`, two to a lane (pmaddwd kind).
+    /// `acc` plus the products of `2 * lanes` i8 from `w[i..]` and `x[j..]`, two to a lane (pmaddwd kind).
     fn madd_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I;
-    /// `acc` plus the products of `4 * LANES` i8 from `w[i..]` and `x[j..]`, four to a lane or two to each half of one.
+    /// `acc` plus the products of `4 * lanes` i8 from `w[i..]` and `x[j..]`, four to a lane or two to each half of one.
     /// `x` holds no -128. Machines without the instruction do it with two [`Integers::madd_i8`].
     #[inline(always)]
     fn dot4_i8(self, acc: &Self::I, w: &[i8], i: usize, x: &[i8], j: usize) -> Self::I {
         let half = self.madd_i8(acc, w, i, x, j);
-        self.madd_i8(&half, w, i + 2 * Self::LANES, x, j + 2 * Self::LANES)
+        self.madd_i8(&half, w, i + 2 * self.lanes(), x, j + 2 * self.lanes())
     }
 
-    /// `4 * LANES` bytes from `s[i..]`.
+    /// `4 * lanes` bytes from `s[i..]`.
     fn load_b(self, s: &[u8], i: usize) -> Self::B;
     /// The four bytes of `s[i..i + 4]` in every lane.
     fn load_splat_b4(self, s: &[i8], i: usize) -> Self::B;
@@ -74,7 +74,7 @@ pub trait Integers: Registers {
     /// Each byte `a - b`, wrapping.
     fn sub_b(self, a: &Self::B, b: &Self::B) -> Self::B;
     /// Each byte from a table of sixteen, which every group of sixteen bytes of `table` repeats (pshufb, tbl). Indices lie
-    /// in `0..16`. Fewer than four lanes have no whole table: those machines read the table's bytes 0..4 LANES only, and
+    /// in `0..16`. Fewer than four lanes have no whole table: those machines read the table's bytes 0..4 lanes only, and
     /// variants that use this ask for [`crate::kernel::Width::SimdShuffle`].
     fn swizzle_b(self, table: &Self::B, index: &Self::B) -> Self::B;
     /// The sixteen bytes of `s[i..i + 16]`, repeated in every group of sixteen.

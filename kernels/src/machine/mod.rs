@@ -44,10 +44,8 @@ pub use x86_avx512::Avx512;
 
 use half::{bf16, f16};
 
-/// The registers of a machine: `LANES` f32 or i32 values, or four bytes for each.
+/// The registers of a machine: `lanes` f32 or i32 values, or four bytes for each.
 pub trait Registers: Copy {
-    /// Lanes of a register.
-    const LANES: usize;
     /// A register of f32.
     type F;
     /// A register of i32, or of twice as many i16.
@@ -58,6 +56,9 @@ pub trait Registers: Copy {
     type Sixteen: AsRef<[Self::F]> + AsMut<[Self::F]>;
     /// The same machine's scalar unit; tails and reductions run on it.
     type One: Machine<One = Self::One>;
+
+    /// Lanes of a register: a constant of the native machines, what the profile says on the traced one.
+    fn lanes(self) -> usize;
 }
 
 /// A float of the scalar unit.
@@ -71,25 +72,25 @@ pub trait Machine: Integers {
     /// The scalar unit.
     fn one(self) -> Self::One;
 
-    /// `LANES` consecutive values from `s[i..]`.
+    /// `lanes` consecutive values from `s[i..]`.
     fn load(self, s: &[f32], i: usize) -> Self::F;
     /// `s[i]` in every lane.
     fn load_splat(self, s: &[f32], i: usize) -> Self::F;
     /// An f16 scale as f32 in every lane.
     fn load_f16_splat(self, h: &f16) -> Self::F;
-    /// `LANES` bf16 from `s[i..]` as f32.
+    /// `lanes` bf16 from `s[i..]` as f32.
     fn load_bf16(self, s: &[bf16], i: usize) -> Self::F;
-    /// `LANES` f16 from `s[i..]` as f32.
+    /// `lanes` f16 from `s[i..]` as f32.
     fn load_f16(self, s: &[f16], i: usize) -> Self::F;
-    /// `2 * LANES` values from `s[i..]`: those at even places, those at odd ones.
+    /// `2 * lanes` values from `s[i..]`: those at even places, those at odd ones.
     fn load_pairs(self, s: &[f32], i: usize) -> (Self::F, Self::F);
-    /// Stores to `s[i..i + LANES]`.
+    /// Stores to `s[i..i + lanes]`.
     fn store(self, v: &Self::F, s: &mut [f32], i: usize);
     /// Stores as bf16, rounded to nearest, halves to even. No NaN.
     fn store_bf16(self, v: &Self::F, s: &mut [bf16], i: usize);
     /// Stores as f16, rounded to nearest, halves to even.
     fn store_f16(self, v: &Self::F, s: &mut [f16], i: usize);
-    /// Stores `2 * LANES` values to `s[i..]`, `even` and `odd` by turns.
+    /// Stores `2 * lanes` values to `s[i..]`, `even` and `odd` by turns.
     fn store_pairs(self, even: &Self::F, odd: &Self::F, s: &mut [f32], i: usize);
 
     /// A constant in every lane.

@@ -26,12 +26,16 @@ impl Portable {
 }
 
 impl Registers for Portable {
-    const LANES: usize = 8;
     type F = f32x8;
     type I = i32x8;
     type B = i8x32;
     type Sixteen = [f32x8; 2];
     type One = Scalar;
+
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        8
+    }
 }
 
 impl Machine for Portable {

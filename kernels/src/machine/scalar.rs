@@ -90,12 +90,16 @@ impl Scalar {
 }
 
 impl Registers for Scalar {
-    const LANES: usize = 1;
     type F = f32;
     type I = i32;
     type B = [i8; 4];
     type Sixteen = [f32; 16];
     type One = Scalar;
+
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        1
+    }
 }
 
 impl Machine for Scalar {

@@ -29,8 +29,8 @@ struct EveryOperation<'a> {
 
 /// The bits of i32 lanes, byte by byte.
 fn bits<M: Machine>(m: M, v: &M::I) -> Vec<u32> {
-    let mut out = vec![0u32; M::LANES];
-    let mut bytes = vec![0i8; M::LANES];
+    let mut out = vec![0u32; m.lanes()];
+    let mut bytes = vec![0i8; m.lanes()];
     for (place, shifted) in
         [m.add_i(v, &m.zero_i()), m.shr_i::<8>(v), m.shr_i::<16>(v), m.shr_i::<24>(v)].iter().enumerate()
     {
@@ -43,7 +43,7 @@ fn bits<M: Machine>(m: M, v: &M::I) -> Vec<u32> {
 }
 
 fn float_bits<M: Machine>(m: M, v: &M::F) -> Vec<u32> {
-    let mut out = vec![0.0; M::LANES];
+    let mut out = vec![0.0; m.lanes()];
     m.store(v, &mut out, 0);
     out.into_iter().map(f32::to_bits).collect()
 }
@@ -59,7 +59,7 @@ impl OnMachine for EveryOperation<'_> {
     fn on<M: Machine>(self, m: M) {
         let Operands { w, x, table, f } = self.operands;
         let words: [i8; BYTES] = w.map(|b| b as i8);
-        *self.lanes = M::LANES;
+        *self.lanes = m.lanes();
         let (a, b) = (m.load_i8(&words, 0), m.load_u8(w, 16));
         let (wb, xb) = (m.load_b(w, 0), m.load_b(bytemuck::cast_slice(x), 0));
         let low = m.and_b(&wb, 0x0f);
@@ -76,7 +76,7 @@ impl OnMachine for EveryOperation<'_> {
         put("mask_i", bits(m, &m.mask_i(&a, &b)));
         let mut whole = [0i32; 16];
         m.store_i(&m.mul_i(&a, &b), &mut whole, 0);
-        put("store_i", whole[..M::LANES].iter().map(|v| *v as u32).collect());
+        put("store_i", whole[..m.lanes()].iter().map(|v| *v as u32).collect());
         put("shl_i", bits(m, &m.shl_i::<9>(&a)));
         put("shr_i", bits(m, &m.shr_i::<1>(&a)));
         put("sum_i", bits(m.one(), &m.sum_i(&a)));
@@ -95,7 +95,7 @@ impl OnMachine for EveryOperation<'_> {
         put("dot4_ub", bits(m, &m.dot4_ub(&a, &m.and_b(&wb, 0x7f), &xb)));
         put("add_i16", bits(m, &m.add_i16(&pairs, &m.odd_i16(&xb))));
         put("madd_i16", bits(m, &m.madd_i16(&a, &pairs, &m.splat_i16(-321))));
-        if M::LANES >= 4 {
+        if m.lanes() >= 4 {
             put("swizzle_b", byte_bits(m, &m.swizzle_b(&m.load_table(table, 0), &low)));
         }
         put("abs", float_bits(m, &m.abs(&real)));
@@ -105,12 +105,12 @@ impl OnMachine for EveryOperation<'_> {
         put("load_pairs odd", float_bits(m, &odd));
         let mut stored = [0.0f32; 32];
         m.store_pairs(&even, &odd, &mut stored, 0);
-        put("store_pairs", stored[..2 * M::LANES].iter().map(|v| v.to_bits()).collect());
+        put("store_pairs", stored[..2 * m.lanes()].iter().map(|v| v.to_bits()).collect());
         let (mut b16, mut h16) = ([bf16::ZERO; 16], [f16::ZERO; 16]);
         m.store_bf16(&real, &mut b16, 0);
         m.store_f16(&real, &mut h16, 0);
-        put("store_bf16", b16[..M::LANES].iter().map(|v| u32::from(v.to_bits())).collect());
-        put("store_f16", h16[..M::LANES].iter().map(|v| u32::from(v.to_bits())).collect());
+        put("store_bf16", b16[..m.lanes()].iter().map(|v| u32::from(v.to_bits())).collect());
+        put("store_f16", h16[..m.lanes()].iter().map(|v| u32::from(v.to_bits())).collect());
         put("load_bf16", float_bits(m, &m.load_bf16(&b16, 0)));
         put("load_f16", float_bits(m, &m.load_f16(&h16, 0)));
         let (sin, cos) = m.sin_cos_libm(&real);

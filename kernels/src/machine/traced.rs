@@ -20,7 +20,10 @@ pub struct Live {
     simd: Cell<u32>,
 }
 
-/// `N` lanes of `T` with its ticket; live until dropped.
+/// Lanes of the widest machine.
+const MOST_LANES: usize = 16;
+
+/// Lanes of `T` with their ticket, the first of `N`; live until dropped.
 pub struct Value<'t, T, const N: usize> {
     pub(super) lanes: [T; N],
     pub(super) ticket: Ticket,
@@ -34,11 +37,13 @@ impl<T, const N: usize> Drop for Value<'_, T, N> {
     }
 }
 
-/// The traced machine with `N` lanes.
+/// The traced machine: of one lane, or of as many as a run says, which have room among `N`. So a variant is compiled for it
+/// twice and not once for each width.
 #[derive(Clone, Copy)]
 pub struct Traced<'t, const N: usize> {
     pub(super) trace: &'t dyn Trace,
     live: &'t Live,
+    lanes: usize,
 }
 
 pub(super) type F<'t, const N: usize> = Value<'t, f32, N>;
@@ -57,6 +62,27 @@ impl<'t, const N: usize> Traced<'t, N> {
         if N == 1 { &self.live.integer } else { &self.live.simd }
     }
 
+    /// A register, lane by lane.
+    #[inline]
+    pub(super) fn each<T: Copy + Default>(self, f: impl Fn(usize) -> T) -> [T; N] {
+        let mut lanes = [T::default(); N];
+        for (k, lane) in lanes[..self.lanes()].iter_mut().enumerate() {
+            *lane = f(k);
+        }
+        lanes
+    }
+
+    /// The same from another one.
+    #[inline]
+    pub(super) fn map<T: Copy, U: Copy + Default>(self, from: &[T; N], f: impl Fn(T) -> U) -> [U; N] {
+        self.each(|k| f(from[k]))
+    }
+
+    #[inline]
+    fn zip(self, a: &F<'t, N>, b: &F<'t, N>, f: impl Fn(f32, f32) -> f32) -> [f32; N] {
+        self.each(|k| f(a.lanes[k], b.lanes[k]))
+    }
+
     #[inline]
     pub(super) fn value<T>(self, lanes: [T; N], ticket: Ticket, live: &'t Cell<u32>) -> Value<'t, T, N> {
         live.set(live.get() + 1);
@@ -66,14 +92,14 @@ impl<'t, const N: usize> Traced<'t, N> {
     #[inline]
     pub(super) fn float(self, op: Op, inputs: &[Ticket], lanes: [f32; N]) -> F<'t, N> {
         let file = self.float_file();
-        let ticket = self.trace.op(op, N, inputs, file.get());
+        let ticket = self.trace.op(op, self.lanes(), inputs, file.get());
         self.value(lanes, ticket, file)
     }
 
     #[inline]
     pub(super) fn int(self, op: Op, inputs: &[Ticket], lanes: [i32; N]) -> I<'t, N> {
         let file = self.integer_file();
-        let ticket = self.trace.op(op, N, inputs, file.get());
+        let ticket = self.trace.op(op, self.lanes(), inputs, file.get());
         self.value(lanes, ticket, file)
     }
 
@@ -82,7 +108,7 @@ impl<'t, const N: usize> Traced<'t, N> {
         let access = Access {
             address: s.as_ptr() as usize,
             bytes: size_of_val(s),
-            lanes: N,
+            lanes: self.lanes(),
             splat,
             address_from: Ticket::default(),
         };
@@ -94,18 +120,18 @@ impl<'t, const N: usize> Traced<'t, N> {
         let access = Access {
             address: out.as_ptr() as usize,
             bytes: size_of_val(out),
-            lanes: N,
+            lanes: self.lanes(),
             splat: false,
             address_from: Ticket::default(),
         };
         self.trace.store(access, value);
     }
 
-    /// `log2(N)` steps of shuffle and `op`, as every SIMD set reduces a register.
+    /// `log2(lanes)` steps of shuffle and `op`, as every SIMD set reduces a register.
     pub(super) fn reduction(self, op: Op, mut ticket: Ticket, live: u32) -> Ticket {
-        for _ in 0..N.ilog2() {
-            let moved = self.trace.op(Op::Shuffle, N, &[ticket], live);
-            ticket = self.trace.op(op, N, &[ticket, moved], live);
+        for _ in 0..self.lanes().ilog2() {
+            let moved = self.trace.op(Op::Shuffle, self.lanes(), &[ticket], live);
+            ticket = self.trace.op(op, self.lanes(), &[ticket, moved], live);
         }
         ticket
     }
@@ -113,38 +139,36 @@ impl<'t, const N: usize> Traced<'t, N> {
     fn reduce(self, op: Op, v: &F<'t, N>, fold: impl Fn(f32, f32) -> f32) -> F<'t, 1> {
         let ticket = self.reduction(op, v.ticket, self.float_file().get());
         let mut total = v.lanes[0];
-        for lane in &v.lanes[1..] {
+        for lane in &v.lanes[1..self.lanes()] {
             total = fold(total, *lane);
         }
         self.one().value([total], ticket, &self.live.float)
     }
 }
 
-/// Lane by lane.
-#[inline]
-fn zip<const N: usize>(a: &F<'_, N>, b: &F<'_, N>, f: impl Fn(f32, f32) -> f32) -> [f32; N] {
-    std::array::from_fn(|k| f(a.lanes[k], b.lanes[k]))
-}
-
 impl<'t, const N: usize> Registers for Traced<'t, N> {
-    const LANES: usize = N;
     type F = F<'t, N>;
     type I = I<'t, N>;
     type B = B<'t, N>;
     type Sixteen = Vec<F<'t, N>>;
     type One = Traced<'t, 1>;
+
+    #[inline]
+    fn lanes(self) -> usize {
+        if N == 1 { 1 } else { self.lanes }
+    }
 }
 
 impl<'t, const N: usize> Machine for Traced<'t, N> {
     #[inline]
     fn one(self) -> Traced<'t, 1> {
-        Traced { trace: self.trace, live: self.live }
+        Traced { trace: self.trace, live: self.live, lanes: 1 }
     }
     #[inline]
     fn load(self, s: &[f32], i: usize) -> F<'t, N> {
-        let lanes: [f32; N] = s[i..i + N].try_into().expect("the slice is N long");
-        let ticket = self.read(&s[i..i + N], false, self.float_file());
-        self.value(lanes, ticket, self.float_file())
+        let loaded = &s[i..i + self.lanes()];
+        let ticket = self.read(loaded, false, self.float_file());
+        self.value(self.each(|k| loaded[k]), ticket, self.float_file())
     }
     #[inline]
     fn load_splat(self, s: &[f32], i: usize) -> F<'t, N> {
@@ -158,19 +182,19 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
     }
     // Halves of a register are zero-extended and shifted into the upper halves of the lanes.
     fn load_bf16(self, s: &[bf16], i: usize) -> F<'t, N> {
-        let lanes = std::array::from_fn(|k| s[i + k].to_f32());
-        let loaded = self.read(&s[i..i + N], false, self.float_file());
-        let wide = self.trace.op(Op::Widen, N, &[loaded], self.float_file().get());
+        let lanes = self.each(|k| s[i + k].to_f32());
+        let loaded = self.read(&s[i..i + self.lanes()], false, self.float_file());
+        let wide = self.trace.op(Op::Widen, self.lanes(), &[loaded], self.float_file().get());
         self.float(Op::IntAdd, &[wide], lanes)
     }
     fn load_f16(self, s: &[f16], i: usize) -> F<'t, N> {
-        let lanes = std::array::from_fn(|k| s[i + k].to_f32());
-        let loaded = self.read(&s[i..i + N], false, self.float_file());
+        let lanes = self.each(|k| s[i + k].to_f32());
+        let loaded = self.read(&s[i..i + self.lanes()], false, self.float_file());
         self.float(Op::F16Convert, &[loaded], lanes)
     }
     fn load_pairs(self, s: &[f32], i: usize) -> (F<'t, N>, F<'t, N>) {
-        let (a, b) = (self.load(s, i), self.load(s, i + N));
-        let pick = |first: usize| std::array::from_fn(|k| s[i + 2 * k + first]);
+        let (a, b) = (self.load(s, i), self.load(s, i + self.lanes()));
+        let pick = |first: usize| self.each(|k| s[i + 2 * k + first]);
         if N == 1 {
             return (a, b);
         }
@@ -179,8 +203,8 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
     }
     #[inline]
     fn store(self, v: &F<'t, N>, s: &mut [f32], i: usize) {
-        let out = &mut s[i..i + N];
-        out.copy_from_slice(&v.lanes);
+        let out = &mut s[i..i + self.lanes()];
+        out.copy_from_slice(&v.lanes[..out.len()]);
         self.write(out, v.ticket);
     }
     // Round to nearest even: the kept bit, a constant and it added, a shift; then narrow.
@@ -188,16 +212,16 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
         let live = self.float_file().get();
         let mut ticket = v.ticket;
         for op in [Op::IntAdd, Op::IntAdd, Op::IntAdd, Op::IntAdd, Op::Shuffle] {
-            ticket = self.trace.op(op, N, &[ticket], live);
+            ticket = self.trace.op(op, self.lanes(), &[ticket], live);
         }
-        let out = &mut s[i..i + N];
-        out.copy_from_slice(&v.lanes.map(super::scalar::round_to_bf16));
+        let out = &mut s[i..i + self.lanes()];
+        out.copy_from_slice(&self.map(&v.lanes, super::scalar::round_to_bf16)[..out.len()]);
         self.write(out, ticket);
     }
     fn store_f16(self, v: &F<'t, N>, s: &mut [f16], i: usize) {
-        let narrow = self.trace.op(Op::F16Convert, N, &[v.ticket], self.float_file().get());
-        let out = &mut s[i..i + N];
-        out.copy_from_slice(&v.lanes.map(f16::from_f32));
+        let narrow = self.trace.op(Op::F16Convert, self.lanes(), &[v.ticket], self.float_file().get());
+        let out = &mut s[i..i + self.lanes()];
+        out.copy_from_slice(&self.map(&v.lanes, f16::from_f32)[..out.len()]);
         self.write(out, narrow);
     }
     fn store_pairs(self, even: &F<'t, N>, odd: &F<'t, N>, s: &mut [f32], i: usize) {
@@ -208,9 +232,9 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
         }
         let inputs = [even.ticket, odd.ticket];
         let low = self.float(Op::Shuffle, &inputs, std::array::from_fn(place));
-        let high = self.float(Op::Shuffle, &inputs, std::array::from_fn(|k| place(N + k)));
+        let high = self.float(Op::Shuffle, &inputs, self.each(|k| place(self.lanes() + k)));
         self.store(&low, s, i);
-        self.store(&high, s, i + N);
+        self.store(&high, s, i + self.lanes());
     }
     // A constant is hoisted out of every loop: it is ready at the start and costs a register, not an operation.
     #[inline]
@@ -230,7 +254,7 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
     }
     #[inline]
     fn sixteen(self) -> Vec<F<'t, N>> {
-        (0..16 / N).map(|_| self.splat(0.0)).collect()
+        (0..16 / self.lanes()).map(|_| self.splat(0.0)).collect()
     }
     #[inline]
     fn zeros<const K: usize>(self) -> [F<'t, N>; K] {
@@ -238,61 +262,61 @@ impl<'t, const N: usize> Machine for Traced<'t, N> {
     }
     #[inline]
     fn add(self, a: &F<'t, N>, b: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Add, &[a.ticket, b.ticket], zip(a, b, |a, b| a + b))
+        self.float(Op::Add, &[a.ticket, b.ticket], self.zip(a, b, |a, b| a + b))
     }
     #[inline]
     fn sub(self, a: &F<'t, N>, b: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Add, &[a.ticket, b.ticket], zip(a, b, |a, b| a - b))
+        self.float(Op::Add, &[a.ticket, b.ticket], self.zip(a, b, |a, b| a - b))
     }
     #[inline]
     fn mul(self, a: &F<'t, N>, b: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Mul, &[a.ticket, b.ticket], zip(a, b, |a, b| a * b))
+        self.float(Op::Mul, &[a.ticket, b.ticket], self.zip(a, b, |a, b| a * b))
     }
     #[inline]
     fn mul_add(self, a: &F<'t, N>, b: &F<'t, N>, c: &F<'t, N>) -> F<'t, N> {
-        let lanes = std::array::from_fn(|k| a.lanes[k] * b.lanes[k] + c.lanes[k]);
+        let lanes = self.each(|k| a.lanes[k] * b.lanes[k] + c.lanes[k]);
         self.float(Op::MulAdd, &[a.ticket, b.ticket, c.ticket], lanes)
     }
     #[inline]
     fn div(self, a: &F<'t, N>, b: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Div, &[a.ticket, b.ticket], zip(a, b, |a, b| a / b))
+        self.float(Op::Div, &[a.ticket, b.ticket], self.zip(a, b, |a, b| a / b))
     }
     #[inline]
     fn max(self, a: &F<'t, N>, b: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Max, &[a.ticket, b.ticket], zip(a, b, |a, b| if a > b { a } else { b }))
+        self.float(Op::Max, &[a.ticket, b.ticket], self.zip(a, b, |a, b| if a > b { a } else { b }))
     }
     #[inline]
     fn abs(self, a: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::IntAdd, &[a.ticket], a.lanes.map(f32::abs))
+        self.float(Op::IntAdd, &[a.ticket], self.map(&a.lanes, f32::abs))
     }
     #[inline]
     fn sqrt(self, a: &F<'t, N>) -> F<'t, N> {
-        self.float(Op::Sqrt, &[a.ticket], a.lanes.map(f32::sqrt))
+        self.float(Op::Sqrt, &[a.ticket], self.map(&a.lanes, f32::sqrt))
     }
     fn pow2(self, n: &F<'t, N>) -> F<'t, N> {
         let live = self.float_file().get();
-        let whole = self.trace.op(Op::Convert, N, &[n.ticket], live);
-        let biased = self.trace.op(Op::IntAdd, N, &[whole], live);
-        self.float(Op::IntAdd, &[biased], n.lanes.map(super::scalar::pow2))
+        let whole = self.trace.op(Op::Convert, self.lanes(), &[n.ticket], live);
+        let biased = self.trace.op(Op::IntAdd, self.lanes(), &[whole], live);
+        self.float(Op::IntAdd, &[biased], self.map(&n.lanes, super::scalar::pow2))
     }
     fn exp_libm(self, x: &F<'t, N>) -> F<'t, N> {
         let live = self.float_file().get();
         let mut ticket = x.ticket;
-        for _ in 0..N {
+        for _ in 0..self.lanes() {
             let call = self.trace.op(Op::Exp, 1, &[x.ticket], live);
             ticket = ticket.later(call);
         }
-        self.value(x.lanes.map(f32::exp), ticket, self.float_file())
+        self.value(self.map(&x.lanes, f32::exp), ticket, self.float_file())
     }
     // Two calls a lane, each about as long as that of exp.
     fn sin_cos_libm(self, x: &F<'t, N>) -> (F<'t, N>, F<'t, N>) {
         let live = self.float_file().get();
         let calls = |f: fn(f32) -> f32| {
             let mut ticket = x.ticket;
-            for _ in 0..N {
+            for _ in 0..self.lanes() {
                 ticket = ticket.later(self.trace.op(Op::Exp, 1, &[x.ticket], live));
             }
-            self.value(x.lanes.map(f), ticket, self.float_file())
+            self.value(self.map(&x.lanes, f), ticket, self.float_file())
         };
         (calls(f32::sin), calls(f32::cos))
     }
@@ -355,21 +379,21 @@ pub(crate) fn on_traced(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -
     if lanes != 1 {
         return on_traced_simd(trace, lanes, work);
     }
-    work.on(Traced::<1> { trace, live: &Live::default() });
+    work.on(one(trace, &Live::default()));
     true
 }
 
 /// [`on_traced`] of work that needs SIMD.
 fn on_traced_simd(trace: &dyn Trace, lanes: usize, work: impl OnMachine) -> bool {
-    let live = &Live::default();
-    match lanes {
-        2 => work.on(Traced::<2> { trace, live }),
-        4 => work.on(Traced::<4> { trace, live }),
-        8 => work.on(Traced::<8> { trace, live }),
-        16 => work.on(Traced::<16> { trace, live }),
-        _ => return false,
+    let has = matches!(lanes, 2 | 4 | 8 | MOST_LANES);
+    if has {
+        work.on(Traced::<MOST_LANES> { trace, live: &Live::default(), lanes });
     }
-    true
+    has
+}
+
+fn one<'t>(trace: &'t dyn Trace, live: &'t Live) -> Traced<'t, 1> {
+    Traced { trace, live, lanes: 1 }
 }
 
 /// Runs rung `R` on the traced machine. Returns false where no machine has so many lanes.
@@ -380,7 +404,7 @@ pub(crate) fn run_traced<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usiz
 /// [`run_traced`] of a rung that is written for one lane.
 pub(crate) fn run_traced_scalar<C: Contract, R: Rung<C>>(trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
     if lanes == 1 {
-        R::run(Traced::<1> { trace, live: &Live::default() }, args);
+        R::run(one(trace, &Live::default()), args);
     }
     lanes == 1
 }

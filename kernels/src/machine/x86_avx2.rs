@@ -39,12 +39,16 @@ impl<const VNNI: bool> Avx2<VNNI> {
 
 // SAFETY of the arithmetic below: an `Avx2` value exists only where `detect` found every feature the intrinsics need.
 impl<const VNNI: bool> Registers for Avx2<VNNI> {
-    const LANES: usize = 8;
     type F = __m256;
     type I = __m256i;
     type B = __m256i;
     type Sixteen = [__m256; 2];
     type One = Scalar;
+
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        8
+    }
 }
 
 impl<const VNNI: bool> Machine for Avx2<VNNI> {

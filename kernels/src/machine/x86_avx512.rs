@@ -36,12 +36,16 @@ impl Avx512 {
 }
 
 impl Registers for Avx512 {
-    const LANES: usize = 16;
     type F = __m512;
     type I = __m512i;
     type B = __m512i;
     type Sixteen = [__m512; 1];
     type One = Scalar;
+
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        16
+    }
 }
 
 impl Machine for Avx512 {

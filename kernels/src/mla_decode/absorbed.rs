@@ -40,7 +40,7 @@ pub(super) fn absorb<M: Machine>(m: M, size: &Size, q: &[f32], to_key: &[f32], h
     for d in one.steps(0, plain, 1) {
         let matrix = &to_key[(h * plain + d) * latent..(h * plain + d + 1) * latent];
         let wide = m.load_splat(q, d);
-        let main = m.steps(0, latent, M::LANES);
+        let main = m.steps(0, latent, m.lanes());
         let tail = main.tail();
         for c in main {
             m.store(&m.mul_add(&m.load(matrix, c), &wide, &m.load(made, c)), made, c);

@@ -72,9 +72,9 @@ impl<'a, const KEYS: bool> Rows for LatentRows<'a, KEYS> {
     #[inline(always)]
     fn load<M: Machine, const C: usize>(m: M, (quants, scales, rope): Self::Row, c: usize) -> [M::F; C] {
         if KEYS && c >= quants.len() {
-            return std::array::from_fn(|i| m.load_bf16(rope, c - quants.len() + i * M::LANES));
+            return std::array::from_fn(|i| m.load_bf16(rope, c - quants.len() + i * m.lanes()));
         }
         let scale = m.load_splat(scales, c / RUN);
-        std::array::from_fn(|i| m.mul(&m.to_f32(&m.load_i8(quants, c + i * M::LANES)), &scale))
+        std::array::from_fn(|i| m.mul(&m.to_f32(&m.load_i8(quants, c + i * m.lanes())), &scale))
     }
 }

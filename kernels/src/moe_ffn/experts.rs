@@ -181,7 +181,7 @@ fn tile<M: Machine, E: ExpertElement, const R: usize, const T: usize>(
     let k = x[0].len();
     let (rows, x) = (rows.map(|row| &row[..k]), x.map(|x| &x[..k]));
     let mut sums = m.tile::<T, R>();
-    let main = m.steps(0, k, M::LANES);
+    let main = m.steps(0, k, m.lanes());
     let tail = main.tail();
     for c in main {
         let mut w = m.zeros::<R>();

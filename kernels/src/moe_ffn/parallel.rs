@@ -79,7 +79,7 @@ impl<E: ExpertElement> Rung<MoeFfn<E>> for Parallel {
 /// `to = from`, as far as `to` goes.
 #[inline(always)]
 fn copy<M: Machine>(m: M, from: &[f32], to: &mut [f32]) {
-    let main = m.steps(0, to.len(), M::LANES);
+    let main = m.steps(0, to.len(), m.lanes());
     let tail = main.tail();
     for i in main {
         m.store(&m.load(from, i), to, i);

@@ -34,7 +34,7 @@ impl<'a> Bests<'a> {
     #[inline(always)]
     pub(super) fn new<M: Machine>(m: M, size: &Size, room: &'a mut [f32]) -> (Self, &'a mut [f32]) {
         let groups = size.groups;
-        let stride = if Self::lanes_fit::<M>(groups) { groups.max(M::LANES) } else { groups };
+        let stride = if Self::lanes_fit(m, groups) { groups.max(m.lanes()) } else { groups };
         let (first, room) = room.split_at_mut(stride);
         let (second, room) = room.split_at_mut(stride);
         let one = m.one();
@@ -47,8 +47,8 @@ impl<'a> Bests<'a> {
 
     /// True where every register of scores has its lanes on the same groups.
     #[inline(always)]
-    fn lanes_fit<M: Machine>(groups: usize) -> bool {
-        groups.is_multiple_of(M::LANES) || M::LANES.is_multiple_of(groups)
+    fn lanes_fit<M: Machine>(m: M, groups: usize) -> bool {
+        groups.is_multiple_of(m.lanes()) || m.lanes().is_multiple_of(groups)
     }
 
     /// Takes scores by turns, the first of them at place `from`, a multiple of the lanes. One group needs no pairs.
@@ -57,7 +57,7 @@ impl<'a> Bests<'a> {
         if self.groups == 1 {
             return;
         }
-        let main = m.steps(0, if Self::lanes_fit::<M>(self.groups) { biased.len() } else { 0 }, M::LANES);
+        let main = m.steps(0, if Self::lanes_fit(m, self.groups) { biased.len() } else { 0 }, m.lanes());
         let tail = main.tail();
         for i in main {
             self.offer_lanes(m, biased, i, from + i);

@@ -23,7 +23,7 @@ pub(super) fn products<M: Machine>(m: M, w: &[f32], x: &[f32], first: usize, log
 /// `s = sigmoid(s)`, and `biased = s + bias`.
 #[inline(always)]
 pub(super) fn sigmoids<M: Machine>(m: M, s: &mut [f32], bias: &[f32], biased: &mut [f32]) {
-    let main = m.steps(0, s.len(), M::LANES);
+    let main = m.steps(0, s.len(), m.lanes());
     let tail = main.tail();
     lanes(m, main, s, bias, biased);
     if tail < s.len() {

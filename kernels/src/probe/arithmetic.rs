@@ -88,7 +88,7 @@ pub(super) fn madd<M: Machine>(m: M, data: &mut ProbeData) {
     let mut sums: [M::I; TILE] = ints(m, data);
     let (weights, activations) = data.bytes.split_at(2048);
     for step in m.steps(0, data.steps, 1) {
-        let at = (step * 2 * M::LANES) % 2048;
+        let at = (step * 2 * m.lanes()) % 2048;
         for (t, sum) in sums.iter_mut().enumerate() {
             *sum = m.madd_i8(sum, weights, at, activations, 64 * t);
         }
@@ -100,13 +100,13 @@ pub(super) fn madd<M: Machine>(m: M, data: &mut ProbeData) {
 #[inline(always)]
 pub(super) fn madd_loaded<M: Machine>(m: M, data: &mut ProbeData) {
     let mut sums: [M::I; TILE] = ints(m, data);
-    let block = TILE * 2 * M::LANES;
+    let block = TILE * 2 * m.lanes();
     let (weights, activations) = data.bytes.split_at(1024);
     for step in m.steps(0, data.steps, 1) {
         let at = step * block % 1024;
         let (w, x) = (&weights[at..at + block], &activations[at..at + block]);
         for (t, sum) in sums.iter_mut().enumerate() {
-            *sum = m.madd_i8(sum, w, t * 2 * M::LANES, x, t * 2 * M::LANES);
+            *sum = m.madd_i8(sum, w, t * 2 * m.lanes(), x, t * 2 * m.lanes());
         }
     }
     keep_ints(m, data, &sums);

@@ -48,10 +48,10 @@ pub(super) fn read_stream<M: Machine, const SUMS: usize>(m: M, data: &mut ProbeD
     for _ in 0..data.steps {
         for i in m.steps(0, each, BLOCK) {
             let blocks: [&[f32]; STREAMS] = std::array::from_fn(|s| &stream[s * each + i..s * each + i + BLOCK]);
-            for at in 0..BLOCK / M::LANES {
+            for at in 0..BLOCK / m.lanes() {
                 let turn = at * STREAMS % SUMS;
                 for (block, sum) in blocks.iter().zip(&mut sums[turn..turn + STREAMS]) {
-                    *sum = m.add(sum, &m.load(block, at * M::LANES));
+                    *sum = m.add(sum, &m.load(block, at * m.lanes()));
                 }
             }
         }
@@ -81,7 +81,7 @@ pub(super) fn stores<M: Machine>(m: M, data: &mut ProbeData) {
     for _ in m.steps(0, data.steps, 1) {
         let out = black_box(data.out.as_mut_slice());
         for place in 0..STORES {
-            m.store(&value, out, place * M::LANES);
+            m.store(&value, out, place * m.lanes());
         }
     }
 }

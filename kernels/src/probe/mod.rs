@@ -205,7 +205,7 @@ struct Run<'d> {
 impl OnMachine for Run<'_> {
     #[inline(always)]
     fn on<M: Machine>(self, m: M) {
-        match M::LANES {
+        match m.lanes() {
             1 | 8 => self.chains::<M, WIDE_OF_16>(m),
             _ => self.chains::<M, WIDE_OF_32>(m),
         }
@@ -236,7 +236,7 @@ impl Run<'_> {
             Probe::Chase => memory::chase::<M::One, 1>(m.one(), data),
             Probe::ChaseMany => memory::chase::<M::One, CHASES>(m.one(), data),
             // As many sums as the registers hold beside what a compiler keeps there.
-            Probe::ReadStream if M::LANES == 16 => memory::read_stream::<M, 16>(m, data),
+            Probe::ReadStream if m.lanes() == 16 => memory::read_stream::<M, 16>(m, data),
             Probe::ReadStream => memory::read_stream::<M, 8>(m, data),
         }
     }

@@ -172,7 +172,7 @@ fn scaled<M: Machine>(m: M, largest: &OneF<M>, x: &[f32], quants: &mut [i8], sca
     let d = one.max(&one.div(largest, &one.splat(LARGEST)), &one.splat(f32::MIN_POSITIVE));
     one.store(&d, scale, 0);
     let reciprocal = m.broadcast(&one.div(&one.splat(1.0), &d));
-    for c in m.steps(0, BLOCK_LEN, M::LANES) {
+    for c in m.steps(0, BLOCK_LEN, m.lanes()) {
         m.store_i8(&m.round_i(&m.mul(&m.load(x, c), &reciprocal)), quants, c);
     }
 }
@@ -181,9 +181,9 @@ fn scaled<M: Machine>(m: M, largest: &OneF<M>, x: &[f32], quants: &mut [i8], sca
 #[inline(always)]
 fn largest<M: Machine, const N: usize>(m: M, x: &[f32]) -> OneF<M> {
     let mut tops = m.zeros::<N>();
-    for c in m.steps(0, BLOCK_LEN, N * M::LANES) {
+    for c in m.steps(0, BLOCK_LEN, N * m.lanes()) {
         for (s, top) in tops.iter_mut().enumerate() {
-            *top = m.max(&m.abs(&m.load(x, c + s * M::LANES)), top);
+            *top = m.max(&m.abs(&m.load(x, c + s * m.lanes())), top);
         }
     }
     for s in 1..N {

@@ -29,11 +29,11 @@ impl Rung<RmsNorm> for Fused {
 fn add_and_square<M: Machine>(m: M, row: &mut Row<'_>) -> OneF<M> {
     let n = row.w.len();
     let mut sums = m.zeros::<SUMS>();
-    let main = m.steps(0, n, SUMS * M::LANES);
+    let main = m.steps(0, n, SUMS * m.lanes());
     let tail = main.tail();
     for c in main {
         for (s, sum) in sums.iter_mut().enumerate() {
-            let at = c + s * M::LANES;
+            let at = c + s * m.lanes();
             let h = m.add(&m.load(row.h, at), &m.load(row.delta, at));
             m.store(&h, row.h_out, at);
             *sum = m.mul_add(&h, &h, sum);

@@ -193,7 +193,7 @@ fn inverse_rms<M: Machine>(m: M, squares: &M::F, n: usize) -> M::F {
 fn scale<M: Machine>(m: M, row: &mut Row<'_>, inverse: &OneF<M>) {
     let n = row.w.len();
     let wide = m.broadcast(inverse);
-    let main = m.steps(0, n, M::LANES);
+    let main = m.steps(0, n, m.lanes());
     let tail = main.tail();
     for c in main {
         let unit = m.mul(&m.load(row.h_out, c), &wide);

@@ -31,7 +31,7 @@ impl Rung<RmsNorm> for Simd {
 #[inline(always)]
 fn add<M: Machine>(m: M, row: &mut Row<'_>) {
     let n = row.w.len();
-    let main = m.steps(0, n, M::LANES);
+    let main = m.steps(0, n, m.lanes());
     let tail = main.tail();
     for c in main {
         m.store(&m.add(&m.load(row.h, c), &m.load(row.delta, c)), row.h_out, c);
@@ -46,11 +46,11 @@ fn add<M: Machine>(m: M, row: &mut Row<'_>) {
 #[inline(always)]
 fn sum_of_squares<M: Machine>(m: M, h: &[f32]) -> OneF<M> {
     let mut sums = m.zeros::<SUMS>();
-    let main = m.steps(0, h.len(), SUMS * M::LANES);
+    let main = m.steps(0, h.len(), SUMS * m.lanes());
     let tail = main.tail();
     for c in main {
         for (s, sum) in sums.iter_mut().enumerate() {
-            let h = m.load(h, c + s * M::LANES);
+            let h = m.load(h, c + s * m.lanes());
             *sum = m.mul_add(&h, &h, sum);
         }
     }

@@ -32,7 +32,7 @@ impl Step {
     pub(super) fn table<M: Machine, const POLYNOMIAL: bool>(self, m: M, frequencies: &[f32], table: &mut [f32]) {
         let half = table.len() / 2;
         let (cosines, sines) = table.split_at_mut(half);
-        let main = m.steps(0, half, M::LANES);
+        let main = m.steps(0, half, m.lanes());
         let tail = main.tail();
         self.pairs::<M, POLYNOMIAL>(m, main, frequencies, cosines, sines);
         let one = m.one();

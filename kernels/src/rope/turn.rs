@@ -7,7 +7,7 @@ use crate::machine::Machine;
 #[inline(always)]
 pub(super) fn head<M: Machine, P: Pairs>(m: M, table: &[f32], x: &[f32], y: &mut [f32]) {
     let half = table.len() / 2;
-    let main = m.steps(0, half, M::LANES);
+    let main = m.steps(0, half, m.lanes());
     let tail = main.tail();
     pairs::<M, P>(m, main, table, x, y);
     let one = m.one();

@@ -155,7 +155,7 @@ fn sum_error(n: usize, partial_sums: usize) -> f64 {
 #[inline(always)]
 fn scale_row<M: Machine>(m: M, y: &mut [f32], scale: &OneF<M>) {
     let wide = m.broadcast(scale);
-    let main = m.steps(0, y.len(), M::LANES);
+    let main = m.steps(0, y.len(), m.lanes());
     let tail = main.tail();
     for c in main {
         let p = m.mul(&m.load(y, c), &wide);

@@ -30,11 +30,11 @@ fn largest_and_sum<M: Machine>(m: M, x: &[f32]) -> (OneF<M>, OneF<M>) {
     let exp = Exp::new(m);
     let mut tops = m.splat(LOWEST);
     let [mut sums] = m.zeros();
-    let main = m.steps(0, x.len(), REGISTERS * M::LANES);
+    let main = m.steps(0, x.len(), REGISTERS * m.lanes());
     let tail = main.tail();
     for c in main {
-        let (x0, x1) = (m.load(x, c), m.load(x, c + M::LANES));
-        let (x2, x3) = (m.load(x, c + 2 * M::LANES), m.load(x, c + 3 * M::LANES));
+        let (x0, x1) = (m.load(x, c), m.load(x, c + m.lanes()));
+        let (x2, x3) = (m.load(x, c + 2 * m.lanes()), m.load(x, c + 3 * m.lanes()));
         let higher = m.max(&m.max(&m.max(&x0, &x1), &m.max(&x2, &x3)), &tops);
         sums = m.mul(&sums, &exp.of(m, &m.sub(&tops, &higher)));
         let (e0, e1) = (exp.of(m, &m.sub(&x0, &higher)), exp.of(m, &m.sub(&x1, &higher)));
@@ -62,7 +62,7 @@ fn normalise<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &OneF<M>, sum: &On
     let one = m.one();
     let scale = one.div(&one.splat(1.0), sum);
     let (exp, tops, scales) = (Exp::new(m), m.broadcast(top), m.broadcast(&scale));
-    let main = m.steps(0, x.len(), M::LANES);
+    let main = m.steps(0, x.len(), m.lanes());
     let tail = main.tail();
     for c in main {
         let e = exp.of(m, &m.sub(&m.load(x, c), &tops));

@@ -34,11 +34,11 @@ fn largest<M: Machine>(m: M, x: &[f32]) -> OneF<M> {
     for top in &mut tops {
         *top = m.splat(LOWEST);
     }
-    let main = m.steps(0, x.len(), MAX_REGISTERS * M::LANES);
+    let main = m.steps(0, x.len(), MAX_REGISTERS * m.lanes());
     let tail = main.tail();
     for c in main {
         for (s, top) in tops.iter_mut().enumerate() {
-            *top = m.max(&m.load(x, c + s * M::LANES), top);
+            *top = m.max(&m.load(x, c + s * m.lanes()), top);
         }
     }
     let [first, rest @ ..] = &mut tops;
@@ -59,11 +59,11 @@ fn exponentials<M: Machine>(m: M, x: &[f32], y: &mut [f32], top: &OneF<M>) -> On
     let exp = Exp::new(m);
     let tops = m.broadcast(top);
     let mut sums = m.zeros::<EXP_REGISTERS>();
-    let main = m.steps(0, x.len(), EXP_REGISTERS * M::LANES);
+    let main = m.steps(0, x.len(), EXP_REGISTERS * m.lanes());
     let tail = main.tail();
     for c in main {
         for (s, sum) in sums.iter_mut().enumerate() {
-            let at = c + s * M::LANES;
+            let at = c + s * m.lanes();
             let e = exp.of(m, &m.sub(&m.load(x, at), &tops));
             m.store(&e, y, at);
             *sum = m.add(sum, &e);

@@ -26,7 +26,7 @@ impl Rung<SwiGlu> for Simd {
 /// A run of values, as long as all three slices.
 #[inline(always)]
 pub(crate) fn piece<M: Machine>(m: M, g: &[f32], u: &[f32], y: &mut [f32]) {
-    let main = m.steps(0, y.len(), M::LANES);
+    let main = m.steps(0, y.len(), m.lanes());
     let tail = main.tail();
     values(m, main, g, u, y);
     let one = m.one();
