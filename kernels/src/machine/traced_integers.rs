@@ -1,7 +1,7 @@
 //! The integer half of the traced machine: what each operation is made of where no instruction does it.
 
-use super::{Integers, Registers};
 use super::traced::{Access, B, F, I, Op, Ticket, Traced};
+use super::{Integers, Registers};
 
 impl<'t, const N: usize> Traced<'t, N> {
     /// `acc` plus `P` neighbouring products in each lane.

@@ -1,0 +1,20 @@
+//! The GPU model: a kernel's WGSL shaders run warp by warp on the CPU, exact in results, and are counted and timed for GPUs
+//! that nobody here owns.
+//!
+//! `lower` makes naga's IR into a line of instructions over scalar registers (`code`); `warp` executes them for all lanes
+//! of a warp at once, `launch` runs workgroups, `memory` is what they reach, `races` watches for data races. `program`
+//! binds a kernel's operands, `gate` lets only shaders show a time that matched the kernel's f64 reference. Nothing
+//! depends on host addresses or clocks: two runs give the same bytes.
+
+pub mod code;
+pub mod fault;
+pub mod gate;
+pub mod launch;
+pub mod lower;
+mod math;
+pub mod memory;
+pub mod program;
+pub mod races;
+#[cfg(test)]
+mod tests;
+pub mod warp;
