@@ -13,6 +13,8 @@ pub struct Group {
     pub shape: Shape,
     /// Places on the ladder, ascending.
     pub variants: Vec<usize>,
+    /// Places on the ladder of shaders, ascending.
+    pub shaders: Vec<usize>,
 }
 
 /// Which cells a filter selects.
@@ -58,8 +60,10 @@ impl Plan {
                 };
                 let abouts = kernel.variants();
                 let variants: Vec<usize> = (0..abouts.len()).filter(|v| selected(abouts[*v].name)).collect();
-                if !variants.is_empty() {
-                    groups.push(Group { kernel: *kernel, shape, variants });
+                let all = kernel.shaders();
+                let shaders: Vec<usize> = (0..all.len()).filter(|s| selected(all[*s].name)).collect();
+                if !variants.is_empty() || !shaders.is_empty() {
+                    groups.push(Group { kernel: *kernel, shape, variants, shaders });
                 }
             }
         }
@@ -69,9 +73,14 @@ impl Plan {
         Ok(Self { groups })
     }
 
-    /// Number of cells on one machine.
+    /// Number of cells on one processor.
     pub fn cells(&self) -> usize {
         self.groups.iter().map(|g| g.variants.len()).sum()
+    }
+
+    /// Number of cells on one GPU.
+    pub fn shader_cells(&self) -> usize {
+        self.groups.iter().map(|g| g.shaders.len()).sum()
     }
 }
 

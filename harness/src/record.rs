@@ -207,8 +207,12 @@ pub enum Bound {
     MemoryLatency,
     /// Registers spilled to the stack.
     Spill,
-    /// Starting and joining threads.
+    /// Starting and joining threads; of a GPU, starting kernels.
     Launch,
+    /// Memory of a workgroup on its SM: turns of the banks.
+    SharedMemory,
+    /// Processors without work: fewer workgroups than there are SMs, or a last round of few.
+    Idle,
 }
 
 impl Bound {
@@ -225,6 +229,8 @@ impl Bound {
             Bound::MemoryLatency => "memory latency",
             Bound::Spill => "register spills",
             Bound::Launch => "launch",
+            Bound::SharedMemory => "shared memory",
+            Bound::Idle => "idle processors",
         }
     }
 }

@@ -20,8 +20,10 @@ use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
-use crate::profile::{Class, Hardware, Loaded};
+use crate::profile::{Class, GpuProfile, Hardware, Loaded};
 use crate::record::{Environment, Record};
+use crate::simt;
+use crate::simt::gate::ShaderGate;
 use crate::timed::cells::{self, Context};
 use crate::validate;
 use crate::worker::Warden;
@@ -101,9 +103,9 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let native = args.tier.contains(&TierArg::Native) && (!named || args.tier.len() > 1);
     let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
     let machines = if modelled {
-        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?.cpus
+        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
     } else {
-        Vec::new()
+        Hardware::default()
     };
     let command = command_line();
     let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
@@ -114,7 +116,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     }
     measured?;
     capped::verdict(&sink.records)?;
-    for host in machines.iter().filter(|m| native && m.profile.class == Class::Host) {
+    for host in machines.cpus.iter().filter(|m| native && m.profile.class == Class::Host) {
         if let Some(validation) = validate::compare(&sink.records, &host.profile.id) {
             eprint!("{}", validation.table());
         }
@@ -128,11 +130,12 @@ fn cells_of(
     plan: &Plan,
     sources: &[Source],
     native: bool,
-    machines: &[Loaded],
+    machines: &Hardware,
     command: &str,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let cells = plan.cells() * (machines.len() + usize::from(native) + usize::from(args.cap.is_some()));
+    let cells = plan.cells() * (machines.cpus.len() + usize::from(native) + usize::from(args.cap.is_some()))
+        + plan.shader_cells() * machines.gpus.len();
     let bar = output::progress(cells, args.common.quiet);
     if native {
         let options = native::Options {
@@ -148,7 +151,9 @@ fn cells_of(
     if let Some(caps) = &args.cap {
         capped::under_caps(plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
     }
-    on_machines(plan, machines, &Environment::build(command, args.common.seed), &bar, sink)?;
+    let nowhere = Environment::build(command, args.common.seed);
+    on_machines(plan, &machines.cpus, &nowhere, &bar, sink)?;
+    on_gpus(plan, &machines.gpus, &nowhere, &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
 }
@@ -201,7 +206,7 @@ impl Sink {
 
 /// The native cells of a plan, one kernel and shape after the other.
 pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, sink: &mut Sink) -> Result<(), Failure> {
-    for group in &plan.groups {
+    for group in plan.groups.iter().filter(|g| !g.variants.is_empty()) {
         bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
         let source = sources.iter().find(|s| group.kernel.shape_of(s).as_ref() == Some(&group.shape));
         let records = bay.measure(group.kernel, &group.shape, &group.variants, source).map_err(Failure::input)?;
@@ -224,6 +229,9 @@ pub fn on_machines(
     for machine in machines {
         bar.set_message(format!("modelled {}", machine.profile.id));
         let one = |g: &Group| {
+            if g.variants.is_empty() {
+                return Ok(Vec::new());
+            }
             let records = cells::cells(&context, g.kernel, &g.shape, &g.variants, machine);
             bar.inc(g.variants.len() as u64);
             records
@@ -234,6 +242,30 @@ pub fn on_machines(
         }
     }
     Ok(())
+}
+
+/// The cells of a plan's shaders on every GPU. Kernels and shapes run on all cores, each interpreted once for all GPUs with
+/// warps as wide; records come out in the order of the plan.
+pub fn on_gpus(
+    plan: &Plan,
+    gpus: &[Loaded<GpuProfile>],
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    if gpus.is_empty() {
+        return Ok(());
+    }
+    bar.set_message("modelled GPUs");
+    let gate = ShaderGate::default();
+    let context = simt::cells::Context { gate: &gate, environment };
+    let one = |g: &Group| {
+        let records = simt::cells::cells(&context, g.kernel, &g.shape, &g.shaders, gpus);
+        bar.inc((g.shaders.len() * gpus.len()) as u64);
+        records
+    };
+    let all: Result<Vec<_>, _> = plan.groups.par_iter().filter(|g| !g.shaders.is_empty()).map(one).collect();
+    all.map_err(Failure::input)?.into_iter().try_for_each(|records| sink.take(records))
 }
 
 /// The tensors a selector names: one, or every matrix of the first layer and outside the layers.

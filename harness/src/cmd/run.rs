@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, natively, on_machines, options, parse_seconds};
+use super::measure::{Sink, natively, on_gpus, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
@@ -54,11 +54,12 @@ const HOST: &str = "this-host";
 /// Measures, models, writes.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let plan = Plan::select(args.filter.as_deref()).map_err(Failure::input)?;
-    let machines = Hardware::select(&args.hw).map_err(Failure::input)?.cpus;
+    let Hardware { cpus: machines, gpus, .. } = Hardware::select(&args.hw).map_err(Failure::input)?;
     let command = command_line();
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;
-    let bar = output::progress(plan.cells() * (machines.len() + 2 * usize::from(native)), args.common.quiet);
+    let cells = plan.cells() * (machines.len() + 2 * usize::from(native)) + plan.shader_cells() * gpus.len();
+    let bar = output::progress(cells, args.common.quiet);
     let mut this_host = None;
     if native {
         bar.set_message("ceilings of this host");
@@ -76,6 +77,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     let nowhere = Environment::build(&command, args.common.seed);
     on_machines(&plan, &machines, &nowhere, &bar, &mut sink)?;
+    on_gpus(&plan, &gpus, &nowhere, &bar, &mut sink)?;
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();
     if let Some(host) = this_host {

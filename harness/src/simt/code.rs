@@ -226,14 +226,34 @@ pub struct Inst {
     pub buf: u32,
     /// Line of the source.
     pub line: u32,
+    /// What a compiler leaves of it.
+    pub share: f32,
+    /// True in a loop that a compiler unrolls: its loads overlap with those of the next rounds.
+    pub unrolled: bool,
 }
+
+/// Rounds of a loop that a compiler puts into one.
+pub const UNROLL: f32 = 4.0;
 
 impl Inst {
     /// One that writes `d` from `s`.
     pub fn new(op: Op, class: Class, d: u32, s: &[u32], line: u32) -> Self {
         let mut sources = [NONE; 4];
         sources[..s.len()].copy_from_slice(s);
-        Self { op, class, n: 1, d: [d, NONE, NONE, NONE], s: sources, a: NONE, imm: 0, imm2: 0, buf: 0, line }
+        Self {
+            op,
+            class,
+            n: 1,
+            d: [d, NONE, NONE, NONE],
+            s: sources,
+            a: NONE,
+            imm: 0,
+            imm2: 0,
+            buf: 0,
+            line,
+            share: 1.0,
+            unrolled: false,
+        }
     }
 
     /// Registers it reads.

@@ -47,17 +47,44 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         tile_b[i] = value;
         workgroupBarrier();
-        for (var p = 0u; p < DEPTH; p++) {
-            let from_b = tile_b[p * COLUMNS + column];
+        for (var p = 0u; p < DEPTH; p += 4u) {
+            let b0 = tile_b[p * COLUMNS + column];
+            let b1 = tile_b[p * COLUMNS + 32u + column];
+            let b2 = tile_b[p * COLUMNS + 64u + column];
+            let b3 = tile_b[p * COLUMNS + 96u + column];
             let at = rows * DEPTH + p;
-            sum0 = fma(tile_a[at + 0u], from_b, sum0);
-            sum1 = fma(tile_a[at + 8u], from_b, sum1);
-            sum2 = fma(tile_a[at + 16u], from_b, sum2);
-            sum3 = fma(tile_a[at + 24u], from_b, sum3);
-            sum4 = fma(tile_a[at + 32u], from_b, sum4);
-            sum5 = fma(tile_a[at + 40u], from_b, sum5);
-            sum6 = fma(tile_a[at + 48u], from_b, sum6);
-            sum7 = fma(tile_a[at + 56u], from_b, sum7);
+            sum0 = fma(tile_a[at + 0u], b0, sum0);
+            sum0 = fma(tile_a[at + 1u], b1, sum0);
+            sum0 = fma(tile_a[at + 2u], b2, sum0);
+            sum0 = fma(tile_a[at + 3u], b3, sum0);
+            sum1 = fma(tile_a[at + 8u], b0, sum1);
+            sum1 = fma(tile_a[at + 9u], b1, sum1);
+            sum1 = fma(tile_a[at + 10u], b2, sum1);
+            sum1 = fma(tile_a[at + 11u], b3, sum1);
+            sum2 = fma(tile_a[at + 16u], b0, sum2);
+            sum2 = fma(tile_a[at + 17u], b1, sum2);
+            sum2 = fma(tile_a[at + 18u], b2, sum2);
+            sum2 = fma(tile_a[at + 19u], b3, sum2);
+            sum3 = fma(tile_a[at + 24u], b0, sum3);
+            sum3 = fma(tile_a[at + 25u], b1, sum3);
+            sum3 = fma(tile_a[at + 26u], b2, sum3);
+            sum3 = fma(tile_a[at + 27u], b3, sum3);
+            sum4 = fma(tile_a[at + 32u], b0, sum4);
+            sum4 = fma(tile_a[at + 33u], b1, sum4);
+            sum4 = fma(tile_a[at + 34u], b2, sum4);
+            sum4 = fma(tile_a[at + 35u], b3, sum4);
+            sum5 = fma(tile_a[at + 40u], b0, sum5);
+            sum5 = fma(tile_a[at + 41u], b1, sum5);
+            sum5 = fma(tile_a[at + 42u], b2, sum5);
+            sum5 = fma(tile_a[at + 43u], b3, sum5);
+            sum6 = fma(tile_a[at + 48u], b0, sum6);
+            sum6 = fma(tile_a[at + 49u], b1, sum6);
+            sum6 = fma(tile_a[at + 50u], b2, sum6);
+            sum6 = fma(tile_a[at + 51u], b3, sum6);
+            sum7 = fma(tile_a[at + 56u], b0, sum7);
+            sum7 = fma(tile_a[at + 57u], b1, sum7);
+            sum7 = fma(tile_a[at + 58u], b2, sum7);
+            sum7 = fma(tile_a[at + 59u], b3, sum7);
         }
         workgroupBarrier();
     }

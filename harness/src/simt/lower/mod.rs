@@ -7,7 +7,9 @@
 mod allocate;
 mod expression;
 mod memory;
+mod merge;
 mod operation;
+mod share;
 mod statement;
 mod tidy;
 
@@ -228,6 +230,8 @@ impl<'a> Lowering<'a> {
     fn finish(self, entry: &str, workgroup: [u32; 3]) -> Result<Code, Fault> {
         let mut insts = self.insts;
         tidy::tidy(&mut insts);
+        merge::merge(&mut insts, &self.given);
+        share::share(&mut insts);
         let allocation = allocate::allocate(&mut insts, &self.given);
         Ok(Code {
             shader: self.shader.name.clone(),

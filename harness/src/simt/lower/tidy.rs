@@ -54,7 +54,7 @@ fn is_nothing(inst: &Inst) -> bool {
 }
 
 /// Removes instructions that were marked as copies of a register to itself, and moves jump targets along.
-fn compact(insts: &mut Vec<Inst>) {
+pub(super) fn compact(insts: &mut Vec<Inst>) {
     let mut place = Vec::with_capacity(insts.len() + 1);
     let mut kept = 0u32;
     for inst in insts.iter() {
