@@ -91,8 +91,13 @@ pub fn cells(
     Ok(records)
 }
 
+/// True where operands of so many bytes survive in L2 between runs: such cells start warm, all others cold.
+pub fn stays_cached(bytes: f64, gpu: &GpuProfile) -> bool {
+    gpu.l2.as_ref().is_some_and(|l2| bytes <= l2.kib.value * 1024.0)
+}
+
 /// Bytes that the shaders' operands take; other orders of the weights are for processors.
-fn operand_bytes(operands: &[Operand<'_>]) -> f64 {
+pub fn operand_bytes(operands: &[Operand<'_>]) -> f64 {
     let taken = operands.iter().filter(|o| !matches!(o, Operand::Repacked(_)));
     taken.map(|o| o.bytes().len() as f64).sum()
 }
@@ -111,8 +116,7 @@ fn outcome(
         let reason = format!("needs {:.0} MiB, the GPU has {has:.0} MiB", needed / 1024.0 / 1024.0);
         return Outcome::DoesNotFit { reason };
     }
-    // Weights that stay in L2 between runs start warm, all others cold.
-    let warm = gpu.l2.as_ref().is_some_and(|l2| needed <= l2.kib.value * 1024.0);
+    let warm = stays_cached(needed, gpu);
     let counted = match counted {
         Ok(counted) => counted,
         Err(reason) => return Outcome::Void { reason: reason.clone() },
@@ -146,15 +150,24 @@ fn outcome(
     })
 }
 
-struct Priced {
-    ns: f64,
-    low_ns: f64,
-    high_ns: f64,
-    shares: Vec<(Bound, f64)>,
+/// What all passes of a shader take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Priced {
+    /// ns.
+    pub ns: f64,
+    /// With the registers at the better end of their band.
+    pub low_ns: f64,
+    /// At the worse end.
+    pub high_ns: f64,
+    /// Share of the time by what is waited for, largest first.
+    pub shares: Vec<(Bound, f64)>,
 }
 
 /// All passes, with registers as estimated and at both ends of their band.
-fn priced(gpu: &GpuProfile, counted: &[Counted], warm: bool) -> Result<Priced, Lacks> {
+///
+/// # Errors
+/// What the machine lacks.
+pub fn priced(gpu: &GpuProfile, counted: &[Counted], warm: bool) -> Result<Priced, Lacks> {
     let total = |registers: f64| -> Result<(f64, Vec<(Bound, f64)>), Lacks> {
         let mut parts: BTreeMap<Bound, f64> = BTreeMap::new();
         let mut ns = 0.0;

@@ -9,18 +9,21 @@ use kernels::kernel::Kernel;
 
 use super::fault::Fault;
 use super::program::Program;
+use super::races::Races;
 use crate::caught::caught;
 use crate::gate::Errors;
 
 type Verdict = Result<Errors, String>;
+/// Values that the first to ask for them makes, while others wait.
+type Once<K, V> = Mutex<HashMap<K, Arc<OnceLock<V>>>>;
 /// Kernel, shader, lanes.
 type Key = (&'static str, usize, usize);
 
 /// Programs and verdicts so far; each is made once, whoever asks first.
 #[derive(Debug, Default)]
 pub struct ShaderGate {
-    programs: Mutex<HashMap<(&'static str, usize), Arc<OnceLock<Result<Arc<Program>, Fault>>>>>,
-    verdicts: Mutex<HashMap<Key, Arc<OnceLock<Verdict>>>>,
+    programs: Once<(&'static str, usize), Result<Arc<Program>, Fault>>,
+    verdicts: Once<Key, Verdict>,
 }
 
 impl ShaderGate {
@@ -49,7 +52,7 @@ impl ShaderGate {
     }
 }
 
-fn cell<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, Arc<OnceLock<V>>>>, key: K) -> Arc<OnceLock<V>> {
+fn cell<K: std::hash::Hash + Eq, V>(map: &Once<K, V>, key: K) -> Arc<OnceLock<V>> {
     let mut map = map.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     map.entry(key).or_default().clone()
 }
@@ -62,8 +65,8 @@ fn run(kernel: &dyn Kernel, program: &Program, lanes: usize, seed: u64) -> Verdi
             let mut case = kernel.prepare(&shape, &input).map_err(|e| e.to_string())?;
             case.poison();
             caught(|| match lanes {
-                64 => program.run::<64>(&shape, case.as_mut()),
-                _ => program.run::<32>(&shape, case.as_mut()),
+                64 => program.run::<64, _>(&shape, case.as_mut(), || Races::new(64)),
+                _ => program.run::<32, _>(&shape, case.as_mut(), || Races::new(32)),
             })?
             .map_err(|e| format!("test shape {}: {e}", kernel.dims(&shape)))?;
             let verdict = case.verify_sums(program.partial_sums());

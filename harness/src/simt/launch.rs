@@ -3,7 +3,6 @@
 use super::code::{Code, Given};
 use super::fault::Fault;
 use super::memory::{Buffer, Memory};
-use super::races::Races;
 use super::warp::{Pause, Warp, Watch};
 
 /// A launch with its buffers bound.
@@ -68,11 +67,11 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
         })
     }
 
-    /// Runs every workgroup and looks for data races.
+    /// Runs every workgroup.
     ///
     /// # Errors
     /// What the shader did that it may not, with its line.
-    pub fn run_watched(&mut self, watch: &mut Races) -> Result<(), Fault> {
+    pub fn run(&mut self, watch: &mut impl Watch) -> Result<(), Fault> {
         for z in 0..self.grid[2] {
             for y in 0..self.grid[1] {
                 for x in 0..self.grid[0] {
@@ -87,7 +86,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
     /// Runs one workgroup.
     ///
     /// # Errors
-    /// As [`Launch::run_watched`].
+    /// As [`Launch::run`].
     pub fn workgroup(&mut self, id: [u32; 3], watch: &mut impl Watch) -> Result<(), Fault> {
         self.memory.shared.fill(0);
         self.begin(id);

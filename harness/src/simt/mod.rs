@@ -17,6 +17,8 @@ pub mod lower;
 mod math;
 pub mod memory;
 mod meter;
+#[cfg(test)]
+mod model_tests;
 pub mod price;
 pub mod program;
 pub mod races;

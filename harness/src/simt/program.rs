@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::launch::Launch;
 use super::lower;
 use super::memory::Buffer;
-use super::races::Races;
+use super::warp::Watch;
 
 /// A shader, lowered once.
 #[derive(Debug)]
@@ -103,16 +103,24 @@ impl Program {
         Launch::new(code, buffers, pass.workgroups)
     }
 
-    /// Runs every workgroup of every pass on warps of `W` lanes and looks for data races.
+    /// Runs every workgroup of every pass on warps of `W` lanes, each pass before an observer of its own.
     ///
     /// # Errors
     /// What the shader did that it may not, with its line.
-    pub fn run<const W: usize>(&self, shape: &Shape, case: &mut dyn Case) -> Result<(), Fault> {
+    pub fn run<const W: usize, O: Watch>(
+        &self,
+        shape: &Shape,
+        case: &mut dyn Case,
+        mut watch: impl FnMut() -> O,
+    ) -> Result<Vec<O>, Fault> {
         let mut operands = case.operands();
         let mut scratch = self.scratch(shape);
+        let mut watched = Vec::new();
         for (pass, code) in self.passes(shape) {
-            self.launch::<W>(code, &pass, &mut operands, &mut scratch)?.run_watched(&mut Races::new(W))?;
+            let mut watch = watch();
+            self.launch::<W>(code, &pass, &mut operands, &mut scratch)?.run(&mut watch)?;
+            watched.push(watch);
         }
-        Ok(())
+        Ok(watched)
     }
 }

@@ -36,12 +36,6 @@ impl Races {
     pub fn new(lanes: usize) -> Self {
         Self { lanes, shared: Vec::new(), global: Vec::new(), epoch: 1, workgroup: 1 }
     }
-
-    /// The next workgroup of the launch.
-    pub fn next_workgroup(&mut self) {
-        self.epoch += 1;
-        self.workgroup += 1;
-    }
 }
 
 /// Marks a word; the other thread where there is a race.
@@ -120,5 +114,10 @@ impl Watch for Races {
 
     fn barrier(&mut self) {
         self.epoch += 1;
+    }
+
+    fn next_workgroup(&mut self) {
+        self.epoch += 1;
+        self.workgroup += 1;
     }
 }

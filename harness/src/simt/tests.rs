@@ -14,7 +14,7 @@ fn run<const W: usize>(source: &str, out: &mut [u32], input: &[u32], grid: [u32;
     let bytes: Vec<u8> = input.iter().flat_map(|w| w.to_le_bytes()).collect();
     let mut written: Vec<u8> = out.iter().flat_map(|w| w.to_le_bytes()).collect();
     let buffers = vec![(0, Buffer::Write(&mut written)), (1, Buffer::Read(&bytes)), (2, Buffer::Own(bytes.clone()))];
-    Launch::<W>::new(&code, buffers, grid)?.run_watched(&mut Races::new(W))?;
+    Launch::<W>::new(&code, buffers, grid)?.run(&mut Races::new(W))?;
     for (word, bytes) in out.iter_mut().zip(written.chunks_exact(4)) {
         *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     }
@@ -328,7 +328,7 @@ proptest! {
         let got = values(9, "", body, &[a.to_bits(), b.to_bits(), c.to_bits()]);
         let wanted = [
             a + b, a * b - c, a / b, a.mul_add(b, c), a.abs().sqrt(), a.floor() + b.ceil() + c.trunc(), -c.abs(),
-            a.max(-1.0).min(2.0), if a <= b { 1.0 } else { 0.0 } + if a != c { 2.0 } else { 0.0 },
+            if a.is_nan() { -1.0 } else { a.clamp(-1.0, 2.0) }, if a <= b { 1.0 } else { 0.0 } + if a != c { 2.0 } else { 0.0 },
         ];
         for (i, (g, w)) in got.iter().zip(wanted).enumerate() {
             prop_assert!(*g == w.to_bits() || w.is_nan() && f32::from_bits(*g).is_nan(), "case {i}: {} {w}", f32::from_bits(*g));
@@ -339,7 +339,7 @@ proptest! {
     fn loops_end_lane_by_lane(seeds in prop::collection::vec(1u32..5000, 64)) {
         let body = "var n = input[i]; var steps = 0u;
             while n != 1u { if n % 2u == 0u { n = n / 2u; } else { n = 3u * n + 1u; } steps++; } out[i] = steps;";
-        let steps = |mut n: u32| { let mut s = 0; while n != 1 { n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 }; s += 1; } s };
+        let steps = |mut n: u32| { let mut s = 0; while n != 1 { n = if n & 1 == 0 { n / 2 } else { 3 * n + 1 }; s += 1; } s };
         prop_assert_eq!(values(64, "", body, &seeds), seeds.iter().map(|n| steps(*n)).collect::<Vec<u32>>());
     }
 

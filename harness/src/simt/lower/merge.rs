@@ -23,7 +23,7 @@ pub(super) fn merge(insts: &mut Vec<Inst>, given: &HashMap<Given, u32>) {
         for at in 0..insts.len() {
             let first = insts[at];
             let wide = 4 * width as u32;
-            if first.op != Op::LoadShared || first.n != 1 || first.imm % wide != 0 {
+            if first.op != Op::LoadShared || first.n != 1 || !first.imm.is_multiple_of(wide) {
                 continue;
             }
             if first.a != NONE && zeros(insts, first.a) < wide.trailing_zeros() {
