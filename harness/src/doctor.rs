@@ -25,6 +25,8 @@ pub struct Report {
     pub isas: Vec<Isa>,
     /// How noisy it is; absent where nothing could be timed.
     pub noise: Option<Noise>,
+    /// Whose process this is: root may make control groups, others need one of their own.
+    pub user: &'static str,
     /// True where the processor's event counters can be opened.
     pub counters: bool,
     /// True where memory bandwidth can be limited (resctrl).
@@ -52,12 +54,21 @@ pub fn examine(time_budget: Duration) -> Report {
         host: Host::read(),
         isas: Isa::ALL.into_iter().filter(|isa| isa.available()).collect(),
         noise: noise(time_budget),
+        user: user(),
         counters: std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid")
             .is_ok_and(|level| level.trim().parse::<i32>().is_ok_and(|level| level <= 2))
             && Path::new("/sys/bus/event_source/devices/cpu").exists(),
         resctrl: Path::new("/sys/fs/resctrl/schemata").exists(),
         caps: Enforcement::start(&everything(), &std::env::temp_dir()).how().to_vec(),
     }
+}
+
+/// Whose process this is.
+fn user() -> &'static str {
+    #[cfg(target_os = "linux")]
+    return if rustix::process::geteuid().is_root() { "root" } else { "a user without privileges" };
+    #[cfg(not(target_os = "linux"))]
+    return std::env::consts::OS;
 }
 
 /// A limit on everything: what enforces it shows when it is tried.
@@ -123,6 +134,7 @@ impl Report {
             host.memory_bytes.map_or("unknown".into(), |b| format!("{:.1} GiB", b as f64 / (1u64 << 30) as f64));
         line("memory", memory);
         line("setting", host.setting());
+        line("running as", self.user.into());
         line("machines", self.isas.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "));
         line("noise (A/A)", self.noise.as_ref().map_or("not measured".into(), Noise::text));
         line("counters", yes_no(self.counters, "hardware event counters can be opened", "no hardware event counters"));
@@ -179,7 +191,7 @@ mod tests {
         let noise = report.noise.as_ref().expect("the first kernel runs everywhere");
         assert!(noise.pairs >= 3 && noise.ratio.low <= noise.ratio.high);
         let text = report.text();
-        for word in ["processor", "scalar", "A/A", "resctrl", "not built yet"] {
+        for word in ["processor", "running as", "scalar", "A/A", "resctrl", "not built yet"] {
             assert!(text.contains(word), "{text}");
         }
     }
@@ -197,8 +209,15 @@ mod tests {
             container: false,
             governor: None,
         };
-        let report =
-            Report { host, isas: vec![Isa::Scalar], noise: None, counters: false, resctrl: false, caps: Vec::new() };
+        let report = Report {
+            host,
+            isas: vec![Isa::Scalar],
+            noise: None,
+            user: "root",
+            counters: false,
+            resctrl: false,
+            caps: Vec::new(),
+        };
         assert!(report.text().contains("caches        unknown") && report.text().contains("not measured"));
     }
 }

@@ -2,7 +2,7 @@
 //! loses nothing that was reported. A line torn by a crash is skipped on reading, and said.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::record::{Record, SCHEMA};
@@ -42,13 +42,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Goes on at the end of a file, or starts it, making its folder.
+    /// Goes on at the end of a file, or starts it, making its folder. Where a run was stopped in the middle of a line, a new
+    /// one is begun: the next record must not be lost with what was torn.
     pub fn append_to(path: &Path) -> Result<Self, JournalError> {
         let fail = |e: std::io::Error| write_error(path, &e);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
         }
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
+        let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
+        if is_torn(path).map_err(fail)? {
+            file.write_all(b"\n").map_err(fail)?;
+        }
         Ok(Self { file, path: path.to_path_buf() })
     }
 
@@ -64,6 +68,19 @@ impl Journal {
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         self.file.write_all(line(record).as_bytes()).map_err(|e| write_error(&self.path, &e))
     }
+}
+
+/// True where the last byte of a file is not the end of a line.
+fn is_torn(path: &Path) -> std::io::Result<bool> {
+    // A pipe has no end to look at.
+    if fs::metadata(path).is_ok_and(|m| !m.is_file() || m.len() == 0) {
+        return Ok(false);
+    }
+    let mut file = File::open(path)?;
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 fn write_error(path: &Path, e: &std::io::Error) -> JournalError {
@@ -182,6 +199,27 @@ pub(crate) mod tests {
         let (records, skipped) = read(&path).expect("read");
         assert_eq!(records, [sample()]);
         assert!(skipped.len() == 1 && skipped[0].contains(":2:"), "{skipped:?}");
+        // What goes on after the torn line is not lost with it, and needs no more than the one new line.
+        for more in 1..=2 {
+            Journal::append_to(&path).expect("opened").append(&sample()).expect("written");
+            let (records, skipped) = read(&path).expect("read");
+            assert_eq!((records.len(), skipped.len()), (1 + more, 1), "{skipped:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_torn_anywhere_costs_no_other_record() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("records.jsonl");
+        let whole = line(&sample());
+        for torn in (0..whole.len()).filter(|at| whole.is_char_boundary(*at)) {
+            fs::write(&path, format!("{whole}{}", &whole[..torn])).expect("written");
+            Journal::append_to(&path).expect("opened").append(&sample()).expect("written");
+            let (records, skipped) = read(&path).expect("read");
+            // All but the end of the line is a record.
+            let lost = usize::from(torn > 0 && torn < whole.len() - 1);
+            assert_eq!((records.len(), skipped.len()), (3 - usize::from(torn < whole.len() - 1), lost), "{torn}");
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The capped tier as a user meets it: limits that are proven, refused with a reason, and gone afterwards. What needs root
 //! or control groups says so and passes where there are none.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use common::{groups_of, retrobench, until, workers_of};
 use harness::journal;
 use harness::record::{Outcome, Record, Tier};
 
@@ -14,16 +17,6 @@ use harness::record::{Outcome, Record, Tier};
 const CELL: &str = "gemv_f32/stories260k/attn-q/(naive|unrolled)$";
 /// One whose weights are out of every small cache.
 const LARGE: &str = "gemv_f32/r1-distill-qwen-1.5b/ffn-down/(naive|unrolled)$";
-
-fn retrobench(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_retrobench"));
-    let own = std::env::vars().filter(|(key, _)| key.starts_with("RETROBENCH_"));
-    own.for_each(|(key, _)| {
-        command.env_remove(key);
-    });
-    command.args(arguments).current_dir(folder);
-    command
-}
 
 fn run(arguments: &[&str]) -> Output {
     retrobench(arguments, &std::env::temp_dir()).output().expect("the program starts")
@@ -57,41 +50,8 @@ fn has_groups() -> bool {
     there
 }
 
-/// Control groups of a process.
-fn groups_of(pid: u32) -> Vec<PathBuf> {
-    fn below(folder: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                if entry.file_name().to_string_lossy().starts_with(prefix) {
-                    found.push(entry.path());
-                }
-                below(&entry.path(), prefix, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(Path::new("/sys/fs/cgroup"), &format!("retrobench-{pid}-"), &mut found);
-    found
-}
-
-/// The workers of a process.
-fn workers_of(pid: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
-}
-
 fn signal(pid: u32, name: &str) {
     Command::new("kill").args([name, &pid.to_string()]).status().expect("kill is there");
-}
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if done() {
-            return;
-        }
-        sleep(Duration::from_millis(50));
-    }
-    panic!("waited half a minute for {what}");
 }
 
 /// A long capped run that writes a journal.
@@ -147,6 +107,23 @@ fn limits_without_privileges_are_proven_in_every_record() {
 }
 
 #[test]
+fn a_capped_time_below_the_floor_is_refused_with_the_numbers() {
+    // No host is as slow as this one, so every time here is "impossible" there.
+    let slow = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles/retro/i486dx2-66.toml");
+    let cap = if cfg!(target_os = "linux") { "cores=1" } else { "bandwidth=1GB/s" };
+    let output =
+        run(&["measure", CELL, "--cap", cap, "--host-profile", slow, "--seconds", "0.05", "-q", "-o", "jsonl"]);
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let records: Vec<Record> = lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    assert_eq!(records.len(), 2, "{}", String::from_utf8_lossy(&output.stderr));
+    for record in records {
+        let numbers = |reason: &str| reason.contains(" ns, upper end") && reason.contains("operations/s");
+        assert!(matches!(&record.outcome, Outcome::Refused { reason } if numbers(reason)), "{record:?}");
+        assert!(!record.caps.is_empty());
+    }
+}
+
+#[test]
 fn memory_is_limited_and_what_does_not_fit_is_a_result() {
     let records = measure(CELL, "memory=128MiB");
     let memory = &records[0].caps[0];
@@ -155,6 +132,7 @@ fn memory_is_limited_and_what_does_not_fit_is_a_result() {
     assert_eq!(memory.proof.iter().filter(|p| p.contains(word)).count(), 2, "{memory:?}");
     let large = measure("gemv_f32/r1-distill-llama-8b/ffn-down/naive$", "memory=128MiB");
     assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("needs")), "{large:?}");
+    assert!(matches!(&large[0].outcome, Outcome::DoesNotFit { reason } if reason.contains("--weights")), "{large:?}");
 }
 
 #[test]

@@ -139,9 +139,11 @@ fn machines(about: &About) -> Vec<Isa> {
     let fits = |isa: &Isa| match about.width {
         Width::Scalar => *isa == Isa::Scalar,
         Width::Arch(only) => *isa == only,
+        // The matrix unit runs what is written for it alone.
+        _ if *isa == Isa::Amx => false,
         Width::Dot4 => isa.has_dot4(),
         Width::SimdShuffle => isa.has_byte_shuffle(),
         Width::Any | Width::SimdF32 | Width::SimdMadd => *isa != Isa::Scalar,
     };
-    Isa::ALL.into_iter().filter(|isa| isa.available() && isa.lanes() <= about.max_lanes && fits(isa)).collect()
+    Isa::EVERY.into_iter().filter(|isa| isa.available() && isa.lanes() <= about.max_lanes && fits(isa)).collect()
 }

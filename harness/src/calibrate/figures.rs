@@ -5,21 +5,25 @@ use std::collections::BTreeMap;
 use kernels::machine::Isa;
 use kernels::probe::{Chain, FloatOp, Probe};
 
-use super::probes::{Quantity, level_bytes, memory_bytes, widest};
-use super::{CalibrateError, Calibration, RUNS, family};
+use super::probes::{level_bytes, memory_bytes, widest};
+use super::quantity::Quantity;
+use super::{CalibrateError, Calibration, RUNS, family, host as measured_host};
 use crate::environment::Host;
 use crate::profile::{
-    CacheFigures, Class, CoreFigures, Figure, IntegerFigures, MachineFigures, MemoryFigures, OpCycles, Profile,
-    ScalarFigures, SimdFigures, Source, SourceStatus,
+    CacheFigures, Class, CoreFigures, Figure, IntegerFigures, MachineFigures, MemoryFigures, OpCycles, PagingFigures,
+    PeakFigures, Profile, ScalarFigures, SimdFigures, Source, SourceStatus,
 };
 
-const MEASURED: &str = "measured";
+pub(super) const MEASURED: &str = "measured";
 const SYSTEM: &str = "system";
 const FAMILY: &str = "family";
 const GENERAL: &str = "general";
 const FITTED: &str = "fitted";
+pub(super) const BOUNDED: &str = "bounded";
+pub(super) const FAULTS: &str = "faults";
+pub(super) const DIRECT: &str = "direct";
 
-fn figure<T>(value: T, source: &str) -> Figure<T> {
+pub(super) fn figure<T>(value: T, source: &str) -> Figure<T> {
     Figure { value, source: source.into() }
 }
 
@@ -29,6 +33,7 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
     let units = Units::of(c)?;
     let caches = caches(host, c)?;
     let memory = memory(host, c, &caches)?;
+    let (peaks, paging) = (measured_host::peaks(c), measured_host::paging(c));
     let megabytes = host.memory_bytes.map_or(1024.0, |b| (b >> 20) as f64);
     let profile = Profile {
         schema: 1,
@@ -60,12 +65,21 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
         simd: simd(c, &units)?,
         caches,
         memory,
-        sources: sources(host, family.name),
+        levels: measured_host::levels(host, c)?,
+        sources: sources(host, family.name, &peaks, paging.as_ref()),
+        peaks,
+        paging,
+        residuals: BTreeMap::new(),
     };
     Ok(profile)
 }
 
-fn sources(host: &Host, family: &str) -> BTreeMap<String, Source> {
+fn sources(
+    host: &Host,
+    family: &str,
+    peaks: &[PeakFigures],
+    paging: Option<&PagingFigures>,
+) -> BTreeMap<String, Source> {
     let noted =
         if host.hypervisor { " inside a virtual machine that shares caches and memory with others" } else { "" };
     [
@@ -84,8 +98,32 @@ fn sources(host: &Host, family: &str) -> BTreeMap<String, Source> {
         ),
         (FAMILY, SourceStatus::Unverified, format!("general knowledge of {family}")),
         (GENERAL, SourceStatus::Unverified, "general knowledge of current processors; not measured here".into()),
+        (
+            BOUNDED,
+            SourceStatus::Derived,
+            "the measured rate of f32 multiplies, each taken to be the multiply of this set that makes most products".into(),
+        ),
+        (
+            FAULTS,
+            SourceStatus::Measured,
+            format!("retrobench calibrate on this host{noted}: best of several runs over pages of 4 KiB, new ones cleared, those \
+                     of a file read from storage one by one"),
+        ),
+        (
+            DIRECT,
+            SourceStatus::Measured,
+            format!("retrobench calibrate on this host{noted}: a file in the temporary folder, read past the page cache in \
+                     pieces of 1 MiB, one after the other; caches of the device and of a hypervisor may answer"),
+        ),
     ]
     .into_iter()
+    // Every source is used.
+    .filter(|(key, ..)| match *key {
+        BOUNDED => peaks.iter().any(|p| p.one_core_gop_s.source == BOUNDED),
+        FAULTS => paging.is_some_and(|p| p.minor_fault_ns.is_some() || p.major_fault_us.is_some()),
+        DIRECT => paging.is_some_and(|p| p.storage_read_mb_s.is_some()),
+        _ => true,
+    })
     .map(|(key, status, cite)| (key.to_owned(), Source { cite, status }))
     .collect()
 }

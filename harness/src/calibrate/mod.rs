@@ -1,9 +1,14 @@
 //! Measures this host with the kernels' probes and writes it down as a profile for the timing model. `probes` says what is
-//! measured, `figures` turns it into a profile, `family` holds what cannot be measured from inside a process.
+//! measured (their names are in `quantity`) and `paging` what lies behind memory; `figures` and `host` turn it into a profile,
+//! `family` holds what cannot be measured from inside a process, `residuals` says how well each figure is known.
 
 mod family;
 mod figures;
+mod host;
+mod paging;
 mod probes;
+mod quantity;
+mod residuals;
 
 use std::fmt::Write as _;
 
@@ -12,7 +17,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::ThreadPool;
 use serde::Serialize;
 
-pub use self::probes::Quantity;
+pub use self::quantity::Quantity;
 use crate::environment::Host;
 use crate::native::{self, ThreadsError};
 use crate::profile::{Profile, ProfileError};
@@ -66,11 +71,12 @@ pub enum CalibrateError {
     Implausible(#[from] ProfileError),
 }
 
-/// Measures `host` and describes it as the profile `id` (`a-z0-9-`). Takes some twenty seconds and up to 512 MiB.
+/// Measures `host` and describes it as the profile `id` (`a-z0-9-`). Takes some ten seconds and up to 1 GiB.
 pub fn calibrate(id: &str, host: &Host, year: u16) -> Result<(Calibration, Profile), CalibrateError> {
     let pool = native::pool(host.cores as usize)?;
     let calibration = measure(host, &pool)?;
-    let profile = figures::profile(id, host, year, &calibration)?;
+    let mut profile = figures::profile(id, host, year, &calibration)?;
+    profile.residuals = residuals::residuals(host, &calibration, &profile);
     // What is written must be readable: the same checks as for any profile.
     let checked = Profile::parse(&format!("{id}.toml"), &profile.to_toml())?;
     Ok((calibration, checked))
@@ -91,24 +97,26 @@ fn measure(host: &Host, pool: &ThreadPool) -> Result<Calibration, CalibrateError
             times[job].push(jobs[job].run(pool));
         }
     }
-    let measured = jobs.iter().zip(&times).filter_map(|(job, times)| summary(job, times));
-    let mut calibration =
-        Calibration { measured: measured.collect(), clock_mhz: 0.0, seconds: start.elapsed().as_secs_f64() };
+    let measured = jobs.iter().zip(&times).filter_map(|(job, times)| summary(job.quantity, job.threads, times));
+    let mut measured: Vec<Measured> = measured.collect();
+    drop(jobs);
+    measured.extend(paging::measure(&std::env::temp_dir()));
+    let mut calibration = Calibration { measured, clock_mhz: 0.0, seconds: start.elapsed().as_secs_f64() };
     calibration.clock_mhz = 1e3 / calibration.best_ns(Quantity::CLOCK)?;
     Ok(calibration)
 }
 
-fn summary(job: &probes::Job, times: &[f64]) -> Option<Measured> {
+fn summary(quantity: Quantity, threads: u32, times: &[f64]) -> Option<Measured> {
     let median_ns = stats::median(times).ok()?;
     let best_ns = times.iter().copied().fold(f64::MAX, f64::min);
     Some(Measured {
-        name: job.quantity.name(),
-        threads: job.threads,
+        name: quantity.name(),
+        threads,
         best_ns,
         median_ns,
         spread_pct: 100.0 * (median_ns / best_ns - 1.0),
         runs: times.len() as u32,
-        quantity: job.quantity,
+        quantity,
     })
 }
 
@@ -124,6 +132,11 @@ impl Calibration {
         if all { found.max_by_key(|m| m.threads) } else { found.find(|m| m.threads == 1) }.map(|m| m.best_ns)
     }
 
+    /// Most threads that a quantity was measured on.
+    fn threads_of(&self, quantity: Quantity) -> u32 {
+        self.measured.iter().filter(|m| m.quantity == quantity).map(|m| m.threads).max().unwrap_or(1)
+    }
+
     /// Widest spread of a quantity, on one thread or on all, percent; 0 where it was not measured.
     fn spread_pct(&self, quantity: Quantity) -> f64 {
         let spreads = self.measured.iter().filter(|m| m.quantity == quantity).map(|m| m.spread_pct);
@@ -135,23 +148,39 @@ impl Calibration {
         Ok(self.best_ns(quantity)? * self.clock_mhz / 1e3)
     }
 
-    /// A table for people.
-    pub fn table(&self) -> String {
+    /// A table for people; `profile` is what became of it, and says how far the model on it is off.
+    pub fn table(&self, profile: &Profile) -> String {
         let mut text = format!(
-            "clock {:.0} MHz, {} runs each, {:.0} s\n{:<44} {:>7} {:>10} {:>10} {:>16} {:>7}\n",
-            self.clock_mhz, RUNS, self.seconds, "measured", "threads", "ns", "cycles", "rate", "spread"
+            "clock {:.0} MHz, {} runs each, {:.0} s\n{:<44} {:>7} {:>10} {:>10} {:>16} {:>7} {:>7}\n",
+            self.clock_mhz, RUNS, self.seconds, "measured", "threads", "ns", "cycles", "rate", "spread", "model"
         );
         for m in &self.measured {
             let cycles = m.best_ns * self.clock_mhz / 1e3;
             let rate = m.quantity.rate(m.best_ns);
+            let model = profile.residuals.get(&m.key()).and_then(|r| r.model_pct);
             writeln!(
                 text,
-                "{:<44} {:>7} {:>10.4} {:>10.3} {:>16} {:>6.1}%",
-                m.name, m.threads, m.best_ns, cycles, rate, m.spread_pct
+                "{:<44} {:>7} {:>10.4} {:>10.3} {:>16} {:>6.1}% {:>7}",
+                m.name,
+                m.threads,
+                m.best_ns,
+                cycles,
+                rate,
+                m.spread_pct,
+                model.map_or(String::new(), |pct| format!("{pct:+.0}%"))
             )
             .expect("a string");
         }
+        profile.residuals_text().iter().for_each(|line| writeln!(text, "{line}").expect("a string"));
         text
+    }
+}
+
+impl Measured {
+    /// What it is called among the residuals.
+    fn key(&self) -> String {
+        let threads = if self.threads == 1 { "1 thread".into() } else { format!("{} threads", self.threads) };
+        format!("{}, {threads}", self.name)
     }
 }
 

@@ -12,91 +12,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use super::quantity::Quantity;
 use crate::environment::Host;
-
-/// A figure of a machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Quantity {
-    /// Time of one operation of an arithmetic probe.
-    Op(Isa, Probe),
-    /// Time of one hop of a chase through so many bytes.
-    Latency(usize),
-    /// Time of one hop while a core keeps many in flight.
-    LatencyShared(usize),
-    /// Time of one byte of a read through so many bytes.
-    Byte(usize),
-    /// What a parallel loop adds to the work in it.
-    ForkJoin,
-}
-
-impl Quantity {
-    /// One cycle of the core.
-    pub const CLOCK: Self = Self::Op(Isa::Scalar, Probe::IntAdd(Chain::Dependent));
-
-    /// One byte by scalar loads from the first level.
-    pub const SCALAR_BYTE: Self = Self::Op(Isa::Scalar, Probe::ReadStream);
-
-    /// For people.
-    pub fn name(self) -> String {
-        let chain = |c| if c == Chain::Dependent { "dependent" } else { "independent" };
-        match self {
-            Self::Op(isa, Probe::Float(op, c)) => {
-                let op = match op {
-                    FloatOp::Add => "add",
-                    FloatOp::Mul => "multiply",
-                    FloatOp::MulAdd => "multiply-add",
-                    FloatOp::Max => "maximum",
-                    FloatOp::Div => "divide",
-                    FloatOp::MulSqrt => "multiply + square root",
-                    FloatOp::MulExp => "multiply + expf",
-                };
-                format!("{} f32 {op}, {}", isa.name(), chain(c))
-            }
-            Self::Op(isa, Probe::IntAdd(c)) => format!("{} i32 add, {}", isa.name(), chain(c)),
-            Self::Op(isa, Probe::IntMul(c)) => format!("{} i32 multiply, {}", isa.name(), chain(c)),
-            Self::Op(isa, Probe::Dot4(c)) => format!("{} i8 four-product dot, {}", isa.name(), chain(c)),
-            Self::Op(_, Probe::WidestDot4) => "512-bit i8 four-product dot".into(),
-            Self::Op(_, Probe::PairsBf16(c)) => format!("512-bit bf16 dot of pairs, {}", chain(c)),
-            Self::Op(isa, Probe::Madd) => format!("{} i8 pairwise multiply-add", isa.name()),
-            Self::Op(isa, Probe::MaddLoaded) => format!("{} i8 pairwise multiply-add, both loaded", isa.name()),
-            Self::Op(isa, Probe::SumHalves) => format!("{} f16 load and convert + add", isa.name()),
-            Self::Op(isa, Probe::SumExp) => format!("{} running sum of expf", isa.name()),
-            Self::Op(isa, Probe::SumInMemory) => format!("{} f32 add to a value in memory", isa.name()),
-            Self::Op(isa, Probe::Stores) => format!("{} stores", isa.name()),
-            Self::Op(isa, Probe::ReadStream) => format!("{} byte read from the first level", isa.name()),
-            Self::Op(isa, other) => format!("{} {other:?}", isa.name()),
-            Self::Latency(bytes) => format!("load latency, {}", size(bytes)),
-            Self::LatencyShared(bytes) => format!("16 loads in flight, {}", size(bytes)),
-            Self::Byte(bytes) => format!("read bandwidth, {}", size(bytes)),
-            Self::ForkJoin => "parallel loop".into(),
-        }
-    }
-
-    /// A time of one operation as a rate, where a rate is what people compare.
-    pub fn rate(self, ns: f64) -> String {
-        match self {
-            Self::Byte(_) => format!("{:.1} GB/s", 1.0 / ns),
-            Self::Op(..) => self.operations().map_or(String::new(), |ops| format!("{:.1} Gop/s", ops / ns)),
-            _ => String::new(),
-        }
-    }
-
-    /// Arithmetic operations of one such operation, a multiply-add as two, where they make a peak.
-    pub fn operations(self) -> Option<f64> {
-        match self {
-            Self::Op(isa, Probe::Float(FloatOp::MulAdd, Chain::Independent)) => Some(2.0 * isa.lanes() as f64),
-            Self::Op(isa, Probe::Madd) => Some(4.0 * isa.lanes() as f64),
-            Self::Op(isa, Probe::Dot4(Chain::Independent)) => Some(8.0 * isa.lanes() as f64),
-            Self::Op(_, Probe::WidestDot4) => Some(128.0),
-            Self::Op(_, Probe::PairsBf16(Chain::Independent)) => Some(64.0),
-            _ => None,
-        }
-    }
-}
-
-fn size(bytes: usize) -> String {
-    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{:.1} MiB", bytes as f64 / 1048576.0) }
-}
 
 /// One measurement, ready to be run again and again.
 pub(super) struct Job {
@@ -244,6 +161,9 @@ pub(super) fn level_bytes(level: usize, bytes: usize) -> usize {
     }
 }
 
+/// Most bytes of the tables that all cores chase through at once.
+const MOST_CHASED: usize = 512 << 20;
+
 /// A size that stands for memory: four times the last cache, within 64 to 256 MiB.
 pub(super) fn memory_bytes(host: &Host) -> usize {
     (4 * host.llc_bytes()).clamp(FAR_BYTES, 4 * FAR_BYTES)
@@ -277,7 +197,7 @@ fn arithmetic(host: &Host) -> Vec<Job> {
     let loaded = [Probe::MaddLoaded, Probe::SumHalves, Probe::SumInMemory, Probe::Stores];
     wanted.extend(loaded.map(|probe| (widest(), probe, false)));
     wanted.push((Isa::Scalar, Probe::SumExp, false));
-    wanted.push((Isa::Scalar, Probe::WidestDot4, true));
+    wanted.extend([Probe::WidestDot4, Probe::TilesI8, Probe::TilesBf16].map(|probe| (Isa::Scalar, probe, true)));
     for entry in &mut wanted {
         entry.2 |= entry.1 == peak;
     }
@@ -297,10 +217,19 @@ fn memory(host: &Host) -> Vec<Job> {
     let far = memory_bytes(host);
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     let mut jobs = Vec::new();
-    for bytes in levels.chain([far]) {
-        let table = chase_table(bytes, |n| rng.next_u32() as usize % n);
-        let chase = |steps| ProbeData::chase(steps, table.clone());
+    // With every core at work each chases as much, as far as there is room: a smaller table is within reach of more caches.
+    let room = |bytes: usize, shared: u32| bytes / 2 / shared.clamp(1, host.cores) as usize;
+    let rooms = host.caches.iter().map(|cache| room(cache.bytes, cache.shared_by));
+    for (bytes, room) in levels.zip(rooms).chain([(far, room(2 * MOST_CHASED, host.cores))]) {
+        let mut table = |bytes| chase_table(bytes, |n| rng.next_u32() as usize % n);
+        let whole = table(bytes);
+        let chase = |steps| ProbeData::chase(steps, whole.clone());
         jobs.extend(probe_job(Quantity::Latency(bytes), Isa::Scalar, Probe::Chase, 1, &chase));
+        if host.cores > 1 {
+            let part = table(bytes.min(room));
+            let chase = |steps| ProbeData::chase(steps, part.clone());
+            jobs.extend(probe_job(Quantity::Latency(bytes), Isa::Scalar, Probe::Chase, host.cores, &chase));
+        }
         if bytes == far {
             jobs.extend(probe_job(Quantity::LatencyShared(bytes), Isa::Scalar, Probe::ChaseMany, 1, &chase));
         }

@@ -123,7 +123,12 @@ fn what_is_missing_is_named() {
 #[test]
 fn the_table_names_everything_measured() {
     let calibration = calibration(&host());
-    let table = calibration.table();
-    assert_eq!(table.lines().count(), calibration.measured.len() + 2);
+    let host = host();
+    let mut profile = figures::profile("test-host", &host, 2024, &calibration).unwrap();
+    let lines = calibration.table(&profile).lines().count();
+    assert_eq!(lines, calibration.measured.len() + 2);
+    profile.residuals = residuals::residuals(&host, &calibration, &profile);
+    let table = calibration.table(&profile);
+    assert_eq!(table.lines().count(), lines + 2, "and how well they are known");
     assert!(table.contains("GB/s") && table.contains("load latency, 16 KiB"), "{table}");
 }

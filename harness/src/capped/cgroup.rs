@@ -1,11 +1,14 @@
-//! Control groups, version 1 and 2, as far as the limits need them. A group is named
-//! `retrobench-<pid>-<start time>-<n>` after the process that made it, so that a later start can tell those of dead
-//! processes and remove them.
+//! Control groups, version 1 and 2, as far as the limits need them.
+//!
+//! A group of version 2 that has processes of its own may give no controllers to groups below it. So where its own group is
+//! this process's to use (delegated, as by `systemd-run --user --scope -p Delegate=yes`), it steps aside into a leaf for as
+//! long as it limits others, and back afterwards. See Documentation/admin-guide/cgroup-v2.rst of Linux, "No Internal
+//! Process Constraint", and CGROUP_DELEGATION of systemd.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+
+use super::owned::{remove, remove_below, start_time};
 
 /// What a group limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +42,18 @@ pub enum Version {
 }
 
 /// Where the system keeps its groups and which one this process is in.
+#[derive(Debug)]
 pub struct Places {
     /// `/proc/self/mounts`.
     pub mounts: String,
     /// `/proc/self/cgroup`.
     pub own: String,
+    /// `$XDG_RUNTIME_DIR`, where the user's systemd is found.
+    pub runtime: Option<PathBuf>,
+    /// Where this process went so that its own group could give controllers.
+    aside: Option<Aside>,
 }
 
-/// Beginning of every group's name.
-const PREFIX: &str = "retrobench-";
-/// A killed process leaves its group within this time.
-const TRIES: u32 = 100;
-/// Between tries.
-const PAUSE: Duration = Duration::from_millis(20);
 /// Deepest folder that is searched for left-over groups.
 const DEPTH: u32 = 8;
 
@@ -59,7 +61,13 @@ impl Places {
     /// Of this process.
     pub fn here() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        Self { mounts: text("/proc/self/mounts"), own: text("/proc/self/cgroup") }
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        Self::new(text("/proc/self/mounts"), text("/proc/self/cgroup"), runtime)
+    }
+
+    /// Of a process with these mounts, groups and folder of run-time files.
+    pub fn new(mounts: String, own: String, runtime: Option<PathBuf>) -> Self {
+        Self { mounts, own, runtime, aside: None }
     }
 
     /// Mount points of a version's hierarchies that have this controller (version 2: all of them).
@@ -88,21 +96,19 @@ impl Places {
     }
 
     /// Makes a group for a controller, or says why none can be made. The errors of all ways, one after the other.
-    pub fn make(&self, controller: Controller, name: &str) -> Result<Group, String> {
+    pub fn make(&mut self, controller: Controller, name: &str) -> Result<Group, String> {
         let mut reasons = Vec::new();
         for version in [Version::V2, Version::V1] {
-            for mount in self.mounted(controller, version) {
-                let own = match self.own(controller, version).trim_start_matches('/') {
-                    "" => mount.clone(),
-                    below => mount.join(below),
-                };
-                // Version 1: below the own group, so that limits from outside go on to hold. Version 2: beside it, as a
-                // group with processes of its own may not give controllers to others.
-                let beside = own.parent().filter(|_| own != mount).unwrap_or(&mount).to_path_buf();
-                let mut folders = vec![if version == Version::V1 { own } else { beside }, mount];
+            for mount in self.mounted(controller, version).collect::<Vec<_>>() {
+                let own = self.own_folder(&mount, controller, version);
+                // Below the own group, so that limits from outside go on to hold; of version 2 also beside it, where
+                // others are in it too.
+                let beside = own.parent().filter(|_| own != mount && version == Version::V2).map(Path::to_path_buf);
+                let mut folders: Vec<PathBuf> =
+                    [Some(own.clone()), beside, Some(mount)].into_iter().flatten().collect();
                 folders.dedup();
                 for parent in folders.iter().filter(|folder| folder.is_dir()) {
-                    match Group::make_in(parent, controller, version, name) {
+                    match self.make_in(parent, *parent == own, controller, version, name) {
                         Ok(group) => return Ok(group),
                         Err(reason) if reasons.contains(&reason) => {}
                         Err(reason) => reasons.push(reason),
@@ -113,7 +119,84 @@ impl Places {
         if reasons.is_empty() {
             return Err(format!("no cgroup hierarchy has the {} controller", controller.name(Version::V1)));
         }
+        reasons.extend(self.way_in());
         Err(reasons.join("; "))
+    }
+
+    /// The own group's folder below a mount point: that from which this process stepped aside, if it did.
+    fn own_folder(&self, mount: &Path, controller: Controller, version: Version) -> PathBuf {
+        let folder = match self.own(controller, version).trim_start_matches('/') {
+            "" => mount.to_path_buf(),
+            below => mount.join(below),
+        };
+        match (&self.aside, folder.parent()) {
+            (Some(aside), _) if version == Version::V2 => aside.own.clone(),
+            (None, Some(own)) if folder.to_string_lossy().ends_with(ASIDE) => own.to_path_buf(),
+            _ => folder,
+        }
+    }
+
+    fn make_in(
+        &mut self,
+        parent: &Path,
+        own: bool,
+        controller: Controller,
+        version: Version,
+        name: &str,
+    ) -> Result<Group, String> {
+        if version == Version::V2 {
+            self.enable(parent, own, controller.name(version), name)?;
+        }
+        let path = parent.join(name);
+        match fs::create_dir(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(format!("{}: no group can be made: {e}", parent.display()))
+            }
+            _ => Ok(Group { path, version }),
+        }
+    }
+
+    /// Has a group of version 2 give a controller to the groups below it.
+    fn enable(&mut self, parent: &Path, own: bool, controller: &str, name: &str) -> Result<(), String> {
+        let shown = parent.display();
+        let words = |file: &str| fs::read_to_string(parent.join(file)).unwrap_or_default();
+        let has = |file: &str| words(file).split_whitespace().any(|c| c == controller);
+        if !has("cgroup.controllers") {
+            return Err(format!("{shown} has no {controller} controller"));
+        }
+        if has("cgroup.subtree_control") {
+            return Ok(());
+        }
+        // The root of all groups is the only one without a type, and may have processes and give controllers.
+        let (procs, pid) = (words("cgroup.procs"), std::process::id().to_string());
+        let stepped = own && self.aside.is_none() && !procs.trim().is_empty() && parent.join("cgroup.type").exists();
+        if stepped {
+            if procs.split_whitespace().any(|other| other != pid) {
+                return Err(format!("{shown}: other processes are in this group, so it can limit none below it"));
+            }
+            self.aside = Some(Aside::step(parent, &format!("{name}{ASIDE}"))?);
+        }
+        let file = parent.join("cgroup.subtree_control");
+        if let Err(e) = fs::write(&file, format!("+{controller}")) {
+            if stepped {
+                self.aside = None;
+            }
+            return Err(format!("{}: {e}", file.display()));
+        }
+        match &mut self.aside {
+            Some(aside) if own => aside.enabled.push(controller.into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// How a user whose own group is not theirs to use gets one that is, where a systemd of theirs runs.
+    fn way_in(&self) -> Option<String> {
+        let unified = self.mounted(Controller::Memory, Version::V2).any(|mount| {
+            fs::read_to_string(mount.join("cgroup.controllers")).is_ok_and(|list| !list.trim().is_empty())
+        });
+        let user = self.runtime.as_ref().is_some_and(|runtime| runtime.join("systemd").is_dir());
+        (unified && user).then(|| "start it as `systemd-run --user --scope -p Delegate=yes retrobench ...`".into())
     }
 
     /// Removes groups that dead processes left; returns how many.
@@ -121,70 +204,28 @@ impl Places {
         self.remove_all(&|pid, start| start_time(pid) != Some(start))
     }
 
-    /// Removes this process's groups.
+    /// Removes this process's groups, and takes it back to where it was.
     pub fn remove_own(&self) -> usize {
-        self.remove_all(&|pid, _| pid == std::process::id())
+        let mine = self.remove_all(&|pid, _| pid == std::process::id());
+        let own = self.own(Controller::Memory, Version::V2);
+        for mount in self.mounted(Controller::Memory, Version::V2).filter(|_| own.ends_with(ASIDE)) {
+            let leaf = mount.join(own.trim_start_matches('/'));
+            step_back(leaf.parent().unwrap_or(&mount), &leaf, &["memory", "cpu", "io"].map(String::from));
+        }
+        mine
     }
 
     fn remove_all(&self, unwanted: &dyn Fn(u32, u64) -> bool) -> usize {
+        // The leaf that this process is in goes last, when it is left.
+        let leaf = self.own(Controller::Memory, Version::V2).rsplit('/').next().unwrap_or_default();
         let mut points: Vec<PathBuf> = Vec::new();
         for controller in [Controller::Memory, Controller::Cpu, Controller::Io] {
             points.extend(self.mounted(controller, Version::V1).chain(self.mounted(controller, Version::V2)));
         }
         points.sort();
         points.dedup();
-        points.iter().map(|point| remove_below(point, DEPTH, unwanted)).sum()
+        points.iter().map(|point| remove_below(point, DEPTH, leaf, unwanted)).sum()
     }
-}
-
-fn remove_below(folder: &Path, depth: u32, unwanted: &dyn Fn(u32, u64) -> bool) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let mut removed = 0;
-    for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
-        match entry.file_name().to_str().and_then(owner) {
-            Some((pid, start)) if unwanted(pid, start) => removed += usize::from(remove(&entry.path())),
-            Some(_) => {}
-            None if depth > 0 => removed += remove_below(&entry.path(), depth - 1, unwanted),
-            None => {}
-        }
-    }
-    removed
-}
-
-/// The process that a group's name says made it.
-fn owner(name: &str) -> Option<(u32, u64)> {
-    let mut parts = name.strip_prefix(PREFIX)?.split('-');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-/// When a process started, in the system's ticks since it booted; none where there is no such process.
-pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, in parentheses, may hold anything; the 22nd is the start.
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    // What has died and was not waited for owns nothing any more.
-    fields.first().filter(|state| !matches!(**state, "Z" | "X"))?;
-    fields.get(19)?.parse().ok()
-}
-
-/// A new name for a group of this process.
-pub fn own_name() -> String {
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let pid = std::process::id();
-    format!("{PREFIX}{pid}-{}-{}", start_time(pid).unwrap_or(0), MADE.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Removes a group, waiting for the processes in it to end.
-fn remove(path: &Path) -> bool {
-    for _ in 0..TRIES {
-        match fs::remove_dir(path) {
-            Ok(()) => return true,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return false,
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return false,
-            Err(_) => std::thread::sleep(PAUSE),
-        }
-    }
-    false
 }
 
 /// A group of this process, removed when it is dropped.
@@ -195,31 +236,6 @@ pub struct Group {
 }
 
 impl Group {
-    fn make_in(parent: &Path, controller: Controller, version: Version, name: &str) -> Result<Self, String> {
-        let shown = parent.display();
-        if version == Version::V2 {
-            let controller = controller.name(version);
-            let has = |file: &str| {
-                let list = fs::read_to_string(parent.join(file)).unwrap_or_default();
-                list.split_whitespace().any(|c| c == controller)
-            };
-            if !has("cgroup.controllers") {
-                return Err(format!("{shown} has no {controller} controller"));
-            }
-            if !has("cgroup.subtree_control") {
-                let file = parent.join("cgroup.subtree_control");
-                fs::write(&file, format!("+{controller}")).map_err(|e| format!("{}: {e}", file.display()))?;
-            }
-        }
-        let path = parent.join(name);
-        match fs::create_dir(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(format!("{shown}: no group can be made: {e}"))
-            }
-            _ => Ok(Self { path, version }),
-        }
-    }
-
     /// The interface it speaks.
     pub fn version(&self) -> Version {
         self.version
@@ -264,84 +280,43 @@ impl Drop for Group {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// End of the name of the leaf that this process waits in.
+const ASIDE: &str = "-aside";
 
-    const OWN: &str = "4:memory:/box/a\n5:cpu,cpuacct:/\n0::/user.slice/me.scope\n";
+/// This process in a leaf below its group, so that the group has no processes of its own. It goes back when this is dropped.
+#[derive(Debug)]
+struct Aside {
+    own: PathBuf,
+    leaf: PathBuf,
+    /// Controllers that the group gives now and did not before.
+    enabled: Vec<String>,
+}
 
-    /// A folder that looks like hierarchies of both versions.
-    fn places(root: &Path) -> Places {
-        let point = |name: &str| root.join(name).display().to_string();
-        let mounts = format!(
-            "tmpfs / tmpfs rw 0 0\ncgroup {} cgroup rw,memory 0 0\ncgroup {} cgroup rw,cpu,cpuacct 0 0\n\
-             cgroup2 {} cgroup2 rw 0 0\n",
-            point("memory"),
-            point("cpu"),
-            point("unified")
-        );
-        for folder in ["memory/box/a", "cpu", "unified/user.slice/me.scope"] {
-            fs::create_dir_all(root.join(folder)).expect("room");
-        }
-        Places { mounts, own: OWN.into() }
-    }
-
-    #[test]
-    fn version_1_groups_lie_below_the_own_group() {
-        let root = tempfile::tempdir().expect("a folder");
-        let places = places(root.path());
-        let memory = places.make(Controller::Memory, "retrobench-1-2").expect("made");
-        assert_eq!(memory.path(), root.path().join("memory/box/a/retrobench-1-2"));
-        assert_eq!(memory.version(), Version::V1);
-        let cpu = places.make(Controller::Cpu, "retrobench-1-2").expect("made");
-        assert_eq!(cpu.path(), root.path().join("cpu/retrobench-1-2"));
-        let path = memory.path().to_path_buf();
-        drop(memory);
-        assert!(!path.exists());
-        let none = places.make(Controller::Io, "retrobench-1-2").expect_err("not there");
-        assert!(none.contains("io controller") || none.contains("blkio"), "{none}");
-    }
-
-    #[test]
-    fn version_2_groups_lie_beside_the_own_group_and_get_its_controllers() {
-        let root = tempfile::tempdir().expect("a folder");
-        let places = places(root.path());
-        let slice = root.path().join("unified/user.slice");
-        fs::write(slice.join("cgroup.controllers"), "cpu memory pids\n").expect("room");
-        fs::write(slice.join("cgroup.subtree_control"), "pids\n").expect("room");
-        let group = places.make(Controller::Memory, "retrobench-1-2").expect("made");
-        assert_eq!((group.version(), group.path()), (Version::V2, slice.join("retrobench-1-2").as_path()));
-        assert_eq!(fs::read_to_string(slice.join("cgroup.subtree_control")).expect("there"), "+memory");
-    }
-
-    #[test]
-    fn groups_of_the_dead_are_swept_and_those_of_the_living_stay() {
-        let root = tempfile::tempdir().expect("a folder");
-        let places = places(root.path());
-        let memory = root.path().join("memory/box");
-        let dead = memory.join("a/retrobench-4194303-1");
-        let reused = memory.join(format!("retrobench-{}-1", std::process::id()));
-        let own = memory.join(own_name());
-        let other = memory.join("retrobench-notes");
-        for folder in [&dead, &reused, &own, &other] {
-            fs::create_dir(folder).expect("room");
-        }
-        let swept = places.sweep();
-        if cfg!(target_os = "linux") {
-            assert_eq!(swept, 2);
-            assert!(!dead.exists() && !reused.exists() && own.exists() && other.exists());
-        }
-    }
-
-    #[test]
-    fn counters_are_found_by_their_word() {
-        let root = tempfile::tempdir().expect("a folder");
-        let path = root.path().join("g");
-        fs::create_dir(&path).expect("room");
-        fs::write(path.join("memory.events"), "low 0\noom_kill 3\n").expect("room");
-        let group = Group { path: path.clone(), version: Version::V2 };
-        assert_eq!(group.counter("memory.events", "oom_kill"), Some(3));
-        assert_eq!(group.number("memory.peak"), None);
-        fs::remove_file(path.join("memory.events")).expect("there");
+impl Aside {
+    fn step(own: &Path, name: &str) -> Result<Self, String> {
+        let leaf = own.join(name);
+        fs::create_dir(&leaf).map_err(|e| format!("{}: no group can be made: {e}", own.display()))?;
+        let this = Self { own: own.to_path_buf(), leaf, enabled: Vec::new() };
+        let procs = this.leaf.join("cgroup.procs");
+        fs::write(&procs, std::process::id().to_string()).map_err(|e| format!("{}: {e}", procs.display()))?;
+        Ok(this)
     }
 }
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        step_back(&self.own, &self.leaf, &self.enabled);
+    }
+}
+
+/// A group that gives controllers takes no processes: first it stops giving them.
+fn step_back(own: &Path, leaf: &Path, enabled: &[String]) {
+    for controller in enabled {
+        let _ = fs::write(own.join("cgroup.subtree_control"), format!("-{controller}"));
+    }
+    let _ = fs::write(own.join("cgroup.procs"), std::process::id().to_string());
+    remove(leaf);
+}
+
+#[cfg(test)]
+mod tests;

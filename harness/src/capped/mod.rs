@@ -1,11 +1,14 @@
 //! The capped tier's limits: this host with a resource taken away. `text` reads them, `enforce` finds a mechanism for each
-//! on this host and applies it, `cgroup` and `budget` are two of the mechanisms, `probe` proves that a limit bit. A limit
+//! on this host and applies it, `cgroup`, `resctrl` and `budget` are mechanisms (`owned` names what they make), `probe` proves
+//! that a limit bit. A limit
 //! that cannot be enforced or proven is said, never left out.
 
 pub mod budget;
 pub mod cgroup;
 pub mod enforce;
+mod owned;
 pub mod probe;
+mod resctrl;
 mod text;
 
 use std::fmt;
@@ -80,8 +83,10 @@ pub enum Simd {
     Avx2,
     /// AVX2 with the byte dot product.
     Avx2Vnni,
-    /// AVX-512.
+    /// AVX-512, without the matrix unit.
     Avx512,
+    /// AVX-512 and the matrix unit.
+    Amx,
     /// NEON.
     Neon,
     /// NEON with sdot.
@@ -89,8 +94,8 @@ pub enum Simd {
 }
 
 impl Simd {
-    const ALL: [Simd; 7] =
-        [Self::Scalar, Self::Sse2, Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Neon, Self::NeonDot];
+    const ALL: [Simd; 8] =
+        [Self::Scalar, Self::Sse2, Self::Avx2, Self::Avx2Vnni, Self::Avx512, Self::Amx, Self::Neon, Self::NeonDot];
 
     /// As `--cap simd=` spells it.
     pub fn name(self) -> &'static str {
@@ -107,6 +112,7 @@ impl Simd {
             Self::Avx2 => Isa::Avx2,
             Self::Avx2Vnni => Isa::Avx2Vnni,
             Self::Avx512 => Isa::Avx512,
+            Self::Amx => Isa::Amx,
             Self::Neon => Isa::Neon,
             Self::NeonDot => Isa::NeonDot,
         }
@@ -114,7 +120,7 @@ impl Simd {
 
     /// Machines that variants may use: this one and what is narrower on the same processors.
     pub fn allowed(self) -> Vec<Isa> {
-        let x86 = [Isa::Scalar, Isa::Portable, Isa::Avx2, Isa::Avx2Vnni, Isa::Avx512];
+        let x86 = [Isa::Scalar, Isa::Portable, Isa::Avx2, Isa::Avx2Vnni, Isa::Avx512, Isa::Amx];
         let arm = [Isa::Scalar, Isa::Portable, Isa::Neon, Isa::NeonDot];
         let upto = |family: &[Isa]| {
             let last = family.iter().position(|isa| *isa == self.widest());
@@ -221,6 +227,7 @@ mod tests {
         assert_eq!(Simd::Sse2.allowed(), [Isa::Scalar, Isa::Portable]);
         assert_eq!(Simd::Neon.allowed(), [Isa::Scalar, Isa::Portable, Isa::Neon]);
         assert_eq!(Simd::Avx512.allowed().len(), 5);
+        assert!(!Simd::Avx512.allowed().contains(&Isa::Amx) && Simd::Amx.allowed().contains(&Isa::Amx));
         for simd in Simd::ALL {
             assert!(simd.allowed().contains(&simd.widest()));
         }

@@ -1,6 +1,7 @@
 //! Proofs: each probe tries to go over a limit from inside the limited process, and says with numbers whether it could.
 
 use std::path::Path;
+use std::sync::Barrier;
 use std::time::Instant;
 
 use kernels::input::Buffer;
@@ -78,6 +79,30 @@ pub fn stream(bytes_per_s: f64) -> Evidence {
     if rate <= bytes_per_s * (1.0 + PACE_SLACK) { Ok(shown) } else { Err(shown) }
 }
 
+/// Streams on so many threads, each of `bytes` that no cache holds, read no faster than the rate all together.
+pub fn streams(bytes_per_s: f64, threads: usize, bytes: usize) -> Evidence {
+    let (isa, probe) = (Isa::Portable, Probe::ReadStream);
+    let start = Barrier::new(threads);
+    let one = || {
+        let mut data = ProbeData::stream(1, Buffer::filled(bytes / size_of::<f32>(), |i| i as f32));
+        let pass_bytes = probe.operations(isa.lanes(), &data);
+        start.wait();
+        let (began, mut read) = (Instant::now(), 0.0);
+        while began.elapsed().as_secs_f64() < STREAM_S {
+            native(isa, probe, &mut data);
+            read += pass_bytes;
+        }
+        std::hint::black_box(data.result());
+        read / began.elapsed().as_secs_f64()
+    };
+    let rate: f64 = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        all.into_iter().filter_map(|thread| thread.join().ok()).sum()
+    });
+    let shown = format!("{threads} streams beyond the caches read {}", rate_text(rate));
+    if rate <= bytes_per_s * (1.0 + RATE_SLACK) { Ok(shown) } else { Err(shown) }
+}
+
 #[cfg(target_os = "linux")]
 pub use self::linux::*;
 
@@ -150,7 +175,9 @@ mod linux {
 
     /// Threads that spin all the time get no more than the share.
     pub fn share(share: f64, watch: Duration) -> Evidence {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).max(share.ceil() as usize);
+        // Not what the standard library calls parallelism: that is the share, rounded up.
+        let allowed = rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize);
+        let threads = allowed.max(share.ceil() as usize);
         let (_, used) = spin(threads, watch);
         let shown = format!("{threads} spinning threads used {used:.3} processors");
         if used <= share * (1.0 + RATE_SLACK) { Ok(shown) } else { Err(shown) }
@@ -158,21 +185,31 @@ mod linux {
 
     /// A file in `folder` is read, past the page cache, no faster than the rate.
     pub fn storage(bytes_per_s: f64, folder: &Path) -> Evidence {
+        let file = written(folder, ((STORAGE_S * bytes_per_s).min(FILE_BYTES) as usize).max(8 * PIECE))?;
+        let (bytes, seconds) = read_past_cache(&file).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let rate = bytes as f64 / seconds;
+        let shown = format!("{} MiB of a file were read at {}", bytes >> 20, rate_text(rate));
+        if rate <= bytes_per_s * (1.0 + RATE_SLACK) { Ok(shown) } else { Err(shown) }
+    }
+
+    /// A file in `folder` of about so many bytes, on the disk. It has no name and is gone with its last user.
+    pub fn written(folder: &Path, bytes: usize) -> Result<File, String> {
         let fail = |e: std::io::Error| format!("{}: {e}", folder.display());
-        let pieces = ((STORAGE_S * bytes_per_s).min(FILE_BYTES) as usize / PIECE).max(8);
         let mut file = tempfile::tempfile_in(folder).map_err(fail)?;
         let piece = vec![1; PIECE];
-        (0..pieces).try_for_each(|_| file.write_all(&piece)).and_then(|()| file.sync_all()).map_err(fail)?;
-        // A second way in, as the mode is that of the opening; the file itself has no name and goes with the process.
+        (0..bytes / PIECE).try_for_each(|_| file.write_all(&piece)).and_then(|()| file.sync_all()).map_err(fail)?;
+        Ok(file)
+    }
+
+    /// Reads a file past the page cache, all but its beginning timed: bytes and seconds.
+    pub fn read_past_cache(file: &File) -> Result<(u64, f64), String> {
+        // A second way in, as the mode is that of the opening.
         let direct = OpenOptions::new()
             .read(true)
             .custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32)
             .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-            .map_err(|e| format!("{}: no reading past the page cache: {e}", folder.display()))?;
-        let (bytes, seconds) = timed_read(direct).map_err(fail)?;
-        let rate = bytes as f64 / seconds;
-        let shown = format!("{} MiB of a file were read at {}", bytes >> 20, rate_text(rate));
-        if rate <= bytes_per_s * (1.0 + RATE_SLACK) { Ok(shown) } else { Err(shown) }
+            .map_err(|e| format!("no reading past the page cache: {e}"))?;
+        timed_read(direct).map_err(|e| e.to_string())
     }
 
     /// Reads a file opened for direct reads to its end: bytes and seconds.
@@ -222,6 +259,16 @@ mod elsewhere {
 
     /// Proves nothing.
     pub fn share(_share: f64, _watch: std::time::Duration) -> Evidence {
+        Err(not_here())
+    }
+
+    /// Writes nothing.
+    pub fn written(_folder: &Path, _bytes: usize) -> Result<std::fs::File, String> {
+        Err(not_here())
+    }
+
+    /// Reads nothing.
+    pub fn read_past_cache(_file: &std::fs::File) -> Result<(u64, f64), String> {
         Err(not_here())
     }
 

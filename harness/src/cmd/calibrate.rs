@@ -30,7 +30,7 @@ pub const YEAR: u16 = 2026;
 pub fn run(args: &CalibrateArgs) -> Result<(), Failure> {
     let id = args.out.file_stem().and_then(|s| s.to_str()).unwrap_or("this-host");
     let (calibration, profile) = calibrate::calibrate(id, &Host::read(), args.year).map_err(Failure::input)?;
-    print(&calibration.table())?;
+    print(&calibration.table(&profile))?;
     if let Some(path) = &args.export_json {
         write_file(path, serde_json::to_string_pretty(&calibration).map_err(Failure::input)?.as_bytes())?;
     }

@@ -54,7 +54,8 @@ pub fn run(args: &HwArgs) -> Result<(), Failure> {
 fn show(hw: &str) -> Result<(), Failure> {
     let Hardware { cpus, gpus, .. } = Hardware::select(hw).map_err(Failure::input)?;
     for loaded in &cpus {
-        show_one(loaded, &cpu_summary(&loaded.profile))?;
+        let known: String = loaded.profile.residuals_text().iter().map(|line| format!("\n# {line}")).collect();
+        show_one(loaded, &format!("{}{known}", cpu_summary(&loaded.profile)))?;
     }
     for loaded in &gpus {
         show_one(loaded, &gpu_summary(&loaded.profile))?;

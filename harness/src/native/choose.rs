@@ -9,7 +9,7 @@ const BEST_FIRST: [Isa; 6] = [Isa::Avx512, Isa::Avx2Vnni, Isa::Avx2, Isa::NeonDo
 /// The native machine for a variant: the widest one here that it can use, or what is lacking. `wanted` replaces the choice
 /// for variants that have one: not for scalar ones, nor for those written in one instruction set.
 pub fn machine_for(about: &About, wanted: Option<Isa>) -> Result<Isa, NotAvailable> {
-    machine_among(about, wanted, &Isa::ALL)
+    machine_among(about, wanted, &Isa::EVERY)
 }
 
 /// The same where only some instruction sets may be used: the others are as good as not there.

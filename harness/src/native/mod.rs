@@ -1,10 +1,14 @@
 //! The native tier: every variant of one kernel at one shape, checked and then timed against each other on this host.
-//! `choose` picks the machine of each, `memory` decides cold or warm, `schedule` takes the samples.
+//! `choose` picks the machine of each, `memory` decides cold or warm, `schedule` takes the samples, `ceilings` is what they
+//! are held against.
 
+mod ceilings;
 mod choose;
 mod memory;
 pub(crate) mod schedule;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kernels::input::Input;
@@ -13,13 +17,14 @@ use kernels::machine::Isa;
 use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+pub use self::ceilings::Limited;
 pub use self::choose::{machine_among, machine_for};
 use self::memory::Room;
 use self::schedule::{Bench, Candidate, Clock, Limits, SAMPLE_NS, Samples, Wall};
 use crate::environment::{Host, available_bytes};
 use crate::guard::{self, Floor, Peaks};
 use crate::pace::Pacing;
-use crate::profile::{Loaded, Profile};
+use crate::profile::Loaded;
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
 use crate::stats::{median_interval, ratio_interval};
 
@@ -42,6 +47,8 @@ pub struct Options {
     pub warm: bool,
     /// Instruction sets that may be used at all.
     pub allowed: Vec<Isa>,
+    /// What limits on this host lower its ceilings to.
+    pub limited: Limited,
     /// Memory bandwidth to pace to, if any.
     pub pacing: Option<Pacing>,
     /// Least length of a sample, ns.
@@ -60,7 +67,8 @@ impl Default for Options {
             isa: None,
             seed: 1,
             warm: false,
-            allowed: Isa::ALL.into(),
+            allowed: Isa::EVERY.into(),
+            limited: Limited::default(),
             pacing: None,
             sample_ns: SAMPLE_NS,
             memory_bytes: None,
@@ -118,6 +126,7 @@ pub struct Bay {
     pool: ThreadPool,
     clock: Box<dyn Clock>,
     room: Room,
+    entered: Mutex<BTreeMap<Isa, u64>>,
 }
 
 impl Bay {
@@ -130,7 +139,16 @@ impl Bay {
     ) -> Result<Self, NativeError> {
         let threads = if options.threads == 0 { host.cores as usize } else { options.threads };
         let (pool, room) = (pool(threads)?, Room::of(&host));
-        Ok(Self { host, options, environment, calibrated, pool, clock: Box::new(Wall::start()), room })
+        Ok(Self {
+            host,
+            options,
+            environment,
+            calibrated,
+            pool,
+            clock: Box::new(Wall::start()),
+            room,
+            entered: Mutex::default(),
+        })
     }
 
     /// Times the variants at `wanted` places of the ladder against each other; rung 0 always takes part, as every speedup
@@ -165,6 +183,11 @@ impl Bay {
         }
         let records = rungs.into_iter().filter(|r| wanted.contains(&r.index));
         Ok(records.map(|rung| self.record(kernel, shape, &cost, rung)).collect())
+    }
+
+    /// Calls of variants so far, by the machine they entered.
+    pub fn entered(&self) -> BTreeMap<Isa, u64> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What operands may take now, bytes.
@@ -209,7 +232,10 @@ impl Bay {
             max_rounds: self.options.max_rounds,
             seed: self.options.seed,
         };
-        match bench.time(&candidates, &first_ns, &limits) {
+        let timed = bench.time(&candidates, &first_ns, &limits);
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        bench.entered.iter().for_each(|(isa, calls)| *entered.entry(*isa).or_default() += calls);
+        match timed {
             Ok(all) => ready.iter().zip(all).for_each(|(r, samples)| rungs[*r].samples = samples),
             Err(NotAvailable(reason)) => {
                 ready.iter().for_each(|r| rungs[*r].settle(Outcome::Void { reason: reason.clone() }));
@@ -234,15 +260,11 @@ impl Bay {
         }
     }
 
-    /// Ceilings for a rung on one core, or on all.
+    /// Ceilings for a rung on one thread, or on all.
     fn peaks(&self, threads: bool) -> Peaks {
-        let Some(loaded) = &self.calibrated else { return Peaks::default() };
-        let mut peaks = host_peaks(&loaded.profile, if threads { u32::MAX } else { 1 });
-        if self.host.matrix_unit {
-            // Calibration does not know the tile instructions, so these ceilings would be too low.
-            (peaks.bf16_ops_per_s, peaks.i8_ops_per_s) = (None, None);
-        }
-        peaks
+        let profile = self.calibrated.as_ref().map(|loaded| &loaded.profile);
+        let threads = if threads { self.pool.current_num_threads() as u32 } else { 1 };
+        ceilings::peaks(profile, self.host.matrix_unit, threads, &self.options.allowed, &self.options.limited)
     }
 
     fn record(&self, kernel: &dyn Kernel, shape: &Shape, cost: &Cost, rung: Rung) -> Record {
@@ -266,26 +288,14 @@ impl Bay {
                 profile_hash: self.calibrated.as_ref().map(|c| c.hash.clone()),
                 isa: isa.into(),
                 threads,
-                peak_ops_per_s: peaks.ops_per_s(cost.work),
-                peak_bytes_per_s: peaks.bytes_per_s,
+                peak_ops_per_s: peaks.ops(cost.work).map(|rate| rate.per_s),
+                peak_bytes_per_s: peaks.bytes.map(|rate| rate.per_s),
             },
             outcome: rung.outcome.unwrap_or(Outcome::Void { reason: "it was not timed".into() }),
             cost: CostRef { operations: cost.operations, bytes: cost.bytes },
             caps: Vec::new(),
             environment: self.environment.clone(),
         }
-    }
-}
-
-/// Ceilings of a calibrated host on so many of its cores.
-fn host_peaks(profile: &Profile, cores: u32) -> Peaks {
-    let share = f64::from(cores.min(profile.machine.cores.value)) / f64::from(profile.machine.cores.value);
-    Peaks {
-        f32_ops_per_s: Some(profile.peak_f32_ops_per_s() * share),
-        bf16_ops_per_s: Some(profile.peak_bf16_ops_per_s() * share),
-        i8_ops_per_s: Some(profile.peak_i8_ops_per_s() * share),
-        bytes_per_s: Some(profile.sustained_bytes_per_s(cores)),
-        bytes_spread: profile.memory.bandwidth_spread_pct.as_ref().map_or(0.0, |f| f.value / 100.0),
     }
 }
 
@@ -329,7 +339,8 @@ impl Rung {
             samples_ns: self.samples.ns.clone(),
             warm,
             floor_ns: floor.ns(),
-            bound: None,
+            // A ceiling that was beaten is what binds, and too low.
+            bound: floor.beaten(interval.value),
             shares: Vec::new(),
             paced_share: self.samples.paced_share,
             nmse: self.errors[0],

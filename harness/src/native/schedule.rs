@@ -1,6 +1,7 @@
 //! Who is timed when. Every variant is checked before any is timed; then rounds of one sample each, in random order and
 //! back (ABBA), so that drift and neighbours fall on all alike. Slow variants sit out rounds to keep within the budget.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use kernels::compare::Verdict;
@@ -105,12 +106,14 @@ pub(crate) struct Bench<'a> {
     pub sample_ns: f64,
     /// Time waited and time in all of each variant, ns, while its samples were taken.
     pub waited_ns: Vec<[f64; 2]>,
+    /// Calls of variants so far, by the machine they entered.
+    pub entered: BTreeMap<Isa, u64>,
 }
 
 impl<'a> Bench<'a> {
     /// Without limits.
     pub fn new(case: &'a mut dyn Case, clock: &'a dyn Clock, pool: &'a ThreadPool) -> Self {
-        Self { case, clock, pool, pacing: None, sample_ns: SAMPLE_NS, waited_ns: Vec::new() }
+        Self { case, clock, pool, pacing: None, sample_ns: SAMPLE_NS, waited_ns: Vec::new(), entered: BTreeMap::new() }
     }
 
     /// Runs a candidate once on poisoned outputs and compares them with the reference. A panic is a failure. Also returns
@@ -126,6 +129,7 @@ impl<'a> Bench<'a> {
     /// Time of `calls` calls, ns, and how much of it was waiting. Rotation is an index increment and stays inside.
     fn batch(&mut self, candidate: &Candidate, calls: u64) -> Result<(f64, f64), NotAvailable> {
         let Candidate { variant, isa, threads } = *candidate;
+        *self.entered.entry(isa).or_default() += calls;
         let (case, clock, pacing) = (&mut *self.case, self.clock, self.pacing);
         let mut timed = move || {
             let (start, mut waited) = (clock.now_ns(), 0.0);

@@ -3,6 +3,7 @@
 use kernels::KERNELS;
 
 use super::*;
+use crate::guard::Rate;
 use crate::profile::find;
 
 /// A few samples: these tests look at what is recorded, never at how long it took.
@@ -55,6 +56,24 @@ fn a_time_below_the_floor_is_refused() {
     let bay = bay(Options::default(), Some(slow));
     let records = bay.measure(KERNELS[0], &small(KERNELS[0]), &[1], None).unwrap();
     assert!(matches!(&records[0].outcome, Outcome::Refused { reason } if reason.contains("ceiling")), "{records:?}");
+}
+
+#[test]
+fn a_time_below_the_floor_of_a_limit_is_refused_without_any_calibration() {
+    // A limit that nothing enforces: whatever is out of the caches comes faster.
+    let limited = Limited { bytes: Some(Rate::limit(1e6, 0.0)), ..Limited::default() };
+    let bay = bay(Options { limited, ..Options::default() }, None);
+    let kernel = KERNELS[0];
+    let mut shapes = kernel.shapes();
+    shapes.sort_by_key(|s| kernel.cost(s).bytes);
+    let cold = shapes.iter().find(|s| kernel.cost(s).bytes > bay.host.l2_bytes() as u64).unwrap();
+    let records = bay.measure(kernel, cold, &[1], None).unwrap();
+    let refused = |words: &str| matches!(&records[0].outcome, Outcome::Refused { reason } if reason.contains(words));
+    assert!(refused("bytes from memory") && refused("the limit was not in force") && refused("1.000e6"), "{records:?}");
+    assert_eq!(records[0].machine.peak_bytes_per_s, Some(1e6));
+    // In the caches it is no limit.
+    let warm = bay.measure(kernel, &small(kernel), &[1], None).unwrap();
+    assert!(matches!(&warm[0].outcome, Outcome::Timed(t) if t.floor_ns.is_none()), "{warm:?}");
 }
 
 #[test]

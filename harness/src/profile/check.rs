@@ -46,6 +46,16 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("prefetch_lines", 0.0, 4096.0),
     ("prefetch_outstanding", 0.0, 4096.0),
     ("prefetch_crosses_pages", 0.0, 1.0),
+    ("one_core_gop_s", 1e-6, 1e9),
+    ("all_cores_gop_s", 1e-6, 1e9),
+    ("spread_pct", 0.0, 100.0),
+    ("one_core_latency_ns", 0.01, 1e5),
+    ("all_cores_latency_ns", 0.01, 1e6),
+    ("one_core_read_gb_s", 1e-4, 1e6),
+    ("all_cores_read_gb_s", 1e-4, 1e6),
+    ("storage_read_mb_s", 0.01, 1e6),
+    ("minor_fault_ns", 1.0, 1e6),
+    ("major_fault_us", 0.1, 1e6),
 ];
 
 /// Latency and interval of an operation, cycles.

@@ -2,12 +2,13 @@
 //! `profiles/FORMAT.md`. Every figure has its unit in its key and names a source; unknown keys are refused.
 //!
 //! Here are the types; `parse` reads and writes a file, `check` refuses machines that cannot be, `catalog` holds the
-//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best. `gpu` holds
-//! graphics processors, whose figures are others under the same rules.
+//! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best, `host` is what a
+//! measured machine has beside. `gpu` holds graphics processors, whose figures are others under the same rules.
 
 mod catalog;
 mod check;
 pub mod gpu;
+mod host;
 mod parse;
 mod peaks;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
 pub use gpu::GpuProfile;
+pub use host::{LevelFigures, MeasuredPeak, Operands, PagingFigures, PeakFigures, Residual};
 
 /// One figure of a profile with the key of the source it was taken from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -103,6 +105,17 @@ pub struct Profile {
     pub caches: Vec<CacheFigures>,
     /// Memory and what a core may have in flight to it.
     pub memory: MemoryFigures,
+    /// Best rates by instruction set, where this machine was measured.
+    #[serde(rename = "peak", default, skip_serializing_if = "Vec::is_empty")]
+    pub peaks: Vec<PeakFigures>,
+    /// Levels of memory with one core and with all at work, where this machine was measured.
+    #[serde(rename = "level", default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<LevelFigures>,
+    /// Storage and page faults, where this machine was measured.
+    pub paging: Option<PagingFigures>,
+    /// How well each measurement was known, by what was measured and on how many threads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub residuals: BTreeMap<String, Residual>,
     /// Every source that a figure names.
     pub sources: BTreeMap<String, Source>,
 }

@@ -34,6 +34,8 @@ pub(super) fn section_lines(root: &toml::Table, heads: &[&str], sections: &[&str
     let mut text = String::new();
     let lines = |text: &mut String, entries: &toml::Table| {
         for (key, value) in entries {
+            let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+            let key = if plain { key.clone() } else { Value::String(key.clone()).to_string() };
             // A figure reads better with its value first; tables are kept by key.
             let line = match (value.get("value"), value.get("source")) {
                 (Some(figure), Some(source)) => {
@@ -78,11 +80,21 @@ impl Profile {
     /// The profile as TOML that [`Profile::parse`] reads back to the same value. One line per figure, sections in the
     /// order of `profiles/FORMAT.md`, keys by name.
     pub fn to_toml(&self) -> String {
-        section_lines(
-            &self.as_table(),
-            &["schema", "id", "name", "class", "year"],
-            &["machine", "core", "integer", "scalar", "simd", "cache", "memory", "sources"],
-        )
+        let sections = [
+            "machine",
+            "core",
+            "integer",
+            "scalar",
+            "simd",
+            "cache",
+            "memory",
+            "peak",
+            "level",
+            "paging",
+            "residuals",
+            "sources",
+        ];
+        section_lines(&self.as_table(), &["schema", "id", "name", "class", "year"], &sections)
     }
 
     pub(super) fn as_table(&self) -> toml::Table {

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::group::{Book, Ladder, status, withheld};
 use super::table::{HEADS, full_row};
-use super::{Report, ReportError, chart, finding, summary, units};
+use super::{Report, ReportError, ceilings, chart, finding, summary, units};
 use crate::record::{Record, Tier};
 
 const STYLE: &str = "\
@@ -95,6 +95,7 @@ fn header(report: &Report, book: &Book) -> Markup {
                 " (" (r.environment.host) ")"
             }
         }
+        @for flag in ceilings::beaten(book) { p { strong { (flag) } } }
         @for note in report.notes { p { "Note: " (note) } }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::group::Book;
 use super::table::{HEADS, full_row, markdown as table};
-use super::{Report, finding, summary, text};
+use super::{Report, ceilings, finding, summary, text};
 
 /// The report as Markdown: claims, summary and, folded, every record.
 pub fn markdown(report: &Report) -> String {
@@ -17,6 +17,9 @@ pub fn markdown(report: &Report) -> String {
     line(String::new());
     for claim in finding::lead(&book) {
         line(format!("- {}", text::markdown(&claim)));
+    }
+    for flag in ceilings::beaten(&book) {
+        line(format!("- {}", text::markdown(&flag)));
     }
     for note in report.notes {
         line(format!("- Note: {}", text::markdown(note)));

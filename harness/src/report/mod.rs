@@ -1,9 +1,11 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
-//! same bytes. `group` indexes the records, `finding` turns them into sentences, `chart` into pictures; `html`,
+//! same bytes. `group` indexes the records, `finding` turns them into sentences, `ceilings` says which of them
+//! contradict a ceiling, `chart` into pictures; `html`,
 //! `markdown` and `table` put both on a page, in a text and on a terminal.
 
 use crate::record::Record;
 
+mod ceilings;
 pub mod chart;
 mod finding;
 pub mod group;

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::group::{Book, status, timing, withheld};
-use super::{summary, text, units};
+use super::{ceilings, summary, text, units};
 use crate::record::{Record, Tier};
 
 /// Widest line of a terminal table, in columns.
@@ -41,6 +41,7 @@ pub fn summary_table(records: &[Record]) -> String {
             out.push_str(&machines(&book, tier));
         }
     }
+    ceilings::beaten(&book).iter().for_each(|flag| out.push_str(&format!("{flag}\n")));
     out
 }
 

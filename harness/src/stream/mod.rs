@@ -257,8 +257,8 @@ fn weights<'a>(format: Format, bytes: &'a [u8], scratch: &'a mut [f32]) -> Resul
     Ok(unpacked)
 }
 
-/// Page faults of this process that waited for storage.
-fn major_faults() -> Option<u64> {
+/// Page faults of this process that waited for storage; absent where the system does not tell.
+pub fn major_faults() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The twelfth field; the second, in parentheses, may hold anything.
     stat.rsplit_once(") ")?.1.split(' ').nth(9)?.parse().ok()

@@ -1,5 +1,6 @@
 //! Inside the limits: takes its cores and budget, proves what it can, measures, proves it again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
@@ -11,13 +12,19 @@ use kernels::weights::Source;
 use super::{Job, Limits, Reply, Request, Task, When};
 use crate::capped::{Resource, budget, probe};
 use crate::environment::Host;
-use crate::native::{Bay, Options};
+use crate::guard::Rate;
+use crate::native::{Bay, Limited, Options, machine_among};
 use crate::pace::Pacing;
 use crate::profile::Loaded;
 use crate::stream;
 
 /// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
 const QUOTA_SAMPLE_NS: f64 = 200e6;
+/// So many times what the last cache holds is read to find what memory gives.
+const BEYOND_CACHES: usize = 4;
+/// A sample may begin and end with a whole period's quota, one more than it has of periods of 10 ms; the share itself is
+/// proven to a twentieth.
+const QUOTA_SLACK: f64 = 0.1;
 
 /// Answers the one request on standard input.
 ///
@@ -36,7 +43,7 @@ pub fn serve() -> Result<(), String> {
     let answered = match request.task {
         Task::Fill(bytes) => say(&Reply::Filled(probe::fill(bytes))),
         Task::Measure(job) => measure(&job),
-        Task::Prove(limits) => take(&limits).and_then(|()| prove(&limits, When::Before)),
+        Task::Prove(limits) => take(&limits).and_then(|()| prove(&limits, When::Before, None)),
         Task::Stream(job) => stream::run(&job).and_then(|run| say(&Reply::Streamed(run))),
     };
     answered.or_else(|reason| say(&Reply::Failed(reason)))
@@ -78,16 +85,17 @@ fn take(limits: &Limits) -> Result<(), String> {
 
 fn measure(job: &Job) -> Result<(), String> {
     take(&job.limits)?;
-    prove(&job.limits, When::Before)?;
+    prove(&job.limits, When::Before, None)?;
     let kernel = KERNELS.iter().find(|k| k.name() == job.kernel).ok_or_else(|| format!("no kernel {}", job.kernel))?;
     let weights = job.weights.as_ref().map(open).transpose()?;
     let profile = job.host_profile.as_deref().map(Loaded::load).transpose().map_err(|e| e.to_string())?;
     let bay = Bay::new(Host::read(), options(job), job.environment.clone(), profile).map_err(|e| e.to_string())?;
     let shape = job.shape.clone().into();
     let records = bay.measure(*kernel, &shape, &job.variants, weights.as_ref()).map_err(|e| e.to_string())?;
+    let entered = bay.entered();
     drop(bay);
     records.into_iter().try_for_each(|record| say(&Reply::Record(Box::new(record))))?;
-    prove(&job.limits, When::After)
+    prove(&job.limits, When::After, Some(&entered))
 }
 
 fn open((file, tensor): &(std::path::PathBuf, String)) -> Result<Source, String> {
@@ -99,15 +107,24 @@ fn options(job: &Job) -> Options {
     let defaults = Options::default();
     let caps = &job.limits.caps;
     let allowed = caps.simd.map_or(defaults.allowed, |simd| simd.allowed());
+    let paced = !job.limits.bandwidth_by_hardware;
     let pacing = caps
         .bandwidth_bytes_per_s
+        .filter(|_| paced)
         .map(|bytes_per_s| Pacing { bytes_per_s, bytes_per_call: job.bytes_per_call.clone() });
+    // A paced run cannot end early; the hardware's means and a quota's periods let a little more through.
+    let slack = if paced { 0.0 } else { probe::RATE_SLACK };
+    let limited = Limited {
+        bytes: caps.bandwidth_bytes_per_s.map(|rate| Rate::limit(rate, slack)),
+        cpu: caps.cpu_share.map(|share| Rate::limit(share, QUOTA_SLACK)),
+    };
     Options {
         time_budget: Duration::from_secs_f64(job.seconds),
         threads: threads(job),
         isa: job.isa.as_ref().and_then(|name| Isa::ALL.into_iter().find(|isa| isa.name() == name)),
         seed: job.seed,
         allowed,
+        limited,
         pacing,
         sample_ns: if caps.cpu_share.is_some() { QUOTA_SAMPLE_NS } else { defaults.sample_ns },
         memory_bytes: left_bytes(job),
@@ -130,28 +147,86 @@ fn left_bytes(job: &Job) -> Option<u64> {
     Some(if job.limits.memory_by_budget { budget::left_bytes() } else { limit })
 }
 
-/// Probes every limit that shows from inside, and says what each found.
-fn prove(limits: &Limits, when: When) -> Result<(), String> {
+/// Probes every limit that shows from inside, and says what each found. `entered` = calls by machine, after a run.
+fn prove(limits: &Limits, when: When, entered: Option<&BTreeMap<Isa, u64>>) -> Result<(), String> {
     for resource in limits.caps.resources() {
-        if let Some(evidence) = evidence(limits, resource) {
+        if let Some(evidence) = evidence(limits, resource, entered) {
             say(&Reply::Probed(resource, when, evidence))?;
         }
     }
     Ok(())
 }
 
-fn evidence(limits: &Limits, resource: Resource) -> Option<probe::Evidence> {
+fn evidence(limits: &Limits, resource: Resource, entered: Option<&BTreeMap<Isa, u64>>) -> Option<probe::Evidence> {
     let caps = &limits.caps;
     match resource {
         // A control group is filled from a process of its own, which it ends.
         Resource::Memory => limits.memory_by_budget.then(probe::budget),
         Resource::Cores => caps.cores.map(probe::cores),
-        Resource::Bandwidth => caps.bandwidth_bytes_per_s.map(probe::stream),
+        Resource::Bandwidth => caps.bandwidth_bytes_per_s.map(|rate| match limits.bandwidth_by_hardware {
+            false => probe::stream(rate),
+            true => {
+                let host = Host::read();
+                let threads = host.cores as usize;
+                probe::streams(rate, threads, (BEYOND_CACHES * host.llc_bytes()).div_ceil(threads))
+            }
+        }),
         Resource::Storage => caps.storage_bytes_per_s.map(|rate| probe::storage(rate, &limits.folder)),
         Resource::Cpu => caps.cpu_share.map(|share| probe::share(share, Duration::from_secs_f64(limits.watch_s))),
-        Resource::Simd => caps.simd.map(|simd| {
-            let names: Vec<&str> = simd.allowed().into_iter().map(Isa::name).collect();
-            Ok(format!("variants may use {} and nothing else", names.join(", ")))
+        Resource::Simd => caps.simd.map(|simd| match entered {
+            Some(entered) => only_entered(&simd.allowed(), entered),
+            None => chosen(&simd.allowed()),
         }),
+    }
+}
+
+/// Every variant there is, put to the choice: none may be given a machine outside the set.
+fn chosen(allowed: &[Isa]) -> probe::Evidence {
+    let variants: Vec<_> = KERNELS.iter().flat_map(|kernel| kernel.variants()).collect();
+    let given: Vec<Isa> = variants.iter().filter_map(|about| machine_among(about, None, allowed).ok()).collect();
+    let shown = format!(
+        "of {} variants {} were refused and the others given {}",
+        variants.len(),
+        variants.len() - given.len(),
+        names(given.iter().copied().collect())
+    );
+    if given.iter().all(|isa| allowed.contains(isa)) { Ok(shown) } else { Err(shown) }
+}
+
+/// The calls of a run, by the machine that each entered: none may lie outside the set.
+fn only_entered(allowed: &[Isa], entered: &BTreeMap<Isa, u64>) -> probe::Evidence {
+    let calls: u64 = entered.values().sum();
+    let shown = format!("{calls} calls of variants entered {}", names(entered.keys().copied().collect()));
+    if entered.keys().all(|isa| allowed.contains(isa)) { Ok(format!("{shown}, and nothing else")) } else { Err(shown) }
+}
+
+fn names(isas: BTreeSet<Isa>) -> String {
+    if isas.is_empty() {
+        return "nothing".into();
+    }
+    isas.into_iter().map(Isa::name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_outside_the_set_is_no_proof() {
+        let allowed = [Isa::Scalar, Isa::Portable];
+        let inside = BTreeMap::from([(Isa::Scalar, 3), (Isa::Portable, 4)]);
+        assert_eq!(
+            only_entered(&allowed, &inside),
+            Ok("7 calls of variants entered scalar, portable, and nothing else".into())
+        );
+        let outside = BTreeMap::from([(Isa::Scalar, 3), (Isa::Avx2, 1)]);
+        assert!(only_entered(&allowed, &outside).is_err_and(|shown| shown.contains("avx2")));
+        assert!(only_entered(&allowed, &BTreeMap::new()).is_ok_and(|shown| shown.contains("0 calls")));
+    }
+
+    #[test]
+    fn no_variant_of_any_ladder_is_given_more_than_the_set() {
+        let shown = chosen(&[Isa::Scalar]).expect("none is");
+        assert!(shown.contains("given scalar") && !shown.contains(" 0 were refused"), "{shown}");
     }
 }

@@ -31,10 +31,11 @@ pub fn bytes_per_call(
     let Some(profile) = core(host) else { return Ok(vec![least; abouts.len()]) };
     let params = Params::new(&profile);
     let mut case = kernel.prepare(shape, &Input { flavor: Flavor::Blank, ..Input::typical(1) })?;
+    // Weights that are cold cross the bus, whatever a model of the caches makes of them.
     let mut count = |v: usize| {
         let lanes = machine_among(&abouts[v], isa, allowed).ok()?.lanes();
         let counted = caught(|| model(case.as_mut(), v, lanes, &params, Mode::Sampled, warm)).ok()?;
-        counted.ok().map(|estimate| estimate.memory_bytes)
+        counted.ok().map(|estimate| estimate.memory_bytes.max(least))
     };
     let places = (0..abouts.len()).map(|v| if v == 0 || wanted.contains(&v) { count(v).unwrap_or(least) } else { 0.0 });
     Ok(places.collect())

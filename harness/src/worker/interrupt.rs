@@ -47,7 +47,7 @@ pub fn clean_up_on_interrupt() {
             let _ = rustix::process::kill_process(worker, rustix::process::Signal::KILL);
         }
         drop(state);
-        crate::capped::cgroup::Places::here().remove_own();
+        crate::capped::enforce::Enforcement::remove_own();
         // As shells report a process ended by SIGINT.
         std::process::exit(130);
     });

@@ -71,6 +71,8 @@ struct Limits {
     caps: Caps,
     /// True where no control group limits memory, so that the worker's own budget has to.
     memory_by_budget: bool,
+    /// True where the hardware keeps the bandwidth: nothing is paced.
+    bandwidth_by_hardware: bool,
     /// Where the storage probe writes its file.
     folder: PathBuf,
     /// How long a processor share is watched, s.

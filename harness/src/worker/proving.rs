@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::warden::{ask, fill};
 use super::{Limits, Reply, Task, WorkerError};
-use crate::capped::cgroup::Places;
 use crate::capped::enforce::Enforcement;
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource};
@@ -26,8 +25,11 @@ pub struct Proven {
 /// # Errors
 /// Where no worker can be started.
 pub fn prove(caps: &Caps, folder: &Path, watch_s: f64) -> Result<Vec<Proven>, WorkerError> {
-    Places::here().sweep();
-    let enforcement = Enforcement::start(caps, folder);
+    Enforcement::sweep();
+    let mut enforcement = Enforcement::start(caps, folder);
+    if enforcement.refused().is_empty() {
+        tune(&mut enforcement, caps, folder)?;
+    }
     let of = |(resource, mechanism): &(Resource, Result<String, String>)| Proven {
         resource: *resource,
         mechanism: mechanism.clone(),
@@ -48,6 +50,7 @@ pub fn prove(caps: &Caps, folder: &Path, watch_s: f64) -> Result<Vec<Proven>, Wo
     let limits = Limits {
         caps: caps.clone(),
         memory_by_budget: enforcement.memory_group().is_none(),
+        bandwidth_by_hardware: enforcement.bandwidth_by_hardware(),
         folder: folder.to_path_buf(),
         watch_s,
     };
@@ -58,4 +61,78 @@ pub fn prove(caps: &Caps, folder: &Path, watch_s: f64) -> Result<Vec<Proven>, Wo
         _ => {}
     })?;
     failed.map_or(Ok(proven), |reason| Err(WorkerError::Failed(reason)))
+}
+
+/// Finds the loosest setting of the processor's own means under which streams keep to the bandwidth; where there is none,
+/// it is paced. Nothing to do where it is paced anyway.
+pub(super) fn tune(enforcement: &mut Enforcement, caps: &Caps, folder: &Path) -> Result<(), WorkerError> {
+    let Some(rate) = caps.bandwidth_bytes_per_s else { return Ok(()) };
+    let settings = enforcement.bandwidth_settings(rate);
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let limits = Limits {
+        caps: Caps { bandwidth_bytes_per_s: Some(rate), cores: caps.cores, ..Caps::default() },
+        memory_by_budget: false,
+        bandwidth_by_hardware: true,
+        folder: folder.to_path_buf(),
+        watch_s: 0.0,
+    };
+    let mut shown = String::new();
+    let mut keeps = |setting: u64| {
+        enforcement.set_bandwidth(setting).map_err(WorkerError::Failed)?;
+        let mut kept = false;
+        ask(enforcement, Task::Prove(limits.clone()), |reply| {
+            if let Reply::Probed(Resource::Bandwidth, _, evidence) = reply {
+                kept = evidence.is_ok();
+                shown = evidence.unwrap_or_else(|against| against);
+            }
+        })?;
+        Ok::<bool, WorkerError>(kept)
+    };
+    let found = first_kept(&settings, &mut keeps)?;
+    match found {
+        Some(setting) => enforcement.set_bandwidth(setting).map_err(WorkerError::Failed),
+        None => {
+            enforcement.pace_instead(&format!("at the least setting of resctrl {shown}"));
+            Ok(())
+        }
+    }
+}
+
+/// The first setting that keeps, of settings that grow tighter: by bisection.
+fn first_kept<E>(settings: &[u64], keeps: &mut impl FnMut(u64) -> Result<bool, E>) -> Result<Option<u64>, E> {
+    let Some(tightest) = settings.last() else { return Ok(None) };
+    if !keeps(*tightest)? {
+        return Ok(None);
+    }
+    // `low` is tight enough or the tightest; all before `high` are too loose.
+    let (mut high, mut low) = (0, settings.len() - 1);
+    while high < low {
+        let middle = (high + low) / 2;
+        if keeps(settings[middle])? { low = middle } else { high = middle + 1 }
+    }
+    Ok(Some(settings[low]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loosest_setting_that_keeps_is_found() {
+        let settings: Vec<u64> = (1..=10).rev().map(|tenth| 10 * tenth).collect();
+        for least in [100, 70, 40, 10] {
+            let mut tried = 0;
+            let found = first_kept(&settings, &mut |setting| {
+                tried += 1;
+                Ok::<bool, ()>(setting <= least)
+            });
+            assert_eq!(found, Ok(Some(least)));
+            assert!(tried <= 5, "{tried} tries");
+        }
+        assert_eq!(first_kept(&settings, &mut |_| Ok::<bool, ()>(false)), Ok(None));
+        assert_eq!(first_kept(&[], &mut |_| Ok::<bool, ()>(true)), Ok(None));
+        assert_eq!(first_kept(&[7], &mut |_| Err::<bool, &str>("gone")), Err("gone"));
+    }
 }

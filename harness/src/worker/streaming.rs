@@ -2,7 +2,6 @@
 
 use super::warden::{ask, fill, peak_bytes};
 use super::{Reply, Task, WorkerError};
-use crate::capped::cgroup::Places;
 use crate::capped::enforce::Enforcement;
 use crate::capped::{Caps, Resource};
 use crate::stream::{Job, Run};
@@ -24,7 +23,7 @@ pub struct Streamed {
 /// [`WorkerError::Unenforced`] where no control group can limit memory here: a budget of allocations would leave mapped
 /// files free. [`WorkerError::Failed`] where the cap was not proven, or the worker could not do it.
 pub fn stream(job: &Job, caps: &Caps) -> Result<Streamed, WorkerError> {
-    Places::here().sweep();
+    Enforcement::sweep();
     let enforcement = Enforcement::start(caps, &std::env::temp_dir());
     if let Some((resource, reason)) = enforcement.refused().first() {
         return Err(WorkerError::Unenforced(format!("{}: {reason}", resource.name())));

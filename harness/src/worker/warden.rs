@@ -10,8 +10,9 @@ use kernels::kernel::ShapeError;
 use kernels::machine::Isa;
 use kernels::weights::Source;
 
+use super::proving::tune;
 use super::{Job, Limits, Reply, Request, Task, When, count, interrupt};
-use crate::capped::cgroup::{Group as Cgroup, Places, Version};
+use crate::capped::cgroup::{Group as Cgroup, Version};
 use crate::capped::enforce::Enforcement;
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource, bytes_text};
@@ -26,6 +27,10 @@ const OVER_BYTES: u64 = 64 << 20;
 const WATCH_S: f64 = 0.6;
 /// A cell that waited for this share of its time is bound by the paced bandwidth.
 const PACED_BOUND: f64 = 0.05;
+
+/// What to do about operands that are too large for a memory cap.
+const MAPPED: &str = "; seeded operands lie in memory, while weights of a model file are mapped and may be larger than it: \
+                      --weights FILE[:TENSOR]";
 
 /// Why cells could not be run at all.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +76,7 @@ struct Proof(Vec<(Resource, When, Evidence)>);
 impl Warden {
     /// Removes what dead runs left, and finds what can enforce each limit.
     pub fn enforcement(&self) -> Enforcement {
-        Places::here().sweep();
+        Enforcement::sweep();
         Enforcement::start(&self.caps, &self.folder)
     }
 
@@ -80,11 +85,12 @@ impl Warden {
     /// # Errors
     /// Where no worker can be started, or it cannot do what it is asked.
     pub fn measure(&self, group: &Group, source: Option<&Source>) -> Result<Vec<Record>, WorkerError> {
-        let enforcement = self.enforcement();
+        let mut enforcement = self.enforcement();
         if let Some((resource, reason)) = enforcement.refused().first() {
             let reason = format!("cap not in force: {} cannot be enforced here: {reason}", resource.name());
             return Ok(self.voided(group, &reason));
         }
+        tune(&mut enforcement, &self.caps, &self.folder)?;
         let mut proof = Proof::default();
         self.fill(&enforcement, When::Before, &mut proof)?;
         if let (Some(_), Some(source)) = (enforcement.memory_group(), source) {
@@ -110,7 +116,10 @@ impl Warden {
         }
         if let Some(peak) = enforcement.memory_group().and_then(peak_bytes) {
             let limit = self.caps.memory_bytes.unwrap_or(u64::MAX);
-            let shown = format!("the worker's peak was {}", bytes_text(peak));
+            // Version 2 keeps the peak of the probe before the run too.
+            let whose =
+                if enforcement.memory_group().is_some_and(|g| g.version() == Version::V1) { "worker" } else { "group" };
+            let shown = format!("the {whose}'s peak was {}", bytes_text(peak));
             proof.0.push((Resource::Memory, When::After, if peak <= limit { Ok(shown) } else { Err(shown) }));
         }
         if let Some(periods) = enforcement.throttled_periods() {
@@ -127,7 +136,7 @@ impl Warden {
     fn job(&self, group: &Group, source: Option<&Source>, enforcement: &Enforcement) -> Result<Job, ShapeError> {
         let bytes_per_call = match self.caps.bandwidth_bytes_per_s {
             Some(_) => {
-                let allowed = self.caps.simd.map_or(Isa::ALL.to_vec(), |simd| simd.allowed());
+                let allowed = self.caps.simd.map_or(Isa::EVERY.to_vec(), |simd| simd.allowed());
                 let (kernel, shape) = (group.kernel, &group.shape);
                 count::bytes_per_call(kernel, shape, &group.variants, self.isa, &allowed, &self.host)?
             }
@@ -141,6 +150,7 @@ impl Warden {
             limits: Limits {
                 caps: self.caps.clone(),
                 memory_by_budget: enforcement.memory_group().is_none(),
+                bandwidth_by_hardware: enforcement.bandwidth_by_hardware(),
                 folder: self.folder.clone(),
                 watch_s: WATCH_S,
             },
@@ -168,11 +178,13 @@ impl Warden {
         record.tier = Tier::Capped;
         record.machine.id = self.caps.id();
         record.machine.name = format!("this host, capped to {}", self.caps);
-        record.machine.peak_bytes_per_s = self.caps.bandwidth_bytes_per_s.or(record.machine.peak_bytes_per_s);
         record.caps = caps.to_vec();
         if let Outcome::Timed(timing) = &mut record.outcome {
-            let bound = timing.paced_share.is_some_and(|share| share > PACED_BOUND);
-            timing.bound = bound.then_some(Bound::MemoryBandwidth);
+            let waited = timing.paced_share.is_some_and(|share| share > PACED_BOUND);
+            timing.bound = if waited { Some(Bound::MemoryBandwidth) } else { timing.bound };
+        }
+        if let (Some(_), Outcome::DoesNotFit { reason }) = (self.caps.memory_bytes, &mut record.outcome) {
+            reason.push_str(MAPPED);
         }
         if let (Some(reason), false) = (unproven, matches!(record.outcome, Outcome::NotAvailable { .. })) {
             record.outcome = Outcome::Void { reason: format!("cap not proven: {reason}") };
@@ -193,7 +205,7 @@ impl Warden {
         };
         let outcome = match (by_limit, self.caps.memory_bytes) {
             (true, Some(limit)) => {
-                let reason = format!("the worker was ended when it needed more than {}", bytes_text(limit));
+                let reason = format!("the worker was ended when it needed more than {}{MAPPED}", bytes_text(limit));
                 Outcome::DoesNotFit { reason }
             }
             _ => Outcome::Void { reason: format!("the worker ended before it was done ({status})") },
@@ -264,7 +276,7 @@ pub(super) fn fill(enforcement: &Enforcement, limit: u64) -> Result<Option<Evide
     if available_bytes().is_some_and(|free| free < wanted) {
         return Ok(Some(Err(format!("{} are not free here, so the cap cannot bind", bytes_text(wanted)))));
     }
-    let mut held = None;
+    let (mut held, ended) = (None, ended_at_limit(group));
     let status = ask(enforcement, Task::Fill(wanted), |reply| {
         if let Reply::Filled(bytes) = reply {
             held = Some(bytes);
@@ -278,6 +290,9 @@ pub(super) fn fill(enforcement: &Enforcement, limit: u64) -> Result<Option<Evide
     Ok(Some(match held {
         Some(bytes) => Err(format!("a process that wanted {wanted} held {}", bytes_text(bytes))),
         None if peak.is_some_and(|peak| peak > limit) => Err(format!("{} were charged", bytes_text(peak.unwrap_or(0)))),
+        None if killed(status) && ended.is_some() && ended_at_limit(group) == ended => {
+            Err(format!("a process that wanted {wanted} was killed, but not at the limit"))
+        }
         None if killed(status) => {
             let charged = peak.map_or(String::new(), |peak| format!(", charged {}", bytes_text(peak)));
             Ok(format!("a process that wanted {wanted} was ended at the limit{charged}"))
@@ -299,6 +314,11 @@ pub(super) fn ask(
     let mut child = interrupt::start(command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let heard = converse(&mut child, enforcement, &line, &mut hear);
     if heard.is_err() {
+        // One that was killed cannot be moved or spoken to: its end says what happened.
+        if let Some(status) = child.try_wait()?.filter(|status| killed(*status)) {
+            interrupt::ended();
+            return Ok(status);
+        }
         let _ = child.kill();
     }
     let status = child.wait();

@@ -146,9 +146,9 @@ impl Factor for bf16 {
             .after("x86_bf16")
             .threads(),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Gemm<Self>>::arch("x86_amx", Isa::Avx512, x86_amx::IDEA, x86_amx::run).after("x86_bf16"),
+        Variant::<Gemm<Self>>::arch("x86_amx", Isa::Amx, x86_amx::IDEA, x86_amx::run).after("x86_bf16"),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Gemm<Self>>::arch("x86_amx_parallel", Isa::Avx512, x86_amx_parallel::IDEA, x86_amx_parallel::run)
+        Variant::<Gemm<Self>>::arch("x86_amx_parallel", Isa::Amx, x86_amx_parallel::IDEA, x86_amx_parallel::run)
             .after("x86_amx")
             .threads(),
         #[cfg(target_arch = "x86_64")]

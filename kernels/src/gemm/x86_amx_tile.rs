@@ -13,10 +13,10 @@ use super::x86_tile::Tile;
 use crate::machine::x86_amx::{Amx, Product, STEP, TILE, Tiles, Words};
 use crate::machine::{Avx512, Isa};
 
-/// The product where AMX was granted and asked for with AVX-512; false elsewhere.
+/// The product where AMX was granted beside AVX-512 and asked for; false elsewhere.
 pub(super) fn run_on(isa: Isa, g: Args<'_, bf16>, threads: bool) -> bool {
     match (Avx512::detect(), Amx::detect(Product::Bf16)) {
-        (Some(_), Some(amx)) if isa == Isa::Avx512 => {
+        (Some(_), Some(amx)) if isa == Isa::Amx => {
             // SAFETY: AVX-512 was just detected, the value proves AMX.
             unsafe { product(Unit(amx), g, threads) };
             true

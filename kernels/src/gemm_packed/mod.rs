@@ -179,13 +179,13 @@ impl<F: Format> Contract for GemmPacked<F> {
         .accumulators(SUMS)
         .threads(),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_amx", crate::machine::Isa::Avx512, x86_amx::IDEA, x86_amx::run::<F>)
+        Variant::<Self>::arch("x86_amx", crate::machine::Isa::Amx, x86_amx::IDEA, x86_amx::run::<F>)
             .after("x86_vnni")
             .accumulators(SUMS),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch(
             "x86_amx_parallel",
-            crate::machine::Isa::Avx512,
+            crate::machine::Isa::Amx,
             x86_amx_parallel::IDEA,
             x86_amx_parallel::run::<F>,
         )

@@ -15,9 +15,9 @@ use crate::machine::{Avx512, Isa};
 /// Units of a panel: whole blocks of the largest format.
 const UNITS: usize = DEPTH.next_multiple_of(8);
 
-/// The product where AMX was granted and asked for with AVX-512; false elsewhere.
+/// The product where AMX was granted beside AVX-512 and asked for; false elsewhere.
 pub(super) fn run_on<F: Format>(isa: Isa, g: Args<'_, F>, threads: bool) -> bool {
-    if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
+    if isa != Isa::Amx || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
     let Some(amx) = Amx::detect(Product::Int8) else { return false };

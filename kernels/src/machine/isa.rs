@@ -22,12 +22,18 @@ pub enum Isa {
     Neon,
     /// NEON with sdot.
     NeonDot,
+    /// The matrix unit of x86, beside AVX-512: for variants in its own instructions alone.
+    Amx,
 }
 
 impl Isa {
-    /// Every native machine, narrowest first.
+    /// Every native machine that generic variants run on, narrowest first.
     pub const ALL: [Isa; 7] =
         [Isa::Scalar, Isa::Portable, Isa::Neon, Isa::NeonDot, Isa::Avx2, Isa::Avx2Vnni, Isa::Avx512];
+
+    /// Those, and the matrix unit.
+    pub const EVERY: [Isa; 8] =
+        [Isa::Scalar, Isa::Portable, Isa::Neon, Isa::NeonDot, Isa::Avx2, Isa::Avx2Vnni, Isa::Avx512, Isa::Amx];
 
     /// Name in records and on the command line.
     pub fn name(self) -> &'static str {
@@ -39,16 +45,17 @@ impl Isa {
             Isa::Avx512 => "avx512",
             Isa::Neon => "neon",
             Isa::NeonDot => "neon-dot",
+            Isa::Amx => "amx",
         }
     }
 
-    /// Lanes of a register.
+    /// Lanes of a register; of the matrix unit, those of a row of sums.
     pub fn lanes(self) -> usize {
         match self {
             Isa::Scalar => 1,
             Isa::Neon | Isa::NeonDot => 4,
             Isa::Portable | Isa::Avx2 | Isa::Avx2Vnni => 8,
-            Isa::Avx512 => 16,
+            Isa::Avx512 | Isa::Amx => 16,
         }
     }
 
@@ -59,7 +66,7 @@ impl Isa {
 
     /// True where one instruction looks a register of bytes up in a table. A build for x86-64 has none in `wide`.
     pub fn has_byte_shuffle(self) -> bool {
-        !matches!(self, Isa::Scalar | Isa::Portable)
+        !matches!(self, Isa::Scalar | Isa::Portable | Isa::Amx)
     }
 
     /// True where this processor has it.
@@ -72,6 +79,8 @@ impl Isa {
             Isa::Avx2Vnni => super::Avx2::<true>::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => super::Avx512::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => super::Avx512::detect().is_some() && super::x86_amx::Amx::detect_any(),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => super::Neon::<false>::detect().is_some(),
             #[cfg(target_arch = "aarch64")]

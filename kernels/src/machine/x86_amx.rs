@@ -98,7 +98,58 @@ impl Amx {
         let has = __cpuid(0).eax >= 0x1d && __cpuid_count(7, 0).edx & (1 << 24 | 1 << bit) == (1 << 24 | 1 << bit);
         (has && *GRANTED.get_or_init(granted)).then_some(Self(()))
     }
+
+    /// True where it has any products.
+    pub(crate) fn detect_any() -> bool {
+        [Product::Int8, Product::Bf16].into_iter().any(|product| Self::detect(product).is_some())
+    }
+
+    /// Multiplies tiles of zeros `rounds` times four, into four sums in turn, as their latency asks: nothing but products.
+    pub(crate) fn spin(self, product: Product, rounds: usize) {
+        if rounds == 0 {
+            return;
+        }
+        self.begin::<16>();
+        // SAFETY: the value proves that tiles were granted, and all eight are prepared; tiles are all that is written.
+        unsafe {
+            asm!(
+                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                "tilezero tmm4", "tilezero tmm5", "tilezero tmm6", "tilezero tmm7",
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nomem, nostack, preserves_flags),
+            )
+        };
+        match product {
+            Product::Int8 => spin!("tdpbssd", rounds),
+            Product::Bf16 => spin!("tdpbf16ps", rounds),
+        }
+        self.end();
+    }
 }
+
+/// Four products of tiles with no operand in common but what is read, `$rounds` times.
+macro_rules! spin {
+    ($op:literal, $rounds:expr) => {
+        // SAFETY: the caller has the unit, and its tiles are prepared; tiles are all that is written.
+        unsafe {
+            asm!(
+                "2:",
+                concat!($op, " tmm0, tmm4, tmm6"),
+                concat!($op, " tmm1, tmm4, tmm7"),
+                concat!($op, " tmm2, tmm5, tmm6"),
+                concat!($op, " tmm3, tmm5, tmm7"),
+                "dec {rounds}",
+                "jnz 2b",
+                rounds = inout(reg) $rounds => _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nomem, nostack),
+            )
+        }
+    };
+}
+use spin;
 
 /// True where the system saves tiles, they have the shape that this code is written for, and the kernel lets us use them.
 fn granted() -> bool {
@@ -304,6 +355,17 @@ mod tests {
                 assert!((x - y).abs() <= 1e-5 * y.abs().max(1.0), "{x} {y}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_but_products_ends_and_gives_the_tiles_back() {
+        for product in [Product::Int8, Product::Bf16] {
+            if let Some(amx) = Amx::detect(product) {
+                amx.spin(product, 0);
+                amx.spin(product, 3);
+            }
+        }
+        assert_eq!(Amx::detect_any(), Amx::detect(Product::Int8).or(Amx::detect(Product::Bf16)).is_some());
     }
 
     #[test]

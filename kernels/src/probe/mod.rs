@@ -11,6 +11,8 @@ use half::f16;
 
 use crate::input::Buffer;
 use crate::machine::traced::{Trace, on_traced};
+#[cfg(target_arch = "x86_64")]
+use crate::machine::x86_amx::Product;
 use crate::machine::{Isa, Machine, OnMachine, on_native};
 
 /// How the operations of a probe depend on each other.
@@ -68,6 +70,10 @@ pub enum Probe {
     WidestDot4,
     /// The 512-bit dot of bf16 pairs on registers alone, in this processor's own intrinsics; native only.
     PairsBf16(Chain),
+    /// Products of a matrix unit's whole tiles of bytes, 16 × 16 sums of 64 products, on tiles alone; native only.
+    TilesI8,
+    /// The same of bf16, 16 × 16 sums of 32 products; native only.
+    TilesBf16,
     /// Loads whose address is the value of the load before, through [`ProbeData::table`].
     Chase,
     /// Sixteen such chains at once: how many misses one core keeps in flight.
@@ -95,6 +101,8 @@ const UNROLL: usize = 8;
 const TILE: usize = 8;
 /// Stores of a step of [`Probe::Stores`], each to a place of its own.
 const STORES: usize = 16;
+/// Products of a step of [`Probe::TilesI8`]: as many as there are tiles of sums.
+const TILES: usize = 4;
 /// Values of [`Probe::SumHalves`], in the first level everywhere.
 const HALVES: usize = 512;
 
@@ -188,6 +196,7 @@ impl Probe {
             Probe::SumInMemory => 1,
             Probe::Stores => STORES,
             Probe::WidestDot4 => UNROLL * WIDE_OF_32,
+            Probe::TilesI8 | Probe::TilesBf16 => TILES,
             Probe::Madd | Probe::MaddLoaded | Probe::SumHalves | Probe::SumExp => TILE,
             Probe::Chase => 1,
             Probe::ChaseMany => CHASES,
@@ -224,9 +233,9 @@ impl Run<'_> {
             Probe::IntMul(Chain::Dependent) => arithmetic::int_mul::<M, 1>(m, data),
             Probe::IntMul(Chain::Independent) => arithmetic::int_mul::<M, N>(m, data),
             Probe::Dot4(Chain::Dependent) => arithmetic::dot4::<M, 1>(m, data),
-            Probe::Dot4(Chain::Independent) | Probe::WidestDot4 => arithmetic::dot4::<M, N>(m, data),
+            Probe::Dot4(Chain::Independent) | Probe::WidestDot4 | Probe::TilesI8 => arithmetic::dot4::<M, N>(m, data),
             // Done as the products of floats that its products are.
-            Probe::PairsBf16(_) => arithmetic::float::<M, N>(m, FloatOp::MulAdd, data),
+            Probe::PairsBf16(_) | Probe::TilesBf16 => arithmetic::float::<M, N>(m, FloatOp::MulAdd, data),
             Probe::Madd => arithmetic::madd(m, data),
             Probe::MaddLoaded => arithmetic::madd_loaded(m, data),
             Probe::SumHalves => arithmetic::sum_halves(m, data),
@@ -256,8 +265,12 @@ pub fn native(isa: Isa, probe: Probe, data: &mut ProbeData) -> bool {
         Probe::PairsBf16(Chain::Dependent) => x86::pairs_bf16::<1>(data),
         #[cfg(target_arch = "x86_64")]
         Probe::PairsBf16(Chain::Independent) => x86::pairs_bf16::<WIDE_OF_32>(data),
+        #[cfg(target_arch = "x86_64")]
+        Probe::TilesI8 => x86::tiles(Product::Int8, data),
+        #[cfg(target_arch = "x86_64")]
+        Probe::TilesBf16 => x86::tiles(Product::Bf16, data),
         #[cfg(not(target_arch = "x86_64"))]
-        Probe::WidestDot4 | Probe::PairsBf16(_) => false,
+        Probe::WidestDot4 | Probe::PairsBf16(_) | Probe::TilesI8 | Probe::TilesBf16 => false,
         _ => on_native(isa, Run { probe, data }),
     }
 }

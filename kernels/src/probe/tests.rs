@@ -103,3 +103,12 @@ fn the_widest_dot_runs_where_it_exists() {
         }
     }
 }
+
+#[test]
+fn the_matrix_unit_runs_where_it_is_granted() {
+    for probe in [Probe::TilesI8, Probe::TilesBf16] {
+        let mut data = ProbeData::new(2);
+        assert!(!native(Isa::Scalar, probe, &mut data) || Isa::Amx.available(), "{probe:?}");
+        assert_eq!(probe.operations(16, &data), 8.0);
+    }
+}

@@ -4,6 +4,7 @@
 use core::arch::x86_64::*;
 
 use super::{ProbeData, UNROLL, WIDE_OF_32};
+use crate::machine::x86_amx::{Amx, Product};
 
 /// `WIDE_OF_32` chains of vpdpbusd on 512-bit registers. Returns false where this processor has none.
 pub(super) fn dot4_512(data: &mut ProbeData) -> bool {
@@ -28,6 +29,14 @@ fn byte_chains(steps: usize, bytes: &[i8; 64]) -> [i32; 16] {
         }
     }
     bytemuck::cast(v.into_iter().fold(_mm512_setzero_si512(), |a, b| _mm512_add_epi32(a, b)))
+}
+
+/// Products of tiles. Returns false where this processor has none, or the system does not grant them.
+pub(super) fn tiles(product: Product, data: &mut ProbeData) -> bool {
+    let Some(amx) = Amx::detect(product) else { return false };
+    amx.spin(product, data.steps);
+    data.out[0] = 1.0;
+    true
 }
 
 /// `N` chains of vdpbf16ps on 512-bit registers. Returns false where this processor has none.

@@ -1,0 +1,136 @@
+//! How a folder's typed contract becomes an entry of the table of kernels, which the harness loops over.
+
+use std::marker::PhantomData;
+
+use super::{About, Case, Contract, Cost, Kernel, NotAvailable, Shape, ShapeError};
+use crate::compare::{self, Verdict};
+use crate::foreign::{MachineCode, Shader};
+use crate::input::Input;
+use crate::machine::Isa;
+use crate::machine::traced::Trace;
+use crate::operand::{Operand, Region};
+use crate::weights::Source;
+
+/// A contract as an entry of the table of kernels.
+pub struct Entry<C>(PhantomData<C>);
+
+impl<C> Entry<C> {
+    /// The entry.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C> Default for Entry<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Contract> Kernel for Entry<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+    fn folder(&self) -> &'static str {
+        C::FOLDER
+    }
+    fn about(&self) -> &'static str {
+        C::ABOUT
+    }
+    fn variants(&self) -> Vec<About> {
+        C::LADDER.iter().map(|v| v.about).collect()
+    }
+    fn machine_code(&self) -> &'static [MachineCode] {
+        C::MACHINE_CODE
+    }
+    fn shaders(&self) -> &'static [Shader] {
+        C::SHADERS
+    }
+    fn shapes(&self) -> Vec<Shape> {
+        C::shapes()
+    }
+    fn shape_of(&self, source: &Source) -> Option<Shape> {
+        C::shape_of(source)
+    }
+    fn test_shapes(&self) -> Vec<Shape> {
+        C::test_shapes()
+    }
+    fn shape_near(&self, m: usize, n: usize, k: usize) -> Shape {
+        C::shape_near(m, n, k)
+    }
+    fn rung_0_operations(&self, shape: &Shape) -> f64 {
+        C::rung_0_operations(shape)
+    }
+    fn dims(&self, shape: &Shape) -> String {
+        C::dims(shape)
+    }
+    fn cost(&self, shape: &Shape) -> Cost {
+        C::cost(shape)
+    }
+    fn prepare(&self, shape: &Shape, input: &Input) -> Result<Box<dyn Case>, ShapeError> {
+        let data = C::prepare(shape, input)?;
+        Ok(Box::new(TypedCase::<C> { shape: shape.clone(), data }))
+    }
+}
+
+struct TypedCase<C: Contract> {
+    shape: Shape,
+    data: C::Data,
+}
+
+impl<C: Contract> Case for TypedCase<C> {
+    fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable> {
+        let v = &C::LADDER[variant];
+        if v.run_native(isa, C::args(&mut self.data)) {
+            Ok(())
+        } else {
+            Err(NotAvailable(format!("this processor lacks {} or an extension that {} uses", isa.name(), v.about.name)))
+        }
+    }
+
+    fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable> {
+        let v = &C::LADDER[variant];
+        let Some(traced) = v.traced else {
+            return Err(NotAvailable(format!("{} is written in one instruction set's intrinsics", v.about.name)));
+        };
+        if traced(trace, lanes, C::args(&mut self.data)) {
+            Ok(())
+        } else {
+            Err(NotAvailable(format!("no machine has {lanes} lanes: 1, 2, 4, 8 or 16")))
+        }
+    }
+
+    fn output(&self) -> Vec<f32> {
+        (0..C::rows(&self.shape)).flat_map(|row| C::output(&self.data, row)).collect()
+    }
+
+    fn operands(&mut self) -> Vec<Operand<'_>> {
+        C::operands(&mut self.data)
+    }
+
+    fn verify(&mut self, variant: usize, lanes: usize) -> Verdict {
+        self.verify_sums(C::LADDER[variant].about.accumulators * lanes)
+    }
+
+    fn verify_sums(&mut self, partial_sums: usize) -> Verdict {
+        let tolerance = C::tolerance(&self.shape, partial_sums);
+        if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
+            return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
+        }
+        let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
+        compare::verify(&tolerance, &rows, |row| (C::reference(&self.data, row), C::output(&self.data, row)))
+    }
+
+    fn poison(&mut self) {
+        C::operands(&mut self.data).iter_mut().for_each(Operand::poison);
+    }
+    fn rotate(&mut self) {
+        C::operands(&mut self.data).iter_mut().for_each(Operand::rotate);
+    }
+    fn rotation_bytes(&mut self) -> usize {
+        C::operands(&mut self.data).iter().map(Operand::rotation_bytes).sum()
+    }
+    fn regions(&mut self) -> Vec<Region> {
+        C::operands(&mut self.data).iter().map(Operand::region).collect()
+    }
+}
