@@ -38,7 +38,13 @@ fn embed_programs(root: &Path) -> io::Result<()> {
         };
         let encoder = asm::encoder(suffix).ok_or_else(|| fail(format!("no processor is called '{suffix}'")))?;
         // One line for people, not the debug text of an error that `main` returns.
-        let assembled = asm::assemble(&shown, &text, encoder).unwrap_or_else(|e| {
+        let read = |name: &str| {
+            let path = file.with_file_name(name);
+            let text = fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+            let shown = Path::new(&shown).with_file_name(name).display().to_string();
+            Ok(asm::Source { file: shown, text })
+        };
+        let assembled = asm::assemble_with(&shown, &text, encoder, &read).unwrap_or_else(|e| {
             eprintln!("error: {e}");
             std::process::exit(1)
         });

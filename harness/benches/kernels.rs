@@ -11,7 +11,11 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use harness::environment::Host;
 use harness::gate::Gate;
 use harness::native;
-use harness::profile;
+use harness::profile::{self, GpuProfile, Loaded};
+use harness::simt;
+use harness::simt::gate::ShaderGate;
+use harness::simt::rules::Rules;
+use harness::simt::warp::LaneOperations;
 use harness::timed::{self, Mode, Params, cells};
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
@@ -32,6 +36,7 @@ fn main() {
     let pool = native::pool(host.cores as usize).expect("a thread per core");
     KERNELS.iter().for_each(|k| native_group(&mut wall, *k, &host, &pool));
     model_group(&mut wall);
+    interpreter_group(&mut wall);
     wall.final_summary();
 
     let mut virtual_clock = Criterion::default()
@@ -42,6 +47,7 @@ fn main() {
         .without_plots()
         .configure_from_args();
     modelled_groups(&mut virtual_clock);
+    modelled_gpu_groups(&mut virtual_clock);
     virtual_clock.final_summary();
 }
 
@@ -121,6 +127,28 @@ fn model_group(c: &mut Criterion<WallTime>) {
     group.finish();
 }
 
+/// The interpreter of shaders: wall time of whole launches at the largest test shape, in operations of lanes.
+fn interpreter_group(c: &mut Criterion<WallTime>) {
+    let gate = ShaderGate::default();
+    for kernel in KERNELS {
+        let shapes = kernel.test_shapes();
+        let Some(shape) = shapes.iter().max_by_key(|s| kernel.cost(s).operations) else { continue };
+        let mut group = c.benchmark_group(format!("simt/{}", kernel.name()));
+        for (s, shader) in kernel.shaders().iter().enumerate() {
+            let program = gate.program(*kernel, s).expect("it lowers");
+            let case = OnceCell::new();
+            let run = || {
+                let case =
+                    case.get_or_init(|| RefCell::new(kernel.prepare(shape, &Input::typical(SEED)).expect("it fits")));
+                program.run::<32, _>(shape, case.borrow_mut().as_mut(), LaneOperations::default).expect("it runs")
+            };
+            group.throughput(Throughput::Elements(run().iter().map(|pass| pass.0).sum()));
+            group.bench_function(shader.name, |b| b.iter(run));
+        }
+        group.finish();
+    }
+}
+
 /// What [`model_group`] models.
 const MODELLED: &str = "ryzen-9-5950x";
 const MODELLED_KERNEL: &str = "gemv_f32";
@@ -147,6 +175,39 @@ fn modelled_groups(c: &mut Criterion<VirtualClock>) {
                         b.iter(|| {
                             let estimate = timed::model(case.as_mut(), v, lanes, &params, Mode::Sampled, warm);
                             VirtualClock::advance(estimate.expect("lanes were checked").time_ns);
+                        });
+                    });
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+/// Every GPU's ladders, on the time that the model says. What a shader asks of the machine is counted once, when it is first
+/// selected; each round prices it again.
+fn modelled_gpu_groups(c: &mut Criterion<VirtualClock>) {
+    let gate = ShaderGate::default();
+    for machine in Loaded::<GpuProfile>::embedded().expect("embedded profiles are valid") {
+        let gpu = &machine.profile;
+        for kernel in KERNELS.iter().filter(|k| !k.shaders().is_empty()) {
+            for shape in kernel.shapes().into_iter().filter(|s| s.tour) {
+                let mut group = c.benchmark_group(format!("modelled/{}/{}/{}", gpu.id, kernel.name(), shape.name));
+                group.throughput(throughput(*kernel, &shape)).sampling_mode(SamplingMode::Flat);
+                for (s, shader) in kernel.shaders().iter().enumerate() {
+                    group.bench_function(shader.name, |b| {
+                        let program = gate.program(*kernel, s).expect("it lowers");
+                        gate.check(*kernel, s, gpu.sm.warp_lanes.value as usize, SEED).expect("matches its reference");
+                        let input = Input { flavor: Flavor::Blank, ..Input::typical(SEED) };
+                        let mut case = kernel.prepare(&shape, &input).expect("the kernel's own shapes fit");
+                        let bytes = simt::cells::operand_bytes(&case.operands());
+                        let warm = simt::cells::stays_cached(bytes, gpu);
+                        let counted = simt::sample::count(&program, &shape, case.as_mut(), &[Rules::of(gpu)]);
+                        let counted = counted.expect("it runs");
+                        b.iter(|| {
+                            // A rung that the machine cannot run takes no time, which a clock cannot show: a nanosecond.
+                            let ns = simt::cells::priced(gpu, &counted, warm).map_or(1.0, |priced| priced.ns);
+                            VirtualClock::advance(ns);
                         });
                     });
                 }

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod profile;
 pub mod record;
 pub mod report;
+pub mod simt;
 pub mod stats;
 pub mod stream;
 pub mod timed;

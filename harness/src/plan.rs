@@ -13,6 +13,8 @@ pub struct Group {
     pub shape: Shape,
     /// Places on the ladder, ascending.
     pub variants: Vec<usize>,
+    /// Places on the ladder of shaders, ascending.
+    pub shaders: Vec<usize>,
 }
 
 /// The model whose layers fit the machines of the 1980s.
@@ -92,8 +94,10 @@ impl Plan {
                 };
                 let abouts = kernel.variants();
                 let variants: Vec<usize> = (0..abouts.len()).filter(|v| selected(abouts[*v].name)).collect();
-                if !variants.is_empty() {
-                    groups.push(Group { kernel: *kernel, shape, variants });
+                let all = kernel.shaders();
+                let shaders: Vec<usize> = (0..all.len()).filter(|s| selected(all[*s].name)).collect();
+                if !variants.is_empty() || !shaders.is_empty() {
+                    groups.push(Group { kernel: *kernel, shape, variants, shaders });
                 }
             }
         }
@@ -109,9 +113,14 @@ impl Plan {
         self.code.iter().map(|g| g.names.len()).sum()
     }
 
-    /// Number of cells on one machine.
+    /// Number of cells on one processor.
     pub fn cells(&self) -> usize {
         self.groups.iter().map(|g| g.variants.len()).sum()
+    }
+
+    /// Number of cells on one GPU.
+    pub fn shader_cells(&self) -> usize {
+        self.groups.iter().map(|g| g.shaders.len()).sum()
     }
 }
 

@@ -224,12 +224,16 @@ pub enum Bound {
     MemoryLatency,
     /// Registers spilled to the stack.
     Spill,
-    /// Starting and joining threads.
+    /// Starting and joining threads; of a GPU, starting kernels.
     Launch,
     /// The picture takes the bus from the processor.
     Contention,
     /// Bytes come from storage.
     Storage,
+    /// Memory of a workgroup on its SM: turns of the banks.
+    SharedMemory,
+    /// Processors without work: fewer workgroups than there are SMs, or a last round of few.
+    Idle,
 }
 
 impl Bound {
@@ -248,6 +252,8 @@ impl Bound {
             Bound::Launch => "launch",
             Bound::Contention => "video contention",
             Bound::Storage => "storage",
+            Bound::SharedMemory => "shared memory",
+            Bound::Idle => "idle processors",
         }
     }
 }

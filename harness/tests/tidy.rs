@@ -130,6 +130,41 @@ fn machine_code_is_listed_and_begins_with_its_idea() {
 }
 
 #[test]
+fn every_shader_is_a_file_that_a_kernel_lists() {
+    let mut broken = Vec::new();
+    for (path, text) in files("kernels/src", "wgsl") {
+        let listed = KERNELS.iter().any(|k| {
+            let folder = format!("kernels/src/{}", k.folder());
+            k.shaders().iter().any(|s| path == format!("{folder}/{}.wgsl", s.name) && s.source == text)
+        });
+        if !listed {
+            broken.push(format!("{path}: a shader that no kernel lists under its file's name"));
+        }
+        if !text.starts_with("// idea: ") {
+            broken.push(format!("{path}: the first line does not say the idea (// idea: ...)"));
+        }
+        if text.lines().count() > 450 {
+            broken.push(format!("{path}: longer than 450 lines"));
+        }
+    }
+    for kernel in KERNELS {
+        let shaders = kernel.shaders();
+        for (i, shader) in shaders.iter().enumerate() {
+            let known = shader.after.map(|a| shaders[..i].iter().any(|s| s.name == a));
+            if known != (i > 0).then_some(true) {
+                broken.push(format!(
+                    "{}/{}: improves on {:?}, which is not above it",
+                    kernel.name(),
+                    shader.name,
+                    shader.after
+                ));
+            }
+        }
+    }
+    none("shaders, files and ladders agree", &broken);
+}
+
+#[test]
 fn references_are_small_and_plain() {
     let mut broken = Vec::new();
     for kernel in KERNELS {
@@ -205,6 +240,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("plan.rs", &["profile", "record"]),
         ("timed", &["profile", "record", "plan", "gate", "caught"]),
         ("emulated", &["profile", "record", "plan", "caught"]),
+        ("simt", &["profile", "record", "plan", "gate", "caught"]),
         ("crossover.rs", &["profile", "timed"]),
         ("pace.rs", &[]),
         ("guard.rs", &["record"]),

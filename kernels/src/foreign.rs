@@ -55,7 +55,7 @@ impl MachineCode {
 pub struct Shader {
     /// Its file's stem.
     pub name: &'static str,
-    /// The one idea and what it saves; the first line of its file says the same.
+    /// The one idea and what it saves: the first line of its file.
     pub idea: &'static str,
     /// The variant it improves on; absent for rung 0.
     pub after: Option<&'static str>,
@@ -67,6 +67,48 @@ pub struct Shader {
     pub passes: fn(&Shape) -> Vec<Pass>,
     /// Partial sums per output (sets its rounding-error bound).
     pub partial_sums: usize,
+}
+
+/// What a WGSL file begins with.
+const IDEA: &str = "// idea: ";
+
+impl Shader {
+    /// The rung of a file. Its idea is what the file's first line says; one that says none does not compile.
+    pub const fn new(
+        name: &'static str,
+        source: &'static str,
+        bindings: &'static [Binding],
+        passes: fn(&Shape) -> Vec<Pass>,
+    ) -> Self {
+        let (text, start) = (source.as_bytes(), IDEA.as_bytes());
+        let mut end = 0;
+        while text[end] != b'\n' {
+            assert!(end >= start.len() || text[end] == start[end], "a WGSL file begins with '// idea: '");
+            end += 1;
+        }
+        let idea = source.split_at(end).0.split_at(start.len()).1;
+        Self { name, idea, after: None, source, bindings, passes, partial_sums: 1 }
+    }
+
+    /// Names the predecessor.
+    pub const fn after(mut self, name: &'static str) -> Self {
+        self.after = Some(name);
+        self
+    }
+
+    /// Partial sums per output.
+    pub const fn partial_sums(mut self, n: usize) -> Self {
+        self.partial_sums = n;
+        self
+    }
+}
+
+impl Pass {
+    /// One launch; sizes that do not fit 32 bits are beyond what shaders can count, and are cut to the largest that does.
+    pub fn new(entry: &'static str, workgroups: [usize; 3], sizes: &[usize]) -> Self {
+        let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { entry, workgroups: workgroups.map(cut), sizes: sizes.iter().map(|n| cut(*n)).collect() }
+    }
 }
 
 /// What stands at a binding of a shader.

@@ -37,10 +37,11 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
 }
 
 fn kernels_table() -> Table {
-    let mut t = plain_table(&["kernel", "variants", "shapes", "what it computes"]);
+    let mut t = plain_table(&["kernel", "variants", "for GPUs", "shapes", "what it computes"]);
     for k in KERNELS {
-        let (variants, shapes) = (k.variants().len().to_string(), k.shapes().len().to_string());
-        t.add_row([k.name(), &variants, &shapes, k.about()]);
+        let (variants, shaders) = (k.variants().len().to_string(), k.shaders().len().to_string());
+        let shaders = if k.shaders().is_empty() { "" } else { &shaders };
+        t.add_row([k.name(), &variants, shaders, &k.shapes().len().to_string(), k.about()]);
     }
     t
 }
@@ -64,6 +65,10 @@ fn variants_table() -> Table {
         for c in k.machine_code() {
             let needs = format!("{} machine code", c.processor.suffix());
             t.add_row([format!("{}/{}", k.name(), c.name), c.after.unwrap_or("-").into(), needs, c.idea.into()]);
+        }
+        for s in k.shaders() {
+            let needs = if s.source.contains("subgroup") { "GPU, subgroups" } else { "GPU" };
+            t.add_row([&format!("{}/{}", k.name(), s.name), s.after.unwrap_or("-"), needs, s.idea]);
         }
     }
     t

@@ -21,8 +21,10 @@ use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
 use crate::plan::{CodeGroup, Group, Plan};
-use crate::profile::{Class, Emulated, Hardware, Loaded};
+use crate::profile::{Class, Emulated, GpuProfile, Hardware, Loaded};
 use crate::record::{Environment, Record};
+use crate::simt;
+use crate::simt::gate::ShaderGate;
 use crate::timed::cells::{self, Context};
 use crate::validate;
 use crate::worker::Warden;
@@ -134,7 +136,8 @@ fn cells_of(
     sink: &mut Sink,
 ) -> Result<(), Failure> {
     let here = usize::from(native) + usize::from(args.cap.is_some());
-    let cells = plan.cells() * (machines.cpus.len() + here) + plan.code_cells() * machines.emulated.len();
+    let elsewhere = plan.shader_cells() * machines.gpus.len() + plan.code_cells() * machines.emulated.len();
+    let cells = plan.cells() * (machines.cpus.len() + here) + elsewhere;
     let bar = output::progress(cells, args.common.quiet);
     if native {
         let options = native::Options {
@@ -152,6 +155,7 @@ fn cells_of(
     }
     let nowhere = Environment::build(command, args.common.seed);
     on_machines(plan, &machines.cpus, &nowhere, &bar, sink)?;
+    on_gpus(plan, &machines.gpus, &nowhere, &bar, sink)?;
     on_consoles(plan, &machines.emulated, &nowhere, &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
@@ -205,7 +209,7 @@ impl Sink {
 
 /// The native cells of a plan, one kernel and shape after the other.
 pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, sink: &mut Sink) -> Result<(), Failure> {
-    for group in &plan.groups {
+    for group in plan.groups.iter().filter(|g| !g.variants.is_empty()) {
         bar.set_message(format!("native {}/{}", group.kernel.name(), group.shape.name));
         let source = sources.iter().find(|s| group.kernel.shape_of(s).as_ref() == Some(&group.shape));
         let records = bay.measure(group.kernel, &group.shape, &group.variants, source).map_err(Failure::input)?;
@@ -228,6 +232,9 @@ pub fn on_machines(
     for machine in machines {
         bar.set_message(format!("modelled {}", machine.profile.id));
         let one = |g: &Group| {
+            if g.variants.is_empty() {
+                return Ok(Vec::new());
+            }
             let records = cells::cells(&context, g.kernel, &g.shape, &g.variants, machine);
             bar.inc(g.variants.len() as u64);
             records
@@ -262,6 +269,30 @@ pub fn on_consoles(
         }
     }
     Ok(())
+}
+
+/// The cells of a plan's shaders on every GPU. Kernels and shapes run on all cores, each interpreted once for all GPUs with
+/// warps as wide; records come out in the order of the plan.
+pub fn on_gpus(
+    plan: &Plan,
+    gpus: &[Loaded<GpuProfile>],
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    if gpus.is_empty() {
+        return Ok(());
+    }
+    bar.set_message("modelled GPUs");
+    let gate = ShaderGate::default();
+    let context = simt::cells::Context { gate: &gate, environment };
+    let one = |g: &Group| {
+        let records = simt::cells::cells(&context, g.kernel, &g.shape, &g.shaders, gpus);
+        bar.inc((g.shaders.len() * gpus.len()) as u64);
+        records
+    };
+    let all: Result<Vec<_>, _> = plan.groups.par_iter().filter(|g| !g.shaders.is_empty()).map(one).collect();
+    all.map_err(Failure::input)?.into_iter().try_for_each(|records| sink.take(records))
 }
 
 /// The tensors a selector names: one, or every matrix of the first layer and outside the layers.

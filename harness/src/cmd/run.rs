@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, natively, on_consoles, on_machines, options, parse_seconds};
+use super::measure::{Sink, natively, on_consoles, on_gpus, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
@@ -59,7 +59,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;
     let cells = plan.cells() * (machines.cpus.len() + 2 * usize::from(native));
-    let bar = output::progress(cells + plan.code_cells() * machines.emulated.len(), args.common.quiet);
+    let elsewhere = plan.shader_cells() * machines.gpus.len() + plan.code_cells() * machines.emulated.len();
+    let bar = output::progress(cells + elsewhere, args.common.quiet);
     let mut this_host = None;
     if native {
         bar.set_message("ceilings of this host");
@@ -77,6 +78,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     let nowhere = Environment::build(&command, args.common.seed);
     on_machines(&plan, &machines.cpus, &nowhere, &bar, &mut sink)?;
+    on_gpus(&plan, &machines.gpus, &nowhere, &bar, &mut sink)?;
     on_consoles(&plan, &machines.emulated, &nowhere, &bar, &mut sink)?;
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();

@@ -2,6 +2,8 @@
 
 use half::bf16;
 
+use super::shaders;
+use crate::foreign::Shader;
 use crate::gemv::Element;
 
 /// An element of a cache.
@@ -10,12 +12,15 @@ pub trait Cached: Element {
     const ATTENTION: &'static str;
     /// What the kernel computes.
     const ATTENTION_ABOUT: &'static str;
+    /// Its ladder for GPUs.
+    const ATTENTION_SHADERS: &'static [Shader] = &[];
 }
 
 impl Cached for f32 {
     const ATTENTION: &'static str = "attention_decode";
     const ATTENTION_ABOUT: &'static str =
         "o[heads] = softmax(q K^T / sqrt(width)) V over cached tokens, f32: one token's attention";
+    const ATTENTION_SHADERS: &'static [Shader] = shaders::LADDER;
 }
 
 impl Cached for bf16 {

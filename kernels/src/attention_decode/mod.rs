@@ -13,11 +13,13 @@ pub(crate) mod online;
 mod panels;
 pub(crate) mod parallel;
 pub(crate) mod reference;
+mod shaders;
 pub(crate) mod simd;
 
 use std::marker::PhantomData;
 
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -169,6 +171,7 @@ impl<E: Cached> Contract for AttentionDecode<E> {
         .accumulators(1)
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = E::ATTENTION_SHADERS;
     const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
     type Data = Data<E>;
     type Args<'a> = Args<'a, E>;

@@ -125,6 +125,42 @@ impl Contract for DotFixed {
             "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
         ),
         MachineCode::new(
+            Processor::Mos6510,
+            "quarter_square",
+            Some("shift_add"),
+            "a product is the difference of two quarter squares, (w + x)^2 / 4 - (w - x)^2 / 4, from tables in pages",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "axpy",
+            Some("quarter_square"),
+            "a column of weights meets one activation, which is written into the code: its four tables and the column are constants",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "zero_page",
+            Some("quarter_square"),
+            "64 rows have code of their own and their sums in the zero page; a column only moves four pointers",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "zero_page_blank",
+            Some("zero_page"),
+            "the screen is blanked while it computes: the video chip fetches no characters and takes no cycles",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "zero_page_bytes",
+            Some("zero_page_blank"),
+            "weights lie in the RAM expansion and come one by one, each by a command to its controller",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "zero_page_dma",
+            Some("zero_page_bytes"),
+            "weights lie in the RAM expansion; its DMA brings 64 rows at a time, a byte a cycle, into the place of those before",
+        ),
+        MachineCode::new(
             Processor::R3000a,
             "soft_float",
             None,

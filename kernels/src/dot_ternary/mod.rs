@@ -10,7 +10,7 @@ mod reference;
 mod select;
 mod simd_madd;
 
-use crate::foreign::MachineCode;
+use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -65,7 +65,20 @@ impl Contract for DotTernary {
             .after("simd_madd"),
     ];
     const OPERAND_NAMES: &'static [&'static str] = &["w", "x", "y"];
-    const MACHINE_CODE: &'static [MachineCode] = &[];
+    const MACHINE_CODE: &'static [MachineCode] = &[
+        MachineCode::new(
+            Processor::Mos6510,
+            "branch",
+            None,
+            "each weight is looked at, and a branch adds its activation, takes it off, or does neither",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "index_lists",
+            Some("branch"),
+            "a row is two lists of columns, those of its ones and of its minus ones: zeros cost nothing, and nothing is decided",
+        ),
+    ];
     type Data = Data;
     type Args<'a> = Args<'a>;
 

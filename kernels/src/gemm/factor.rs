@@ -2,11 +2,12 @@
 
 use half::bf16;
 
-use super::{Gemm, cache_tiles, loop_order, naive, packed, parallel, register_tile, simd, wide_tile};
+use super::{Gemm, cache_tiles, loop_order, naive, packed, parallel, register_tile, shaders, simd, wide_tile};
 #[cfg(target_arch = "x86_64")]
 use super::{x86_amx, x86_amx_parallel, x86_avx512, x86_avx512_parallel, x86_bf16, x86_bf16_parallel};
 #[cfg(target_arch = "x86_64")]
 use super::{x86_few_rows, x86_few_rows_bf16, x86_few_rows_bf16_parallel, x86_few_rows_parallel};
+use crate::foreign::Shader;
 use crate::gemv::Element;
 use crate::kernel::{Variant, Width, Work};
 #[cfg(target_arch = "x86_64")]
@@ -25,6 +26,8 @@ pub trait Factor: Element {
     const GEMM_WORK: Work;
     /// The common ladder and what this element adds to it.
     const GEMM_LADDER: &'static [Variant<Gemm<Self>>];
+    /// Its ladder for GPUs.
+    const GEMM_SHADERS: &'static [Shader] = &[];
 
     /// `s[i]` in every lane.
     fn splat<M: Machine>(m: M, s: &[Self], i: usize) -> M::F;
@@ -120,6 +123,7 @@ impl Factor for f32 {
     const GEMM_ABOUT: &'static str = "C[m, n] = A[m, k] B[k, n], f32: a prompt through a dense layer";
     const GEMM_WORK: Work = Work::F32;
     const GEMM_LADDER: &'static [Variant<Gemm<f32>>] = ladder!();
+    const GEMM_SHADERS: &'static [Shader] = shaders::LADDER;
 
     #[inline(always)]
     fn splat<M: Machine>(m: M, s: &[f32], i: usize) -> M::F {

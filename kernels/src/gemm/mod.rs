@@ -11,6 +11,7 @@ mod packed;
 mod parallel;
 mod reference;
 mod register_tile;
+mod shaders;
 mod simd;
 mod wide_tile;
 #[cfg(target_arch = "x86_64")]
@@ -45,6 +46,7 @@ mod x86_tile;
 use std::marker::PhantomData;
 
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant};
 use crate::machine::Machine;
@@ -112,6 +114,7 @@ impl<E: Factor> Contract for Gemm<E> {
     const FOLDER: &'static str = "gemm";
     const ABOUT: &'static str = E::GEMM_ABOUT;
     const LADDER: &'static [Variant<Self>] = E::GEMM_LADDER;
+    const SHADERS: &'static [Shader] = E::GEMM_SHADERS;
     const RUNG_0_OPERATIONS: f64 = E::GEMM_RUNG_0_OPERATIONS;
     type Data = Data<E>;
     type Args<'a> = Args<'a, E>;

@@ -2,7 +2,8 @@
 
 use half::{bf16, f16};
 
-use super::ArchLoad;
+use super::{ArchLoad, shaders};
+use crate::foreign::Shader;
 use crate::machine::Machine;
 use crate::weights::Stored;
 
@@ -14,6 +15,8 @@ pub trait Element: Stored + ArchLoad {
     const ABOUT: &'static str;
     /// See [`crate::kernel::Contract::RUNG_0_OPERATIONS`].
     const RUNG_0_OPERATIONS: f64 = 1.0;
+    /// Its ladder for GPUs.
+    const SHADERS: &'static [Shader] = &[];
     /// A register of weights from `s[i..]`.
     fn load<M: Machine>(m: M, s: &[Self], i: usize) -> M::F;
     /// The nearest stored value that is finite.
@@ -25,6 +28,7 @@ pub trait Element: Stored + ArchLoad {
 impl Element for f32 {
     const KERNEL: &'static str = "gemv_f32";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], f32: one token through a dense layer";
+    const SHADERS: &'static [Shader] = shaders::LADDER;
 
     #[inline(always)]
     fn load<M: Machine>(m: M, s: &[f32], i: usize) -> M::F {

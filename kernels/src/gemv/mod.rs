@@ -7,6 +7,7 @@ pub(crate) mod multi_row;
 mod naive;
 mod parallel;
 mod reference;
+mod shaders;
 pub(crate) mod simd;
 mod unrolled;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +18,7 @@ mod x86_eight_rows;
 use std::marker::PhantomData;
 
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, OneF};
@@ -107,6 +109,7 @@ impl<E: Element> Contract for Gemv<E> {
             .after("x86_avx512")
             .accumulators(1),
     ];
+    const SHADERS: &'static [Shader] = E::SHADERS;
     const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
     type Data = Data<E>;
     type Args<'a> = Args<'a, E>;

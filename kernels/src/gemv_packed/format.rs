@@ -2,6 +2,7 @@
 
 use super::{ArchDot, GROUP_ROWS};
 use crate::dtype::Block;
+use crate::foreign::Shader;
 use crate::input::Canary;
 use crate::machine::Machine;
 use crate::weights::Stored;
@@ -111,4 +112,6 @@ pub trait Format: Packed + ArchDot<Self::Group> {
     const KERNEL: &'static str;
     /// What the kernel computes.
     const ABOUT: &'static str;
+    /// Its ladder for GPUs.
+    const SHADERS: &'static [Shader] = &[];
 }

@@ -13,6 +13,7 @@ pub(crate) mod q4_k;
 pub(crate) mod q6_k;
 pub(crate) mod q8_0;
 pub(crate) mod reference;
+mod shaders;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -24,6 +25,7 @@ use std::marker::PhantomData;
 
 use crate::activations::Activations;
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Canary, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -153,6 +155,7 @@ impl<F: Format> Contract for GemvPacked<F> {
         .accumulators(SUMS)
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = F::SHADERS;
     const RUNG_0_OPERATIONS: f64 = F::RUNG_0_OPERATIONS;
     type Data = Data<F>;
     type Args<'a> = Args<'a, F>;

@@ -4,8 +4,9 @@ use bytemuck::{Pod, Zeroable};
 use half::f16;
 
 use super::format::Quads;
-use super::{Format, GROUP_ROWS, Packed, X};
+use super::{Format, GROUP_ROWS, Packed, X, shaders};
 use crate::dtype::q4_0::BlockQ4_0;
+use crate::foreign::Shader;
 use crate::input::Canary;
 use crate::machine::Machine;
 
@@ -29,6 +30,7 @@ const ZERO: f32 = 8.0;
 impl Format for BlockQ4_0 {
     const KERNEL: &'static str = "gemv_q4_0";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q4_0 weights, i8 activations: one token through a dense layer";
+    const SHADERS: &'static [Shader] = shaders::Q4_0;
 }
 
 impl Packed for BlockQ4_0 {

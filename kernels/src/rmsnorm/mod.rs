@@ -4,8 +4,10 @@
 mod fused;
 mod naive;
 mod reference;
+mod shaders;
 mod simd;
 
+use crate::foreign::Shader;
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, OneF, tasks};
@@ -64,6 +66,7 @@ impl Contract for RmsNorm {
         .after("simd")
         .accumulators(4),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

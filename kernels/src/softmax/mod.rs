@@ -5,10 +5,12 @@ mod naive;
 mod online;
 mod reciprocal;
 mod reference;
+mod shaders;
 mod simd_exp;
 #[cfg(test)]
 mod tests;
 
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, OneF};
@@ -80,6 +82,7 @@ impl Contract for Softmax {
         .after("simd_exp")
         .accumulators(1),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::block::{Line, body, otherwise, without_comment};
+use super::block::{Line, Source, body, lines, otherwise, without_comment};
 use super::expression::{Lookup, Value, evaluate};
 use super::lex::{Token, tokens, word_begins};
 use super::operand::{Context, Operand};
@@ -15,8 +15,8 @@ const MOST_STATEMENTS: usize = 4_000_000;
 const MOST_DEPTH: usize = 64;
 
 /// See [`super::assemble`].
-pub fn assemble(file: &str, source: &str, encoder: &dyn Encoder) -> Result<Assembled, AsmError> {
-    let lines: Vec<Line<'_>> = source.lines().enumerate().map(|(i, text)| Line { number: i + 1, text }).collect();
+pub fn assemble(sources: &[Source], encoder: &dyn Encoder) -> Result<Assembled, AsmError> {
+    let lines = lines(sources);
     let mut symbols = HashMap::new();
     for last_pass in [false, true] {
         let mut pass = Pass {
@@ -32,13 +32,16 @@ pub fn assemble(file: &str, source: &str, encoder: &dyn Encoder) -> Result<Assem
             address: 0,
             segments: Vec::new(),
             statements: 0,
-            line: 0,
+            at: (0, 0),
         };
         let ran = pass.block(&lines).and_then(|()| if last_pass { pass.finish() } else { Ok(None) });
         match ran {
             Ok(Some(assembled)) => return Ok(assembled),
             Ok(None) => symbols = pass.symbols,
-            Err(message) => return Err(AsmError { file: file.to_owned(), line: pass.line, message }),
+            Err(message) => {
+                let (source, line) = pass.at;
+                return Err(AsmError { file: sources[source].file.clone(), line, message });
+            }
         }
     }
     unreachable!("the last pass returns")
@@ -68,7 +71,8 @@ struct Pass<'a, 'b> {
     address: i64,
     segments: Vec<Segment>,
     statements: usize,
-    line: usize,
+    /// The statement's source and line.
+    at: (usize, usize),
 }
 
 impl Lookup for Pass<'_, '_> {
@@ -131,7 +135,7 @@ where
         }
         let mut at = 0;
         while let Some(line) = lines.get(at) {
-            self.line = line.number;
+            self.at = (line.source, line.number);
             self.statements += 1;
             if self.statements > MOST_STATEMENTS {
                 return Err(format!("more than {MOST_STATEMENTS} statements"));
@@ -275,10 +279,10 @@ where
             argument.tokens().iter().map(super::expression::shown).collect::<Vec<_>>().join(" ")
         };
         let variables = parameters.iter().zip(&arguments).map(|(p, a)| ((*p).to_owned(), text(a))).collect();
-        let line = self.line;
+        let call = self.at;
         self.in_scope(variables, called.body).map_err(|message| {
             // The line of the call, which a person looks for first.
-            let inside = std::mem::replace(&mut self.line, line);
+            let (_, inside) = std::mem::replace(&mut self.at, call);
             format!("{message} (line {inside}, in the macro '{name}')")
         })
     }

@@ -11,6 +11,7 @@
 //! - `rept n[, i]` … `endr` repeats; `macro name a, b` … `endm` defines, the name with arguments expands;
 //!   `if condition` … `else` … `endif` chooses. In their bodies, and anywhere, `{i}` is replaced by the argument's text or
 //!   the expression's value before the line is read, so it makes parts of names too.
+//! - `include "file"` stands for the lines of another file of the folder.
 //! - `assert condition[, "why"]`; `samepage a, b` asserts that two addresses share their upper bytes.
 
 mod assembler;
@@ -28,6 +29,7 @@ mod z80;
 #[cfg(test)]
 mod z80_tests;
 
+pub use block::Source;
 pub use operand::{Context, Operand};
 
 use std::collections::BTreeMap;
@@ -81,7 +83,17 @@ pub struct AsmError {
     pub message: String,
 }
 
-/// Assembles a source.
+/// Assembles a source that includes no other.
 pub fn assemble(file: &str, source: &str, encoder: &dyn Encoder) -> Result<Assembled, AsmError> {
-    assembler::assemble(file, source, encoder)
+    assemble_with(file, source, encoder, &|name| Err(format!("'{name}': nothing can be included here")))
+}
+
+/// Assembles a source; `read` gives the files that it includes, by the name in quotes.
+pub fn assemble_with(
+    file: &str,
+    source: &str,
+    encoder: &dyn Encoder,
+    read: &dyn Fn(&str) -> Result<Source, String>,
+) -> Result<Assembled, AsmError> {
+    assembler::assemble(&block::sources(file, source, read)?, encoder)
 }

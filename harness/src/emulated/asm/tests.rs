@@ -166,3 +166,22 @@ fn errors_say_where_and_what() {
         assert!(said.starts_with(expected), "{source:?}: {said}");
     }
 }
+
+#[test]
+fn included_files_stand_where_they_are_named() {
+    let read = |name: &str| match name {
+        "one.inc" => {
+            Ok(Source { file: "dir/one.inc".into(), text: " byte 2\n include \"two.inc\" ; as well\n byte 4".into() })
+        }
+        "two.inc" => Ok(Source { file: "dir/two.inc".into(), text: " byte 3\n byte wrong".into() }),
+        "self.inc" => Ok(Source { file: "dir/self.inc".into(), text: " include \"self.inc\"".into() }),
+        other => Err(format!("no file '{other}'")),
+    };
+    let assemble = |source: &str| assemble_with("test.asm", source, encoder("mos6510").expect("an encoder"), &read);
+    let whole = assemble("wrong = 9\n byte 1\n include \"one.inc\"\n byte 5").expect("no errors");
+    assert_eq!(whole.segments[0].bytes, [1, 2, 3, 9, 4, 5]);
+    let error = |source: &str| assemble(source).expect_err("an error").to_string();
+    assert_eq!(error("\n include \"one.inc\""), "dir/two.inc:2: no symbol is called 'wrong'");
+    assert_eq!(error("\n include \"none.inc\""), "test.asm:2: no file 'none.inc'");
+    assert_eq!(error(" include \"self.inc\""), "dir/self.inc:1: more than 64 files include each other");
+}

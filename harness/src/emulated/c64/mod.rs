@@ -45,6 +45,10 @@ impl Commodore64 {
         }
         let bus = &mut self.cpu.memory;
         let mut now = self.cpu.cycles;
+        // Read-modify-write by an index takes seven cycles wherever the index leads; the crate takes an eighth for a page left.
+        if matches!(opcode, 0x1e | 0x3e | 0x5e | 0x7e | 0xde | 0xfe) {
+            now = before + 7;
+        }
         if now >= bus.vic.next_event {
             let stolen = bus.vic.advance(before, now, opcode);
             bus.spent.contention += stolen;

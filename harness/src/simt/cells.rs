@@ -1,0 +1,223 @@
+//! Modelled cells of GPUs: one kernel × shape on every machine, every shader, as records. A shader is interpreted once for
+//! all machines with warps as wide.
+
+use std::collections::BTreeMap;
+
+use kernels::input::{Flavor, Input};
+use kernels::kernel::{Cost, Kernel, Shape, ShapeError, Work};
+use kernels::operand::Operand;
+
+use super::gate::ShaderGate;
+use super::price::{Lacks, price};
+use super::rules::Rules;
+use super::sample::{Counted, count};
+use crate::caught::caught;
+use crate::profile::{GpuProfile, Loaded};
+use crate::record::{Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+
+/// What all cells of a run share.
+pub struct Context<'a> {
+    /// Verdicts of the correctness gate, and lowered shaders.
+    pub gate: &'a ShaderGate,
+    /// Goes into every record; names no host.
+    pub environment: &'a Environment,
+}
+
+/// How far a thread's registers may lie from the estimate: compilers differ.
+const REGISTER_BAND: f64 = 0.25;
+
+/// Models every shader of `kernel` whose index is in `shaders` at `shape` on the machines; records come machine by machine.
+///
+/// # Errors
+/// A shape that the kernel does not have.
+pub fn cells(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    shaders: &[usize],
+    machines: &[Loaded<GpuProfile>],
+) -> Result<Vec<Record>, ShapeError> {
+    let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
+    let mut case = kernel.prepare(shape, &input)?;
+    let cost = kernel.cost(shape);
+    let needed = operand_bytes(&case.operands());
+    // Rung 0 is what every speedup is taken from, wanted or not.
+    let all = kernel.shaders();
+    let wanted: Vec<usize> = (0..all.len()).filter(|i| *i == 0 || shaders.contains(i)).collect();
+    let mut rules: BTreeMap<u32, Vec<Rules>> = BTreeMap::new();
+    for machine in machines {
+        let of = rules.entry(machine.profile.sm.warp_lanes.value).or_default();
+        let rule = Rules::of(&machine.profile);
+        if !of.contains(&rule) {
+            of.push(rule);
+        }
+    }
+    let mut counted: BTreeMap<(u32, usize), Result<Vec<Counted>, String>> = BTreeMap::new();
+    for (lanes, rules) in &rules {
+        for shader in &wanted {
+            let counts = context.gate.program(kernel, *shader).and_then(|p| count(&p, shape, case.as_mut(), rules));
+            counted.insert((*lanes, *shader), counts.map_err(|e| e.to_string()));
+        }
+    }
+    let mut records = Vec::new();
+    for machine in machines {
+        let mut naive_ns = None;
+        for &shader in &wanted {
+            let gpu = &machine.profile;
+            let counts = &counted[&(gpu.sm.warp_lanes.value, shader)];
+            let outcome = outcome(context, kernel, shader, counts, gpu, needed, &cost);
+            if let (0, Outcome::Timed(t)) = (shader, &outcome) {
+                naive_ns = Some(t.time_ns);
+            }
+            if shaders.contains(&shader) {
+                records.push(Record {
+                    schema: SCHEMA,
+                    tier: Tier::Modelled,
+                    kernel: kernel.name().into(),
+                    shape: shape.name.to_string(),
+                    dims: kernel.dims(shape),
+                    variant: all[shader].name.into(),
+                    rung: shader as u32,
+                    idea: all[shader].idea.into(),
+                    machine: machine_ref(machine, &cost),
+                    outcome: with_speedup(outcome, naive_ns),
+                    cost: CostRef { operations: cost.operations, bytes: cost.bytes },
+                    caps: Vec::new(),
+                    environment: context.environment.clone(),
+                });
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// True where operands of so many bytes survive in L2 between runs: such cells start warm, all others cold.
+pub fn stays_cached(bytes: f64, gpu: &GpuProfile) -> bool {
+    gpu.l2.as_ref().is_some_and(|l2| bytes <= l2.kib.value * 1024.0)
+}
+
+/// Bytes that the shaders' operands take; other orders of the weights are for processors.
+pub fn operand_bytes(operands: &[Operand<'_>]) -> f64 {
+    let taken = operands.iter().filter(|o| !matches!(o, Operand::Repacked(_)));
+    taken.map(|o| o.bytes().len() as f64).sum()
+}
+
+fn outcome(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shader: usize,
+    counted: &Result<Vec<Counted>, String>,
+    gpu: &GpuProfile,
+    needed: f64,
+    cost: &Cost,
+) -> Outcome {
+    let has = gpu.memory.memory_mib.value;
+    if needed > has * 1024.0 * 1024.0 {
+        let reason = format!("needs {:.0} MiB, the GPU has {has:.0} MiB", needed / 1024.0 / 1024.0);
+        return Outcome::DoesNotFit { reason };
+    }
+    let warm = stays_cached(needed, gpu);
+    let counted = match counted {
+        Ok(counted) => counted,
+        Err(reason) => return Outcome::Void { reason: reason.clone() },
+    };
+    let priced = match caught(|| priced(gpu, counted, warm)) {
+        Ok(Ok(priced)) => priced,
+        Ok(Err(Lacks(reason))) => return Outcome::NotAvailable { reason },
+        Err(reason) => return Outcome::Void { reason },
+    };
+    let lanes = gpu.sm.warp_lanes.value as usize;
+    let errors = match context.gate.check(kernel, shader, lanes, context.environment.seed) {
+        Ok(errors) => errors,
+        Err(reason) => return Outcome::Wrong { reason },
+    };
+    let band = 1.0 + gpu.machine.model_error_pct.value / 100.0;
+    let compute_ns = cost.operations as f64 / peak_ops(gpu, cost) * 1e9;
+    let memory_ns = cost.bytes as f64 / gpu.memory.bandwidth_gb_s.value;
+    Outcome::Timed(Timing {
+        time_ns: priced.ns,
+        low_ns: priced.low_ns / band,
+        high_ns: priced.high_ns * band,
+        speedup: None,
+        samples_ns: Vec::new(),
+        warm,
+        floor_ns: Some(if warm { compute_ns } else { compute_ns.max(memory_ns) }),
+        bound: priced.shares.first().map(|s| s.0),
+        shares: priced.shares,
+        cycles: None,
+        paced_share: None,
+        nmse: errors.nmse,
+        backward_error: errors.backward,
+    })
+}
+
+/// What all passes of a shader take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Priced {
+    /// ns.
+    pub ns: f64,
+    /// With the registers at the better end of their band.
+    pub low_ns: f64,
+    /// At the worse end.
+    pub high_ns: f64,
+    /// Share of the time by what is waited for, largest first.
+    pub shares: Vec<(Bound, f64)>,
+}
+
+/// All passes, with registers as estimated and at both ends of their band.
+///
+/// # Errors
+/// What the machine lacks.
+pub fn priced(gpu: &GpuProfile, counted: &[Counted], warm: bool) -> Result<Priced, Lacks> {
+    let total = |registers: f64| -> Result<(f64, Vec<(Bound, f64)>), Lacks> {
+        let mut parts: BTreeMap<Bound, f64> = BTreeMap::new();
+        let mut ns = 0.0;
+        for pass in counted {
+            let time = price(gpu, pass, registers, warm)?;
+            ns += time.ns;
+            time.parts.into_iter().for_each(|(bound, part)| *parts.entry(bound).or_insert(0.0) += part);
+        }
+        let mut shares: Vec<_> = parts.into_iter().map(|(b, part)| (b, part / ns.max(1e-9))).collect();
+        shares.retain(|(_, share)| *share > 0.0);
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok((ns, shares))
+    };
+    let (ns, shares) = total(1.0)?;
+    let ends = [total(1.0 - REGISTER_BAND)?.0, total(1.0 + REGISTER_BAND)?.0];
+    Ok(Priced { ns, low_ns: ends[0].min(ends[1]).min(ns), high_ns: ends[0].max(ends[1]).max(ns), shares })
+}
+
+fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
+    match (outcome, naive_ns) {
+        (Outcome::Timed(mut t), Some(naive)) => {
+            let ratio = naive / t.time_ns;
+            t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
+            Outcome::Timed(t)
+        }
+        (other, _) => other,
+    }
+}
+
+/// Operations per second of this kind of work at best.
+fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
+    match cost.work {
+        Work::F32 => gpu.peak_f32_ops_per_s(),
+        Work::Bf16 => gpu.peak_f16_ops_per_s(),
+        Work::I8 => gpu.peak_i8_ops_per_s(),
+    }
+}
+
+fn machine_ref(machine: &Loaded<GpuProfile>, cost: &Cost) -> MachineRef {
+    let gpu = &machine.profile;
+    MachineRef {
+        id: gpu.id.clone(),
+        name: gpu.name.clone(),
+        class: "gpu".into(),
+        year: Some(gpu.year),
+        profile_hash: Some(machine.hash.clone()),
+        isa: "wgsl".into(),
+        threads: gpu.machine.sms.value,
+        peak_ops_per_s: Some(peak_ops(gpu, cost)),
+        peak_bytes_per_s: Some(gpu.memory.bandwidth_gb_s.value * 1e9),
+    }
+}

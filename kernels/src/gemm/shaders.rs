@@ -1,0 +1,80 @@
+//! The ladder for GPUs, over f32: which files, what is bound, how many workgroups.
+
+use crate::foreign::{Binding, Pass, Shader};
+use crate::kernel::Shape;
+
+const PLAIN: &[Binding] = &[Binding::Sizes, Binding::Operand(0), Binding::Operand(1), Binding::Operand(2)];
+/// A and B once more, by fours.
+const BY_FOURS: &[Binding] = &[
+    Binding::Sizes,
+    Binding::Operand(0),
+    Binding::Operand(1),
+    Binding::Operand(2),
+    Binding::Operand(0),
+    Binding::Operand(1),
+];
+/// The parts of C too.
+const IN_PARTS: &[Binding] = &[
+    Binding::Sizes,
+    Binding::Operand(0),
+    Binding::Operand(1),
+    Binding::Operand(2),
+    Binding::Operand(0),
+    Binding::Operand(1),
+    Binding::Scratch(parts_bytes),
+];
+
+/// Every shader, rung 0 first.
+pub(super) const LADDER: &[Shader] = &[
+    Shader::new("naive", include_str!("naive.wgsl"), PLAIN, |s| tiles(s, [s.m.div_ceil(16), s.n.div_ceil(16)])),
+    Shader::new("coalesced", include_str!("coalesced.wgsl"), PLAIN, |s| tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)]))
+        .after("naive"),
+    Shader::new("shared_tile", include_str!("shared_tile.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
+    })
+    .after("coalesced"),
+    Shader::new("column_tile", include_str!("column_tile.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(32), s.m.div_ceil(64)])
+    })
+    .after("shared_tile"),
+    Shader::new("register_tile", include_str!("register_tile.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
+    })
+    .after("column_tile"),
+    Shader::new("vector_loads", include_str!("vector_loads.wgsl"), BY_FOURS, |s| {
+        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
+    })
+    .after("register_tile"),
+    Shader::new("split_k", include_str!("split_k.wgsl"), IN_PARTS, in_parts).after("vector_loads"),
+];
+
+/// Rows and columns of C for a workgroup of the wide tiles.
+const TILE: usize = 64;
+/// Workgroups that fill the GPUs of the ladder's time: one for each scheduler of a hundred SMs or so.
+const ENOUGH: usize = 512;
+/// Steps of k that a part has at least: below that the merge costs more than it saves.
+const LEAST_PART: usize = 64;
+
+fn tiles(s: &Shape, [x, y]: [usize; 2]) -> Vec<Pass> {
+    vec![Pass::new("main", [x, y, 1], &[s.m, s.n, s.k])]
+}
+
+/// Steps of k in a part, whole tiles of it, and the number of parts.
+fn split(s: &Shape) -> (usize, usize) {
+    let workgroups = (s.m.div_ceil(TILE) * s.n.div_ceil(TILE)).max(1);
+    let wanted = (ENOUGH / workgroups).clamp(1, (s.k / LEAST_PART).max(1));
+    let part = s.k.div_ceil(wanted).next_multiple_of(8).max(8);
+    (part, s.k.div_ceil(part).max(1))
+}
+
+fn parts_bytes(s: &Shape) -> usize {
+    4 * s.m * s.n * split(s).1
+}
+
+fn in_parts(s: &Shape) -> Vec<Pass> {
+    let (part, parts) = split(s);
+    vec![
+        Pass::new("main", [s.n.div_ceil(TILE), s.m.div_ceil(TILE), parts], &[s.m, s.n, s.k, part]),
+        Pass::new("merge", [(s.m * s.n).div_ceil(64), 1, 1], &[s.m, s.n, s.k, parts]),
+    ]
+}
