@@ -144,7 +144,7 @@ pub fn lead(book: &Book) -> Vec<String> {
         for (i, site) in book.sites.iter().enumerate().filter(|(_, s)| s.tier == tier) {
             sites += 1;
             for k in 0..book.kernels.len() {
-                let gain = book.ladder_at(k, book.main_shape(k), i).and_then(|l| l.gain());
+                let gain = book.main_ladder(k, i).and_then(|l| l.gain());
                 gains.extend(gain.map(|g| (format!("{} on {}", book.kernels[k].0, site.short()), g)));
             }
         }
@@ -206,7 +206,8 @@ pub fn years(book: &Book, k: usize) -> Option<Years<'_>> {
         for new in &modelled {
             let naive = new.naive().and_then(timing).and_then(band);
             let (Some(from), Some(to), Some((fastest, _))) = (old.site.year, new.site.year, naive) else { continue };
-            let wider = to > from && found.as_ref().is_none_or(|f| to - from > f.years);
+            // A graphics processor is no newer or older kind of the others.
+            let wider = old.site.gpu == new.site.gpu && to > from && found.as_ref().is_none_or(|f| to - from > f.years);
             if wider && slowest < fastest {
                 found = Some(Years { old: (old.site, best), new: new.site, years: to - from });
             }

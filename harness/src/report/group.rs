@@ -17,6 +17,8 @@ pub struct Site {
     pub name: String,
     /// Year of introduction.
     pub year: Option<u16>,
+    /// True of a graphics processor: its rungs are shaders.
+    pub gpu: bool,
 }
 
 impl Site {
@@ -110,7 +112,8 @@ impl Book {
             });
             known.entry((r.tier, r.machine.id.clone())).or_insert_with(|| {
                 let m = &r.machine;
-                sites.push(Site { tier: r.tier, id: m.id.clone(), name: m.name.clone(), year: m.year });
+                let gpu = m.class == "gpu";
+                sites.push(Site { tier: r.tier, id: m.id.clone(), name: m.name.clone(), year: m.year, gpu });
             });
         }
         sites.sort_by(|a, b| site_key(a).cmp(&site_key(b)));
@@ -160,6 +163,14 @@ impl Book {
         (0..self.kernels[k].1.len()).rev().max_by_key(|s| bytes(*s)).unwrap_or(0)
     }
 
+    /// The ladder that stands for kernel `k` on a site: at its main shape or, where that is not there, at the one that moves
+    /// most bytes (machines of 64 KB have shapes of their own).
+    pub fn main_ladder(&self, k: usize, site: usize) -> Option<Ladder<'_>> {
+        let bytes = |l: &Ladder| l.rungs.iter().map(|r| r.cost.bytes).max();
+        let others = || (0..self.kernels[k].1.len()).filter_map(|s| self.ladder_at(k, s, site)).max_by_key(bytes);
+        self.ladder_at(k, self.main_shape(k), site).or_else(others)
+    }
+
     /// The sizes of a shape for people, else its name.
     pub fn dims(&self, k: usize, s: usize) -> String {
         let named = |r: &Record| (!r.dims.trim().is_empty()).then(|| r.dims.clone());
@@ -167,17 +178,18 @@ impl Book {
         all.iter().flat_map(|l| &l.rungs).find_map(|r| named(r)).unwrap_or_else(|| self.kernels[k].1[s].clone())
     }
 
-    /// The variants of kernel `k` over all shapes and sites, in rung order, each with its rung.
+    /// The variants of kernel `k` over all shapes and sites, in rung order, each with its rung; shaders after the others.
     pub fn variants(&self, k: usize) -> Vec<(u32, String)> {
-        let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-        for rungs in self.ladders.range((k, 0, 0)..=(k, usize::MAX, usize::MAX)).map(|(_, rungs)| rungs) {
+        let mut seen: BTreeMap<&str, (bool, u32)> = BTreeMap::new();
+        for ((_, _, site), rungs) in self.ladders.range((k, 0, 0)..=(k, usize::MAX, usize::MAX)) {
             for r in rungs.iter().map(|i| &self.records[*i]) {
-                seen.entry(&r.variant).and_modify(|rung| *rung = r.rung.min(*rung)).or_insert(r.rung);
+                let place = (self.sites[*site].gpu, r.rung);
+                seen.entry(&r.variant).and_modify(|first| *first = place.min(*first)).or_insert(place);
             }
         }
-        let mut all: Vec<(u32, String)> = seen.into_iter().map(|(v, rung)| (rung, v.to_string())).collect();
+        let mut all: Vec<((bool, u32), &str)> = seen.into_iter().map(|(v, place)| (place, v)).collect();
         all.sort();
-        all
+        all.into_iter().map(|((_, rung), v)| (rung, v.to_string())).collect()
     }
 
     /// Tiers that occur, in the order in which they are shown: this host first.
@@ -245,8 +257,9 @@ fn usable(x: f64) -> bool {
     x.is_finite() && x > 0.0
 }
 
-/// Published and emulated machines come first, then modelled, then this host capped, then this host free.
-fn site_key(s: &Site) -> (u8, u16, &str, &str) {
+/// Published and emulated machines come first, then modelled, graphics processors last, then this host capped, then this
+/// host free.
+fn site_key(s: &Site) -> (u8, bool, u16, &str, &str) {
     let place = match s.tier {
         Tier::Published => 0,
         Tier::Emulated => 1,
@@ -254,7 +267,7 @@ fn site_key(s: &Site) -> (u8, u16, &str, &str) {
         Tier::Capped => 3,
         Tier::Native => 4,
     };
-    (place, s.year.unwrap_or(u16::MAX), &s.name, &s.id)
+    (place, s.gpu, s.year.unwrap_or(u16::MAX), &s.name, &s.id)
 }
 
 fn cleaned(r: &Record) -> Record {

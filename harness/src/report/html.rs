@@ -141,10 +141,14 @@ fn heat_map(book: &Book, k: usize, s: usize) -> Result<Figure, ReportError> {
 fn kernel_section(book: &Book, k: usize) -> Result<Markup, ReportError> {
     let (kernel, shapes) = &book.kernels[k];
     let main = book.main_shape(k);
-    let mut native = Vec::new();
+    let (mut here, mut emulated) = (Vec::new(), Vec::new());
     for s in 0..shapes.len() {
-        for l in book.ladders(k, s).iter().filter(|l| l.site.tier != Tier::Modelled) {
-            native.push(ladder(book, k, s, l)?);
+        for l in &book.ladders(k, s) {
+            match l.site.tier {
+                Tier::Native | Tier::Capped => here.push(ladder(book, k, s, l)?),
+                Tier::Emulated | Tier::Published => emulated.push(ladder(book, k, s, l)?),
+                Tier::Modelled => {}
+            }
         }
     }
     let mut modelled = Vec::new();
@@ -165,9 +169,13 @@ fn kernel_section(book: &Book, k: usize) -> Result<Markup, ReportError> {
         @if !other_heats.is_empty() {
             details { summary { "The other shapes" } @for (title, svg) in &other_heats { (figure(title, svg)) } }
         }
-        @if !native.is_empty() {
+        @if !here.is_empty() {
             h3 { "The ladder on this host" }
-            div.grid { @for (title, svg) in &native { (figure(title, svg)) } }
+            div.grid { @for (title, svg) in &here { (figure(title, svg)) } }
+        }
+        @if !emulated.is_empty() {
+            h3 { "The ladder in machine code of its time" }
+            div.grid { @for (title, svg) in &emulated { (figure(title, svg)) } }
         }
         @if !modelled.is_empty() {
             details { summary { "The ladder on each modelled machine" }
@@ -193,7 +201,7 @@ fn ideas(book: &Book, k: usize) -> Markup {
 
 /// Main-shape ladders of every kernel on one site.
 fn on_site(book: &Book, site: usize) -> Vec<(&str, Ladder<'_>)> {
-    let ladder = |k: usize| book.ladder_at(k, book.main_shape(k), site).map(|l| (book.kernels[k].0.as_str(), l));
+    let ladder = |k: usize| book.main_ladder(k, site).map(|l| (book.kernels[k].0.as_str(), l));
     (0..book.kernels.len()).filter_map(ladder).collect()
 }
 
@@ -236,6 +244,8 @@ fn method(book: &Book) -> Markup {
                   95 % bootstrap interval, the speedup the interval of the paired ratio to rung 0." }
             li { "modelled: a timing model executes the same source on the profile's figures. The band is the expected \
                   error of the model on that kind of core; many figures of old machines are unverified." }
+            li { "emulated: the machine's own code, instruction by instruction, on a machine whose processor, memory and picture \
+                  take the cycles that they are documented to take." }
             li { "The floor is the least time physics allows: the larger of operations over peak and, for weights that \
                   start in memory, bytes over bandwidth." }
             li { "A variant whose output misses its f64 reference has no time. n/a: the machine lacks an instruction; \

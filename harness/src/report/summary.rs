@@ -141,10 +141,10 @@ fn time_range(times: impl Iterator<Item = f64>) -> String {
     }
 }
 
-/// What the ladder of each kernel is worth on each site of a tier, at the kernel's main shape: `(site, cells)`.
+/// What the ladder of each kernel is worth on each site of a tier, at the kernel's main shape there: `(site, cells)`.
 /// A cell is the speedup and the rung, or why there is none.
 pub fn by_site(book: &Book, tier: Tier) -> Vec<(String, Vec<(String, String)>)> {
-    let cell = |k: usize, i: usize| match book.ladder_at(k, book.main_shape(k), i) {
+    let cell = |k: usize, i: usize| match book.main_ladder(k, i) {
         None => (units::NONE.to_string(), String::new()),
         Some(l) => match (l.best(), l.gain()) {
             (Some(best), Some(gain)) => {

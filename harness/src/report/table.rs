@@ -48,13 +48,15 @@ pub fn summary_table(records: &[Record]) -> String {
 fn machines(book: &Book, tier: Tier) -> String {
     let rows = summary::by_site(book, tier);
     let mut out = String::new();
-    for first in (0..book.kernels.len()).step_by(KERNELS_ABREAST) {
-        let shown = first..(first + KERNELS_ABREAST).min(book.kernels.len());
+    // Kernels that no machine of the tier has are left out.
+    let there: Vec<usize> =
+        (0..book.kernels.len()).filter(|k| rows.iter().any(|(_, cells)| cells[*k].0 != units::NONE)).collect();
+    for shown in there.chunks(KERNELS_ABREAST) {
         let mut heads = vec![tier.name().to_string()];
-        heads.extend(book.kernels[shown.clone()].iter().map(|(kernel, _)| kernel.clone()));
+        heads.extend(shown.iter().map(|k| book.kernels[*k].0.clone()));
         let mut table = plain(&heads.iter().map(String::as_str).collect::<Vec<_>>());
         for (site, cells) in &rows {
-            let cells = cells[shown.clone()].iter().map(|(ratio, rung)| format!("{ratio} {rung}").trim().to_string());
+            let cells = shown.iter().map(|k| format!("{} {}", cells[*k].0, cells[*k].1).trim().to_string());
             table.add_row(std::iter::once(site.clone()).chain(cells));
         }
         out.push_str(&format!("\nbest speedup over naive per machine, {}\n{table}\n", tier.name()));

@@ -14,7 +14,7 @@ const CELL_W: i32 = 74;
 const CELL_H: i32 = 34;
 const TOP: i32 = 96;
 const LEGEND: i32 = 56;
-/// Gap between tiers.
+/// Gap between tiers, and between processors and GPUs.
 const GAP: i32 = 12;
 
 /// Orange (losses), grey (nothing), blue (gains); luminance falls monotonically on both sides.
@@ -25,7 +25,9 @@ const GAIN: [RGBColor; 3] = [RGBColor(0xa9, 0xcf, 0xe6), RGBColor(0x2b, 0x7b, 0x
 /// Draws the heat map of kernel `k` and shape `s`.
 pub fn svg(book: &Book, k: usize, s: usize) -> Result<String, ReportError> {
     let ladders = book.ladders(k, s);
-    let variants = book.variants(k);
+    // Rungs of other machines' shapes have no row.
+    let mut variants = book.variants(k);
+    variants.retain(|(_, v)| ladders.iter().any(|l| l.rungs.iter().any(|r| r.variant == *v)));
     let columns = columns(&ladders);
     let right = columns.last().map_or(NAMES, |x| x + CELL_W);
     let (width, height) = ((right + 12).max(420), TOP + CELL_H * variants.len() as i32 + LEGEND);
@@ -53,7 +55,8 @@ fn columns(ladders: &[Ladder]) -> Vec<i32> {
     let mut x = NAMES;
     let mut out = Vec::new();
     for (i, l) in ladders.iter().enumerate() {
-        if i > 0 && ladders[i - 1].site.tier != l.site.tier {
+        let kind = |l: &Ladder| (l.site.tier, l.site.gpu);
+        if i > 0 && kind(&ladders[i - 1]) != kind(l) {
             x += GAP;
         }
         out.push(x);
