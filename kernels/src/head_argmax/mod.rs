@@ -60,6 +60,11 @@ pub struct Args<'a, E> {
     pub room: &'a mut [f32],
 }
 
+/// Values of `room` that rungs need.
+pub fn room(rows: usize) -> usize {
+    rows.max(parallel::room(rows))
+}
+
 /// Owned operands.
 pub struct Data<E: Element> {
     rows: usize,
@@ -179,7 +184,7 @@ impl<E: HeadElement> Contract for HeadArgmax<E> {
             w: Copies::new(w, input),
             x,
             y: Buffer::zeroed(2),
-            room: Buffer::zeroed(s.n.max(parallel::room(s.n))),
+            room: Buffer::zeroed(room(s.n)),
         })
     }
 

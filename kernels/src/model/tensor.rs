@@ -216,7 +216,8 @@ impl MappedTensor {
         self.tensor()?.view()
     }
 
-    fn tensor(&self) -> Option<Tensor<'_>> {
+    /// The tensor, borrowed; `None` where its type's size is not known.
+    pub fn tensor(&self) -> Option<Tensor<'_>> {
         Tensor::new(self.info(), self.file.bytes())
     }
 }
