@@ -4,16 +4,20 @@
 //! - `map.rs` maps a file, `reader.rs` reads untrusted bytes, `gguf.rs` and `llama2c.rs` find the tensors in them
 //! - `tensor.rs` shows a tensor as numbers, borrowed ([`Tensor`]) or owning its file ([`MappedTensor`])
 //! - `selector.rs` is `FILE[:TENSOR]` of the command line, `error.rs` all that can be wrong
+//! - `config.rs` is what else a model is, `published.rs` that of known ones, `step.rs` the kernels of one decode step
 //! - `synthetic.rs` writes small valid files, for tests here and elsewhere
 //!
 //! Tensors have their GGUF names in both formats, and a tensor is always a matrix: rows of contiguous weights.
 
+pub mod config;
 mod error;
 mod gguf;
 mod llama2c;
 mod map;
+pub mod published;
 mod reader;
 mod selector;
+pub mod step;
 #[doc(hidden)]
 pub mod synthetic;
 mod tensor;
