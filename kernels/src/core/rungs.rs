@@ -248,7 +248,7 @@ macro_rules! ladders {
                 if let Some(name) = rungs.named.keys().find(|name| !known.contains(&name.as_str())) {
                     return Err(RungsError::Kernel { name: name.clone(), known: known.to_vec() });
                 }
-                Ok(Self { $($field: Ladder::choose(rungs, threads, allowed)?)?,)* })
+                Ok(Self { $($field: Ladder::choose(rungs, threads, allowed)?,)* })
             }
         }
     };
