@@ -7,10 +7,12 @@
 //! - `tokenizer/` makes tokens of text and back
 //! - `tensor.rs` shows a tensor as numbers, borrowed ([`Tensor`]) or owning its file ([`MappedTensor`])
 //! - `selector.rs` is `FILE[:TENSOR]` of the command line, `error.rs` all that can be wrong
+//! - `config.rs` is what else a model is, `published.rs` that of known ones, `step.rs` the kernels of one decode step
 //! - `synthetic.rs` writes small valid files, for tests here and elsewhere
 //!
 //! Tensors have their GGUF names in both formats, and a tensor is always a matrix: rows of contiguous weights.
 
+pub mod config;
 mod error;
 mod file;
 mod gguf;
@@ -18,9 +20,11 @@ mod hyperparameters;
 pub mod inventory;
 mod llama2c;
 mod map;
+pub mod published;
 mod reader;
 mod selector;
 mod split;
+pub mod step;
 #[doc(hidden)]
 pub mod synthetic;
 mod tensor;
