@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use kernels::dtype::q8_0::BlockQ8_0;
 use kernels::model::synthetic::{self, File, Gguf};
-use kernels::model::{Dtype, Layout};
+use kernels::model::{Dtype, Layout, Value};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -51,13 +51,14 @@ fn llama2c_files() -> Vec<File> {
         synthetic::llama2c([1, 1, 1, 1, 1, 1, 1]),
         synthetic::llama2c([8, 3, 2, 4, 2, 5, 3]),
         synthetic::llama2c([4, 2, 1, 2, 1, -3, 8]),
+        synthetic::llama2c_later([4, 4, 1, 2, 1, 3, 8], None),
+        synthetic::llama2c_later([4, 2, 1, 2, 1, -3, 8], None),
+        synthetic::llama2c_later([8, 4, 2, 4, 2, 5, 3], Some(4)),
+        synthetic::llama2c_later([4, 8, 1, 2, 1, -3, 8], Some(4)),
     ];
-    // The start of the published stories260K model, whose sizes are real, and the start of a version 1 file.
-    let starts = [[64, 172, 5, 8, 4, 512, 512], [0x616b_3432, 1, 64, 172, 5, 8, 8]];
-    for header in starts {
-        let bytes = header.into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
-        files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
-    }
+    // The start of the published stories260K model, whose sizes are real.
+    let bytes = [64, 172, 5, 8, 4, 512, 512].into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
+    files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
     files
 }
 
@@ -142,12 +143,23 @@ fn execute(bytes: &[u8]) -> bool {
             Dtype::Q8_0 => Some(34 * (weights / 32)),
             Dtype::Tq1_0 => Some(54 * (weights / 256)),
             Dtype::Tq2_0 => Some(66 * (weights / 256)),
+            Dtype::Q8Grouped(group) => Some(weights + 4 * (weights / group as usize)),
             Dtype::Other(_) => None,
         };
         assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);
         let ends = [tensor.bytes().first(), tensor.bytes().last()];
         assert!(ends.iter().all(|byte| byte.is_some()), "{} is empty", info.name);
-        std::hint::black_box((ends, tensor.view::<f32>(), tensor.view::<half::f16>(), tensor.view::<BlockQ8_0>()));
+        let mut row = vec![0.0; info.cols];
+        let decoded = tensor.decode_row(info.rows - 1, &mut row);
+        assert_eq!(decoded.is_some(), info.dtype.is_supported(), "{} decodes", info.name);
+        std::hint::black_box((ends, row, tensor.view::<f32>(), tensor.view::<half::f16>(), tensor.view::<BlockQ8_0>()));
+    }
+    for value in layout.metadata.values() {
+        if let Value::Array(array) = value {
+            let strings = array.strings(bytes).map(|s| s.len()).sum::<usize>();
+            assert!(strings <= bytes.len() && array.number(bytes, array.len).is_none());
+            std::hint::black_box(array.number(bytes, array.len.wrapping_sub(1)));
+        }
     }
     true
 }

@@ -25,7 +25,7 @@ pub fn gemv(dtype: Dtype) -> Option<&'static str> {
         Dtype::Q4_0 => "gemv_q4_0",
         Dtype::Q4K => "gemv_q4_k",
         Dtype::Q6K => "gemv_q6_k",
-        Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Other(_) => return None,
+        Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) | Dtype::Other(_) => return None,
     })
 }
 

@@ -51,14 +51,48 @@ pub fn llama2c(header: [i32; 7]) -> File {
     for value in header {
         file.u32(value as u32);
     }
-    let [dim, hidden, layers, heads, kv_heads, vocab, seq] = header.map(|v| v.unsigned_abs() as usize);
-    let kv_dim = dim / heads * kv_heads;
-    let embeddings = if header[5] < 0 { 2 } else { 1 };
+    let [dim, _, _, heads, _, _, seq] = header.map(|v| v.unsigned_abs() as usize);
     let rope = 2 * (seq * (dim / heads) / 2);
-    let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
-    let count = embeddings * vocab * dim + layers * layer + dim + rope;
-    file.bytes.extend((0..count).flat_map(|i| (i as f32).to_le_bytes()));
+    let (norms, matrices) = llama2c_weights(header);
+    file.bytes.extend((0..norms + matrices.iter().sum::<usize>() + rope).flat_map(|i| (i as f32).to_le_bytes()));
     file
+}
+
+/// The same in version 1, or in version 2 with a group size: there norms count up as above, quants are 0, 1, 2, ... modulo
+/// 100 within their tensor, and its scales 1, 2, 3, ...
+pub fn llama2c_later(header: [i32; 7], group: Option<usize>) -> File {
+    let mut file = File::default();
+    file.u32(0x616b_3432);
+    file.u32(if group.is_some() { 2 } else { 1 });
+    for value in header {
+        file.u32(value.unsigned_abs());
+    }
+    file.bytes.push(u8::from(header[5] > 0));
+    if let Some(group) = group {
+        file.u32(group as u32);
+    }
+    file.bytes.resize(256, 0);
+    let (norms, matrices) = llama2c_weights(header);
+    let floats = group.map_or(norms + matrices.iter().sum::<usize>(), |_| norms);
+    file.bytes.extend((0..floats).flat_map(|i| (i as f32).to_le_bytes()));
+    for (group, len) in group.into_iter().flat_map(|group| matrices.iter().map(move |len| (group, *len))) {
+        file.bytes.extend((0..len).map(|i| (i % 100) as u8));
+        file.bytes.extend((1..=len / group).flat_map(|i| (i as f32).to_le_bytes()));
+    }
+    file
+}
+
+/// Weights of all norms together, and of each matrix.
+fn llama2c_weights(header: [i32; 7]) -> (usize, Vec<usize>) {
+    let [dim, hidden, layers, heads, kv_heads, vocab, _] = header.map(|v| v.unsigned_abs() as usize);
+    let kv_dim = dim / heads * kv_heads;
+    let kinds = [dim * dim, kv_dim * dim, kv_dim * dim, dim * dim, hidden * dim, dim * hidden, hidden * dim];
+    let mut matrices = vec![vocab * dim];
+    kinds.iter().for_each(|len| matrices.extend(std::iter::repeat_n(*len, layers)));
+    if header[5] < 0 {
+        matrices.push(vocab * dim);
+    }
+    (2 * layers * dim + dim, matrices)
 }
 
 /// Writes a GGUF file part by part, checking nothing.
