@@ -1,7 +1,6 @@
 //! Weight matrices of a model as kernels take them, and activations as they meet them: f32, or i8 made once for all
 //! matrices that share them.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use half::{bf16, f16};
 
 use super::error::CoreError;
 use super::rungs::{Ladder, Ladders, Watch, reads_rows};
+use super::tensors::decode;
 use crate::activations;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
@@ -26,16 +26,20 @@ pub(super) fn shape(m: usize, n: usize, k: usize, parts: usize) -> Shape {
     Shape::new("core", m, n, k).parts(parts)
 }
 
-/// Some rows of a tensor of a mapped file.
-pub(super) struct Rows<T> {
-    tensor: MappedTensor,
-    at: Range<usize>,
-    stored: PhantomData<T>,
+/// Rows of weights.
+enum Rows<T: Stored> {
+    /// Some of a tensor of a mapped file.
+    Mapped(MappedTensor, Range<usize>),
+    /// Made of a tensor that no kernel takes.
+    Made(Buffer<T>),
 }
 
 impl<T: Stored> Rows<T> {
-    pub(super) fn as_slice(&self) -> &[T] {
-        self.tensor.view().map_or(&[], |all| &all[self.at.clone()])
+    fn as_slice(&self) -> &[T] {
+        match self {
+            Self::Mapped(tensor, at) => tensor.view().map_or(&[], |all| &all[at.clone()]),
+            Self::Made(rows) => rows.as_slice(),
+        }
     }
 }
 
@@ -90,15 +94,12 @@ impl Matrix {
             return Err(CoreError::size(file, name, (parts * n, k), (info.rows, info.cols)));
         }
         let dtype = info.dtype;
+        let mut widened = None;
         let one = |part: usize| {
             macro_rules! blocks {
                 ($kind:ident, $block:ty, $gemv_rows:expr, $gemm:ident) => {{
                     let of = n * (k / <$block as crate::dtype::Block>::LEN);
-                    let rows = Rows::<$block> {
-                        tensor: tensor.clone(),
-                        at: part * of..(part + 1) * of,
-                        stored: PhantomData,
-                    };
+                    let rows = Rows::<$block>::Mapped(tensor.clone(), part * of..(part + 1) * of);
                     let interleaved = !$gemv_rows || prompts && ladders.$gemm.any(|about| !reads_rows(about));
                     let groups =
                         interleaved.then(|| gemv_packed::groups(rows.as_slice(), n, &Input::typical(0)));
@@ -107,11 +108,7 @@ impl Matrix {
             }
             macro_rules! dense {
                 ($element:ty) => {
-                    Rows::<$element> {
-                        tensor: tensor.clone(),
-                        at: part * n * k..(part + 1) * n * k,
-                        stored: PhantomData,
-                    }
+                    Rows::<$element>::Mapped(tensor.clone(), part * n * k..(part + 1) * n * k)
                 };
             }
             let weights = match dtype {
@@ -130,7 +127,14 @@ impl Matrix {
                 Dtype::Q4_0 => blocks!(Q4_0, BlockQ4_0, !ladders.gemv_q4_0.any(|a| !reads_rows(a)), gemm_q4_0),
                 Dtype::Q4K => blocks!(Q4K, BlockQ4K, !ladders.gemv_q4_k.any(|a| !reads_rows(a)), gemm_q4_k),
                 Dtype::Q6K => blocks!(Q6K, BlockQ6K, !ladders.gemv_q6_k.any(|a| !reads_rows(a)), gemm_q6_k),
-                other => return Err(CoreError::dtype(file, name, other)),
+                Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) => {
+                    let all = widened.get_or_insert_with(|| decode(file, name, (parts * n, k)));
+                    let all = all.as_ref().map_err(|_| CoreError::dtype(file, name, dtype))?;
+                    let rows = Buffer::filled(n * k, |i| all[part * n * k + i]);
+                    let other = prompts.then(|| turned(rows.as_slice(), n, k));
+                    Weights::F32(Rows::Made(rows), other)
+                }
+                Dtype::Other(_) => return Err(CoreError::dtype(file, name, dtype)),
             };
             Ok(Self { n, k, weights })
         };

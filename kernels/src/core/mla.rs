@@ -189,6 +189,10 @@ impl Layer {
         };
         let (to_key, to_value) = matrices(file, &name, size)?;
         let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| about.name.starts_with("expanded"));
+        if expanded && !has(file, &name("kv_b")) {
+            let why = "expanded rungs of mla_decode where the file has attn_k_b and attn_v_b instead of attn_kv_b";
+            return Err(CoreError::NoKernel(why.into()));
+        }
         let cache = match shared.kv {
             KvKind::Q8 => Cache::Q8(
                 Buffer::zeroed(capacity * latent),

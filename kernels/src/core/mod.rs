@@ -5,6 +5,8 @@
 //! - `gqa.rs`, `mla.rs` are the two attentions, `cache.rs` keys and values, `rope.rs` how fast pairs turn
 //! - `ffn.rs`, `moe.rs` are the feed-forward layers, `sample.rs` chooses the next token
 //!
+//! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened.
+//!
 //! No kernel: looking an embedding up, adding biases, sums of i8 activations and their quantization in blocks of 256,
 //! writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of what experts and shared
 //! experts give, choosing a token of the logits. Prompts go through GEMMs and attention of all tokens at once where
@@ -28,7 +30,7 @@ use cache::KvKind as Kv;
 use ffn::{Between, FeedForward};
 use matrix::{Activations, Matrix, shape};
 use rungs::Ladders;
-use tensors::{decode_row, has, vector};
+use tensors::{has, vector};
 
 use crate::attention_decode::Size;
 use crate::input::Buffer;
@@ -156,7 +158,7 @@ impl Core {
             let is = (embedding.info().rows, embedding.info().cols);
             return Err(CoreError::size(file, "token_embd.weight", (vocab, hidden), is));
         }
-        let decoded = embedding.tensor().is_some_and(|t| decode_row(&t, 0, &mut vec![0.0; hidden]));
+        let decoded = embedding.tensor().and_then(|t| t.decode_row(0, &mut vec![0.0; hidden])).is_some();
         if vocab > 0 && !decoded {
             return Err(CoreError::dtype(file, "token_embd.weight", embedding.info().dtype));
         }
@@ -264,7 +266,7 @@ impl Core {
         let (l, s) = (&self.ladders, &mut self.state);
         let tensor = self.embedding.tensor();
         for (token, out) in tokens.iter().zip(s.h.as_mut_slice().chunks_exact_mut(hidden)) {
-            let known = tensor.as_ref().is_some_and(|tensor| decode_row(tensor, *token as usize, out));
+            let known = tensor.as_ref().and_then(|tensor| tensor.decode_row(*token as usize, out)).is_some();
             debug_assert!(known, "a row was decoded when the model was opened");
         }
         s.delta.as_mut_slice().fill(0.0);
