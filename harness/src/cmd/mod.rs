@@ -4,6 +4,7 @@
 mod calibrate;
 mod capped;
 mod doctor;
+mod generate;
 mod hw;
 mod limits;
 mod list;
@@ -40,6 +41,8 @@ enum Verb {
     Measure(Box<measure::MeasureArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
+    /// Text by the inference core: here, under limits, and modelled on other machines.
+    Generate(Box<generate::GenerateArgs>),
     /// Measures this host and writes a profile of it.
     Calibrate(calibrate::CalibrateArgs),
     /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Verb::Hw(args) => hw::run(&args),
         Verb::Measure(args) => measure::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Generate(args) => generate::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Study(args) => study::run(&args),
         Verb::Doctor(args) => doctor::run(&args),

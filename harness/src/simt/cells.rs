@@ -37,6 +37,21 @@ pub fn cells(
     shaders: &[usize],
     machines: &[Loaded<GpuProfile>],
 ) -> Result<Vec<Record>, ShapeError> {
+    cells_within(context, kernel, shape, shaders, machines, None)
+}
+
+/// The same as part of work that walks through so many bytes: they decide whether operands are found in L2.
+///
+/// # Errors
+/// A shape that the kernel does not have.
+pub fn cells_within(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    shaders: &[usize],
+    machines: &[Loaded<GpuProfile>],
+    working_set_bytes: Option<f64>,
+) -> Result<Vec<Record>, ShapeError> {
     let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
     let mut case = kernel.prepare(shape, &input)?;
     let cost = kernel.cost(shape);
@@ -65,7 +80,8 @@ pub fn cells(
         for &shader in &wanted {
             let gpu = &machine.profile;
             let counts = &counted[&(gpu.sm.warp_lanes.value, shader)];
-            let outcome = outcome(context, kernel, shader, counts, gpu, needed, &cost);
+            let warm = stays_cached(working_set_bytes.unwrap_or(needed), gpu);
+            let outcome = outcome(context, kernel, shader, counts, gpu, (needed, warm), &cost);
             if let (0, Outcome::Timed(t)) = (shader, &outcome) {
                 naive_ns = Some(t.time_ns);
             }
@@ -108,7 +124,7 @@ fn outcome(
     shader: usize,
     counted: &Result<Vec<Counted>, String>,
     gpu: &GpuProfile,
-    needed: f64,
+    (needed, warm): (f64, bool),
     cost: &Cost,
 ) -> Outcome {
     let has = gpu.memory.memory_mib.value;
@@ -116,7 +132,6 @@ fn outcome(
         let reason = format!("needs {:.0} MiB, the GPU has {has:.0} MiB", needed / 1024.0 / 1024.0);
         return Outcome::DoesNotFit { reason };
     }
-    let warm = stays_cached(needed, gpu);
     let counted = match counted {
         Ok(counted) => counted,
         Err(reason) => return Outcome::Void { reason: reason.clone() },

@@ -4,6 +4,7 @@
 
 mod child;
 mod count;
+mod generating;
 mod interrupt;
 mod proving;
 mod streaming;
@@ -16,6 +17,7 @@ use kernels::kernel::Shape;
 use serde::{Deserialize, Serialize};
 
 pub use self::child::serve;
+pub use self::generating::Generated;
 pub use self::interrupt::clean_up_on_interrupt;
 pub use self::proving::{Proven, prove};
 pub use self::streaming::{Streamed, stream as stream_under};
@@ -23,7 +25,7 @@ pub use self::warden::{Warden, WorkerError};
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource};
 use crate::record::{Environment, Record};
-use crate::stream;
+use crate::{generate, stream};
 
 /// What a worker is asked, one line.
 #[derive(Debug, Deserialize, Serialize)]
@@ -43,6 +45,15 @@ enum Task {
     Prove(Limits),
     /// Pass over a layer's file.
     Stream(Box<stream::Job>),
+    /// Make text under limits.
+    Generate(Box<GenerateJob>),
+}
+
+/// Text to make, and the limits to make it under.
+#[derive(Debug, Deserialize, Serialize)]
+struct GenerateJob {
+    job: generate::Job,
+    limits: Limits,
 }
 
 /// One kernel at one shape, and how to measure it.
@@ -111,6 +122,10 @@ enum Reply {
     Record(Box<Record>),
     /// What passes over a file took.
     Streamed(stream::Run),
+    /// A piece of text.
+    Text(String),
+    /// The text is done.
+    Generated(Box<generate::Run>),
     /// It cannot do what was asked, and why.
     Failed(String),
 }

@@ -11,6 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{ReportError, text};
 
 pub mod curve;
+pub mod decode;
 pub mod heatmap;
 mod label;
 pub mod ladder;
