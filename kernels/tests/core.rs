@@ -99,7 +99,11 @@ fn prompts_that_pass_at_once_leave_the_same_logits() {
 fn every_rung_of_attention_leaves_the_same_logits() {
     for (name, kernel, variants) in [
         ("llama", "attention_decode", ["simd", "online", "head_major", "panels", "parallel"].as_slice()),
-        ("deepseek2-lite", "mla_decode", &["naive", "absorbed", "absorbed_online", "expanded", "expanded_simd", "parallel"]),
+        (
+            "deepseek2-lite",
+            "mla_decode",
+            &["naive", "absorbed", "absorbed_online", "expanded", "expanded_simd", "parallel"],
+        ),
     ] {
         for variant in variants {
             let error = error(name, &options(&format!("{kernel}={variant}")), 0);
@@ -238,8 +242,10 @@ fn what_has_no_kernel_is_said() {
 
 /// The folder of real models; none where there is none here, which the test says.
 fn real_models() -> Option<PathBuf> {
-    let folder = std::env::var_os("RETROBENCH_TEST_MODELS")
-        .map_or_else(|| Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models")).to_owned(), PathBuf::from);
+    let folder = std::env::var_os("RETROBENCH_TEST_MODELS").map_or_else(
+        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/models")).to_owned(),
+        PathBuf::from,
+    );
     let there = folder.join("stories260K.bin").exists();
     if !there {
         println!("skipped: no stories260K.bin in {}; set RETROBENCH_TEST_MODELS to its folder", folder.display());
@@ -269,9 +275,9 @@ fn a_step_is_the_kernels_that_it_is_said_to_be() {
         core.feed(&[4], &mut calls).unwrap();
         core.next(&mut Sampler::greedy(), &mut calls);
         let said = step::decode(&config, core.dtype(), 4).unwrap();
-        let said = said.into_iter().map(|o| {
-            ((o.kernel.to_string(), [o.shape.m, o.shape.n, o.shape.k, o.shape.parts]), o.times)
-        });
+        let said = said
+            .into_iter()
+            .map(|o| ((o.kernel.to_string(), [o.shape.m, o.shape.n, o.shape.k, o.shape.parts]), o.times));
         assert_eq!(calls.0, said.collect(), "{name}");
     }
 }

@@ -295,7 +295,8 @@ fn show_steps(args: &GenerateArgs, steps: &[Step]) {
             continue;
         };
         let bound = timing.bound.map_or(String::new(), |bound| format!(", bound by {}", bound.name()));
-        let worth = timing.speedup.filter(|_| r.rung > 0).map_or(String::new(), |s| format!(", {}", units::ratio(s.ratio)));
+        let worth =
+            timing.speedup.filter(|_| r.rung > 0).map_or(String::new(), |s| format!(", {}", units::ratio(s.ratio)));
         let (low, high) = (1e9 / timing.high_ns, 1e9 / timing.low_ns);
         let rate = 1e9 / timing.time_ns;
         let (rate, low, high) = (units::plain(rate), units::plain(low), units::plain(high));

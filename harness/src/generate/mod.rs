@@ -172,7 +172,13 @@ pub fn run(job: &Job, emit: Emit<'_>) -> Result<Run, GenerateError> {
     pool.install(|| text(job, &mut core, &tokenizer, &prompt, emit))
 }
 
-fn text(job: &Job, core: &mut Core, tokenizer: &Tokenizer, prompt: &[u32], emit: Emit<'_>) -> Result<Run, GenerateError> {
+fn text(
+    job: &Job,
+    core: &mut Core,
+    tokenizer: &Tokenizer,
+    prompt: &[u32],
+    emit: Emit<'_>,
+) -> Result<Run, GenerateError> {
     let mut sampler = Sampler::new(job.temperature, job.top_p, job.seed);
     let mut stream = tokenizer.stream();
     let mut say = |piece: String| if piece.is_empty() { Ok(()) } else { emit(&piece).map_err(GenerateError::Emit) };
@@ -236,7 +242,9 @@ impl Watch for Clock {
         let grows = call.kernel.starts_with("attention") || call.kernel.starts_with("mla");
         let key = |s: [usize; 4]| if grows { [s[0], 0, s[2], s[3]] } else { s };
         let variant = call.variant.name;
-        let same = |k: &&mut KernelTime| (k.kernel.as_str(), k.variant.as_str(), key(k.sizes)) == (call.kernel, variant, key(sizes));
+        let same = |k: &&mut KernelTime| {
+            (k.kernel.as_str(), k.variant.as_str(), key(k.sizes)) == (call.kernel, variant, key(sizes))
+        };
         let known = self.kernels.iter_mut().find(same);
         let kernel = || KERNELS.iter().find(|kernel| kernel.name() == call.kernel);
         match known {

@@ -119,10 +119,8 @@ fn kernel(operation: &Operation) -> Result<&'static dyn Kernel, StepError> {
 
 /// Name, rung and idea of the two ways to run a step.
 type Way = (&'static str, u32, &'static str);
-const WAYS: [Way; 2] = [
-    ("naive", 0, "every kernel at rung 0"),
-    ("best", 1, "every kernel at its fastest rung on this machine"),
-];
+const WAYS: [Way; 2] =
+    [("naive", 0, "every kernel at rung 0"), ("best", 1, "every kernel at its fastest rung on this machine")];
 
 /// What all steps share.
 struct Whole<'a> {
@@ -135,7 +133,8 @@ struct Whole<'a> {
 impl Whole<'_> {
     /// Both steps on one machine, of the records of every rung of every operation there.
     fn on(&self, operations: &[Operation], rungs: &[Vec<Record>], memory_bytes: f64) -> Vec<Step> {
-        let mut steps: Vec<Step> = WAYS.iter().filter_map(|way| self.way(*way, operations, rungs, memory_bytes)).collect();
+        let mut steps: Vec<Step> =
+            WAYS.iter().filter_map(|way| self.way(*way, operations, rungs, memory_bytes)).collect();
         let ns = |step: &Step| match &step.record.outcome {
             Outcome::Timed(timing) => Some(timing.time_ns),
             _ => None,
@@ -176,7 +175,14 @@ impl Whole<'_> {
     }
 
     /// The step as a record like `like`, one of its kernels' on the machine.
-    fn step(&self, (variant, rung, idea): Way, like: &Record, machine: MachineRef, outcome: Outcome, parts: Vec<Part>) -> Step {
+    fn step(
+        &self,
+        (variant, rung, idea): Way,
+        like: &Record,
+        machine: MachineRef,
+        outcome: Outcome,
+        parts: Vec<Part>,
+    ) -> Step {
         let total = |of: fn(&CostRef) -> u64| parts.iter().map(|p| p.times as u64 * of(&p.record.cost)).sum();
         let c = self.config;
         let record = Record {

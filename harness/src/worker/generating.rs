@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kernels::machine::Isa;
 
 use super::proving::tune;
-use super::warden::{Proof, WATCH_S, fill, killed, ask};
+use super::warden::{Proof, WATCH_S, ask, fill, killed};
 use super::{GenerateJob, Limits, Reply, Task, Warden, When, WorkerError};
 use crate::capped::Resource;
 use crate::generate::{Emit, Job, Run};
