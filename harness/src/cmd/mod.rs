@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod streaming;
 mod study;
+mod synth;
 mod worker;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
     Study(study::StudyArgs),
+    /// Writes a model of a published shape with seeded weights, as a GGUF file.
+    Synth(synth::SynthArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Report(args) => report::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Study(args) => study::run(&args),
+        Verb::Synth(args) => synth::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };

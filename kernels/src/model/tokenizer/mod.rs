@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::error::ModelError;
 use super::{ModelFile, Value};
 use bpe::Bpe;
+pub(crate) use bpe::letter;
 use spm::Spm;
 pub use stream::Stream;
 use vocabulary::{Kind, Vocabulary};
@@ -49,7 +50,8 @@ impl Tokenizer {
     pub fn from_file(file: &Arc<ModelFile>) -> Result<Self, ModelError> {
         const MODEL: &str = "tokenizer.ggml.model";
         let Some(model) = file.metadata(MODEL) else {
-            let problem = "is missing, so this file has no tokenizer; name one (llama2.c's models have it in a file of its own)";
+            let problem =
+                "is missing, so this file has no tokenizer; name one (llama2.c's models have it in a file of its own)";
             return Err(file.key_error(MODEL, problem));
         };
         let vocabulary = Vocabulary::gguf(file)?;
