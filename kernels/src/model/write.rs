@@ -12,7 +12,7 @@ pub struct File {
 }
 
 impl File {
-    fn u32(&mut self, value: u32) {
+    pub(super) fn u32(&mut self, value: u32) {
         self.fields.push((self.bytes.len(), 4));
         self.bytes.extend(value.to_le_bytes());
     }

@@ -1,10 +1,12 @@
 //! Hyperparameters of files: of every architecture, of synthetic models of the published ones, and every claim that a file's
 //! tensors do not bear out.
 
+use std::io::{Seek, SeekFrom, Write};
+
 use super::*;
 use crate::model::config::{Attention, Config, Experts, Pairs, Scaling, Score};
 use crate::model::synth::Synth;
-use crate::model::{Dtype, published};
+use crate::model::{Dtype, inventory, published};
 
 fn data(name: &str) -> ModelFile {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/core");
@@ -67,31 +69,43 @@ fn the_built_in_model_is_whole() {
     assert_eq!((config.hidden, config.layers, config.vocab, config.tied_head), (64, 5, 512, true));
 }
 
-/// A file of the published sizes with the first layers, of which only the head is written: the rest is a hole on the disk.
+/// Files of the published sizes with the first layers, of which only the head and the divisors of frequencies are written:
+/// the rest is a hole on the disk.
 #[test]
 fn synthetic_models_of_published_shapes_are_what_they_should_be() {
     for mut config in published::all() {
         config.layers = config.experts.as_ref().map_or(1, |experts| experts.dense_layers + 1);
         let synth = Synth::new(&config, Dtype::Q4K, 1);
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), &synth.head).unwrap();
-        file.as_file().set_len(synth.byte_len()).unwrap();
-        let file = ModelFile::open(file.path()).unwrap();
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let mut file = place.as_file();
+        file.write_all(&synth.head).unwrap();
+        for piece in &synth.pieces {
+            let bytes = (piece.rows() * piece.row_bytes() + piece.padding()) as i64;
+            if piece.entry.role == inventory::Role::Divisors {
+                file.write_all(&synth.row(piece, 0)).unwrap();
+                file.seek(SeekFrom::Current(piece.padding() as i64)).unwrap();
+            } else {
+                file.seek(SeekFrom::Current(bytes)).unwrap();
+            }
+        }
+        file.set_len(synth.byte_len()).unwrap();
+        let file = ModelFile::open(place.path()).unwrap();
         let mut read = Config::from_file(&file).unwrap();
         read.name.clone_from(&config.name);
-        if let (Scaling::Llama3 { factor, .. }, Scaling::Divisors(_)) = (&config.rope.scaling, &read.rope.scaling) {
-            // The hole: divisors are checked below.
-            assert!(*factor > 1.0);
-        }
-        let (was, is) = (config.rope.scaling.clone(), read.rope.scaling.clone());
-        match (was, is) {
+        match (&config.rope.scaling, &read.rope.scaling) {
+            (Scaling::Llama3 { factor, .. }, Scaling::Divisors(divisors)) => {
+                assert_eq!(divisors.last().copied(), Some(*factor as f32), "{}", config.name);
+            }
             (Scaling::Yarn { mscale: a, .. }, Scaling::Yarn { mscale: b, .. }) => assert!((a - b).abs() < 1e-6),
             (was, is) => assert_eq!(was, is),
         }
         read.rope.scaling = config.rope.scaling.clone();
         assert_eq!(read, config);
         let dtype = |name: &str| file.tensors().iter().find(|t| t.name == name).unwrap().dtype;
-        let expected = if config.hidden % 256 == 0 { Dtype::Q4K } else { Dtype::Q8_0 };
+        let expected = match config.hidden {
+            hidden if hidden % 256 == 0 => Dtype::Q4K,
+            _ => Dtype::Q8_0,
+        };
         assert_eq!(dtype("token_embd.weight"), expected, "{}", config.name);
     }
 }
