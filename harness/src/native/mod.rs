@@ -1,9 +1,8 @@
 //! The native tier: every variant of one kernel at one shape, checked and then timed against each other on this host.
-//! `choose` picks the machine of each, `memory` decides cold or warm, `schedule` takes the samples, `ceilings` is what they
+//! `memory` decides cold or warm, `schedule` takes the samples, `ceilings` is what they
 //! are held against.
 
 mod ceilings;
-mod choose;
 mod memory;
 pub(crate) mod schedule;
 
@@ -13,12 +12,12 @@ use std::time::Duration;
 
 use kernels::input::Input;
 use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError};
+pub use kernels::kernel::{machine_among, machine_for};
 use kernels::machine::Isa;
 use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use self::ceilings::Limited;
-pub use self::choose::{machine_among, machine_for};
 use self::memory::Room;
 use self::schedule::{Bench, Candidate, Clock, Limits, SAMPLE_NS, Samples, Wall};
 use crate::environment::{Host, available_bytes};
