@@ -90,11 +90,21 @@ fn outcome(
     }
     let mut timing = timing(&spent, profile, run.program);
     for edge in profile.edges() {
-        if let Ok(Ok(spent)) = prepare(&Input::typical(seed), kernel, shape, code, &edge)?.map(|mut run| run.run()) {
-            let at_edge = self::timing(&spent, &edge, run.program);
-            timing.low_ns = timing.low_ns.min(at_edge.low_ns);
-            timing.high_ns = timing.high_ns.max(at_edge.high_ns);
-        }
+        let spent = match prepare(&Input::typical(seed), kernel, shape, code, &edge)? {
+            Ok(mut run) => run.run(),
+            Err(outcome) => return Ok(outcome),
+        };
+        let spent = match spent {
+            Ok(spent) => spent,
+            Err(fault) => {
+                let load = edge.memory.load_cycles.map_or(0.0, |figure| figure.value);
+                let reason = format!("no band: with loads of {load} cycles it stops, {fault}");
+                return Ok(Outcome::Void { reason });
+            }
+        };
+        let at_edge = self::timing(&spent, &edge, run.program);
+        timing.low_ns = timing.low_ns.min(at_edge.low_ns);
+        timing.high_ns = timing.high_ns.max(at_edge.high_ns);
     }
     (timing.nmse, timing.backward_error) = (verdict.nmse, verdict.backward);
     Ok(Outcome::Timed(timing))

@@ -10,8 +10,9 @@ mod reciprocal;
 mod reference;
 mod table;
 
+use crate::dot_fixed::seeded;
 use crate::foreign::{MachineCode, Processor};
-use crate::input::{Buffer, Flavor, Input};
+use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, tasks};
 use crate::operand::Operand;
@@ -141,11 +142,8 @@ impl Contract for SoftmaxFixed {
                 reason: format!("n = {} shares may be less than a step of 2^-15 each, at most {MOST}", s.n),
             });
         }
-        let x = input.values(0, s.m * s.n, 32.0);
-        let blank = input.flavor == Flavor::Blank;
-        let byte = |i: usize| if blank { 0 } else { x.as_slice()[i].round().clamp(-128.0, 127.0) as i8 };
         Ok(Data {
-            x: Buffer::filled(s.m * s.n, byte),
+            x: seeded(input, 0, s.m * s.n, 32.0, -128.0..=127.0),
             n: s.n,
             exps: exps(),
             logs: logs(),

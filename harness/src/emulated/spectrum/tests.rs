@@ -2,10 +2,6 @@
 
 use super::super::asm::{assemble, encoder};
 use super::*;
-use crate::emulated::cells::{prepare, rungs};
-use crate::profile::Sheet;
-use kernels::input::{Flavor, Input};
-use kernels::kernel::{Entry, Kernel};
 
 fn running(source: &str) -> Spectrum {
     let program = assemble("test.asm", source, encoder("z80").expect("an encoder")).expect("a source without errors");
@@ -74,38 +70,4 @@ fn what_the_machine_lacks_is_a_fault() {
     let refused = Spectrum::new(3.5e6, 0).holds(0x3fff, 1).expect_err("no RAM");
     assert_eq!(refused, "$3fff..$04000 is not in RAM below the stack, $4000..$ff00");
     assert!(Spectrum::new(3.5e6, 0).holds(0xff00, 1).is_err());
-}
-
-/// Every rung at every test shape that fits, on ordinary and on extreme operands, twice: code that writes into itself must
-/// do so again.
-#[test]
-fn rungs_are_exact_and_leave_the_machine_as_they_found_it() {
-    let text = include_str!("../../../../profiles/emulated/zx-spectrum-48k.toml");
-    let profile = crate::profile::Emulated::parse("zx-spectrum-48k.toml", text).expect("a profile");
-    let kernel: &dyn Kernel = &Entry::<kernels::dot_fixed::DotFixed>::new();
-    let codes = rungs(kernel, &profile);
-    assert_eq!(codes.len(), 5);
-    for code in codes {
-        let mut fitting = 0;
-        for shape in kernel.test_shapes() {
-            for input in [Input::typical(1), Input { flavor: Flavor::Adversarial, ..Input::typical(2) }] {
-                let Ok(mut ready) = prepare(&input, kernel, &shape, &code, &profile).expect("a shape of the kernel's")
-                else {
-                    continue;
-                };
-                fitting += 1;
-                for _ in 0..2 {
-                    ready.case.poison();
-                    ready
-                        .console
-                        .call(ready.loaded.run(), 1 << 32)
-                        .unwrap_or_else(|e| panic!("{} {shape:?}: {e}", code.name));
-                    ready.loaded.take_outputs(ready.console.as_ref(), &mut ready.case.operands());
-                    let failure = ready.case.verify_sums(1).failure;
-                    assert!(failure.is_none(), "{} {shape:?}: {failure:?}", code.name);
-                }
-            }
-        }
-        assert!(fitting >= 12, "{}: {fitting} cases fit", code.name);
-    }
 }
