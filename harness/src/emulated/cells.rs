@@ -88,7 +88,7 @@ fn outcome(
     if let Some(reason) = verdict.failure {
         return Ok(Outcome::Wrong { reason });
     }
-    let mut timing = timing(&spent, profile, run.program);
+    let mut timing = timing(&spent, profile, run.program.bytes() as u64);
     for edge in profile.edges() {
         let spent = match prepare(&Input::typical(seed), kernel, shape, code, &edge)? {
             Ok(mut run) => run.run(),
@@ -102,7 +102,7 @@ fn outcome(
                 return Ok(Outcome::Void { reason });
             }
         };
-        let at_edge = self::timing(&spent, &edge, run.program);
+        let at_edge = self::timing(&spent, &edge, run.program.bytes() as u64);
         timing.low_ns = timing.low_ns.min(at_edge.low_ns);
         timing.high_ns = timing.high_ns.max(at_edge.high_ns);
     }
@@ -170,7 +170,8 @@ impl Ready {
     }
 }
 
-fn timing(spent: &Spent, profile: &Emulated, program: &Program) -> Timing {
+/// A record's times of a run by a program of so many bytes; its errors are not known here.
+pub(super) fn timing(spent: &Spent, profile: &Emulated, program_bytes: u64) -> Timing {
     let time_ns = spent.cycles as f64 / profile.machine.clock_hz.value * 1e9;
     let band = 1.0 + profile.machine.error_pct.value / 100.0;
     let shares = shares(spent);
@@ -189,7 +190,7 @@ fn timing(spent: &Spent, profile: &Emulated, program: &Program) -> Timing {
             cycles: spent.cycles,
             instructions: spent.instructions,
             streamed_bytes: spent.transferred_bytes,
-            program_bytes: program.bytes() as u64,
+            program_bytes,
         }),
         nmse: 0.0,
         backward_error: 0.0,
@@ -211,7 +212,7 @@ fn shares(spent: &Spent) -> Vec<(Bound, f64)> {
     shares
 }
 
-fn machine_ref(machine: &Loaded<Emulated>) -> MachineRef {
+pub(super) fn machine_ref(machine: &Loaded<Emulated>) -> MachineRef {
     let p = &machine.profile;
     MachineRef {
         id: p.id.clone(),

@@ -197,9 +197,9 @@ pub(super) fn full_row(r: &Record) -> [String; 13] {
         format!("{} × {}", r.machine.isa, r.machine.threads),
         withheld(r).map_or(format!("timed{warm}"), |(_, why)| format!("{}: {why}", status(r))),
         time,
-        t.and_then(|t| t.cycles).zip(group::cycles_per_mac(r)).map_or_else(none, |(counted, each)| {
-            format!("{} ({})", counted.cycles, units::plain(each))
-        }),
+        t.and_then(|t| t.cycles)
+            .zip(group::cycles_per_mac(r))
+            .map_or_else(none, |(counted, each)| format!("{} ({})", counted.cycles, units::plain(each))),
         speedup,
         group::floor(r).zip(t).map_or_else(none, |(f, t)| units::percent(f / t.time_ns)),
         t.and_then(|t| t.bound).map_or_else(none, |b| b.name().to_string()),

@@ -76,6 +76,24 @@ impl Contract for DotTernary {
             Some("branch"),
             "a row is two lists of columns, those of its ones and of its minus ones: zeros cost nothing, and nothing is decided",
         ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "compiled",
+            Some("index_lists"),
+            "the weights are the program: each that is not zero is an instruction that adds its activation or takes it off",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "branch",
+            None,
+            "each weight is looked at, and a branch adds its activation, takes it off, or does neither",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "compiled",
+            Some("branch"),
+            "the weights are the program: each that is not zero is an instruction that adds its activation or its complement",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;

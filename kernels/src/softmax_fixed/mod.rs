@@ -7,7 +7,7 @@
 
 mod naive;
 mod reciprocal;
-mod reference;
+pub mod reference;
 mod table;
 
 use crate::dot_fixed::seeded;
@@ -94,6 +94,18 @@ impl Contract for SoftmaxFixed {
             "logs",
             Some("divide"),
             "dividing by the sum is subtracting its logarithm from an exponent: a share is one more entry of the same table",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "logs",
+            None,
+            "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "logs",
+            None,
+            "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
         ),
     ];
     type Data = Data;
