@@ -18,7 +18,7 @@ pub struct Group {
 }
 
 /// The model whose layers fit the machines of the 1980s.
-const SMALL_MODEL: &str = "stories260k/";
+pub const SMALL_MODEL: &str = "stories260k/";
 
 /// Which cells a filter selects.
 pub struct Plan {

@@ -28,8 +28,7 @@ fn cycles(kernel: &dyn Kernel, shape: &Shape, name: &str, machine: &Emulated, in
     let mut run = |label: &str| {
         ready.case.poison();
         let spent = ready.run().unwrap_or_else(|fault| panic!("{label}: {fault}"));
-        ready.loaded.take_outputs(ready.console.as_ref(), &mut ready.case.operands());
-        assert_eq!(ready.case.verify_sums(1).failure, None, "{label}");
+        assert_eq!(ready.verify().failure, None, "{label}");
         spent.cycles
     };
     let first = run(&label);

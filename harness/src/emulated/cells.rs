@@ -1,5 +1,6 @@
 //! Emulated cells: one kernel and shape on one machine, every rung in its machine code, as records.
 
+use kernels::compare::Verdict;
 use kernels::foreign::MachineCode;
 use kernels::input::Input;
 use kernels::kernel::{Kernel, Shape, ShapeError};
@@ -79,12 +80,11 @@ fn outcome(
         Ok(run) => run,
         Err(outcome) => return Ok(outcome),
     };
-    let spent = match run.console.call(run.loaded.run(), MOST_CYCLES) {
+    let spent = match run.run() {
         Ok(spent) => spent,
         Err(fault) => return Ok(Outcome::Wrong { reason: fault.to_string() }),
     };
-    run.loaded.take_outputs(run.console.as_ref(), &mut run.case.operands());
-    let verdict = run.case.verify_sums(1);
+    let verdict = run.verify();
     if let Some(reason) = verdict.failure {
         return Ok(Outcome::Wrong { reason });
     }
@@ -167,6 +167,12 @@ impl Ready {
     /// What stopped it.
     pub fn run(&mut self) -> Result<Spent, Fault> {
         self.console.call(self.loaded.run(), MOST_CYCLES)
+    }
+
+    /// Compares what the last run left with the kernel's reference.
+    pub fn verify(&mut self) -> Verdict {
+        self.loaded.take_outputs(self.console.as_ref(), &mut self.case.operands());
+        self.case.verify_sums(1)
     }
 }
 

@@ -122,8 +122,14 @@ impl Contract for DotFixed {
     const MACHINE_CODE: &'static [MachineCode] = &[
         MachineCode::new(
             Processor::Mos6510,
-            "shift_add",
+            "soft_float",
             None,
+            "the textbook's f32 on a machine without any: both bytes are converted, multiplied and added by routines in integers",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "shift_add",
+            Some("soft_float"),
             "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
         ),
         MachineCode::new(
@@ -200,8 +206,14 @@ impl Contract for DotFixed {
         ),
         MachineCode::new(
             Processor::Z80,
-            "shift_add_unrolled",
+            "shift_add_upper",
             Some("shift_add"),
+            "the same code and data in the upper 32 KB, which the ULA does not share: nothing waits for the picture",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add_unrolled",
+            Some("shift_add_upper"),
             "the eight steps of a product stand one after the other, and the first only decides what the product begins with",
         ),
         MachineCode::new(

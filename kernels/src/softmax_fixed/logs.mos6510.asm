@@ -1,110 +1,15 @@
 ; idea: a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm
 ;
-; Exponentials lie in planes, all low bytes and then all high ones, from the beginning of a page on. The logarithm is two
-; entries of another table, for the sum's upper eight bits and for how often it was halved. About 225 cycles for each score.
+; The logarithm is two entries of another table, for the sum's upper eight bits and for how often it was halved. About 235
+; cycles for each score.
 
-most_n = 256
-plane  = 1536                   ; exponentials
 log_plane = 138                 ; logarithms
 two    = 128                    ; the first of those for halvings
+halvings = $16
+log      = $17                  ; three bytes
+upper    = $1a
 
-from     = $02
-to       = $04
-top      = $06                  ; the largest score plus 128
-sum      = $07                  ; four bytes
-p        = $0c                  ; to low bytes
-q        = $0e                  ; to high ones
-rows     = $10                  ; left to do, two bytes
-column   = $12
-columns  = $13
-halvings = $14
-base     = $15                  ; of the table, in pages
-log      = $16                  ; three bytes
-upper    = $19
-
-         org $0800
-size_m:  word 0
-size_n:  word 0
-
-; From column y: x and y become the place of its exponential behind p and q.
-         macro entry
-         lda (from),y           ; 5+
-         eor #$7f               ; 2  255 less the score plus 128
-         sec                    ; 2
-         adc top                ; 3  how far below the largest; leaves the carry set
-         tax                    ; 2
-         lda quarters,x         ; 4
-         adc base               ; 3
-         sta p+1                ; 3
-         adc #plane/256         ; 2
-         sta q+1                ; 3
-         txa                    ; 2  four entries a step
-         asl                    ; 2
-         asl                    ; 2
-         tay                    ; 2
-         endm
-
-run:     lda #<data_x
-         sta from
-         lda #>data_x
-         sta from+1
-         lda #<data_y
-         sta to
-         lda #>data_y
-         sta to+1
-         lda size_m
-         sta rows
-         lda size_m+1
-         sta rows+1
-         lda size_n
-         sta columns
-         ora size_n+1
-         bne next_row
-         rts
-
-next_row:
-         lda rows
-         ora rows+1
-         bne .one_more
-         rts
-.one_more
-         ldy #0
-         sty top
-.top     lda (from),y           ; 5+
-         eor #$80               ; 2
-         cmp top                ; 3
-         bcc .not               ; 3/2
-         sta top                ; 3
-.not     iny                    ; 2
-         cpy columns            ; 3
-         bne .top               ; 3
-
-         ldy #0
-         sty sum
-         sty sum+1
-         sty sum+2
-         sty sum+3
-         sty base
-         sty p
-         sty q
-.sum     sty column             ; 3
-         entry
-         lda (p),y              ; 5+
-         clc                    ; 2
-         adc sum                ; 3
-         sta sum                ; 3
-         lda (q),y              ; 5+
-         adc sum+1              ; 3
-         sta sum+1              ; 3
-         bcc .added             ; 3/2
-         inc sum+2              ; 5
-         bne .added             ; 3
-         inc sum+3
-.added   ldy column             ; 3
-         iny                    ; 2
-         cpy columns            ; 3
-         bne .sum               ; 3
-
+         macro shares
          lda #0
          sta halvings
 .halve   lda sum+2
@@ -173,27 +78,10 @@ next_row:
          cpy columns            ; 3
          bne .share             ; 3
 
-         clc
-         lda from
-         adc size_n
-         sta from
-         lda from+1
-         adc size_n+1
-         sta from+1
-         lda rows
-         bne .low
-         dec rows+1
-.low     dec rows
-         jmp next_row
+         endm
 
-quarters:                       ; pages of the table, less the carry
-         rept 256, i
-         byte (data_exps_bytes>>8)+i/64-1
-         endr
-         align 256
-data_exps_bytes:
-         reserve 4*plane
-data_exps_bytes_end:
+         include "scores.mos6510.inc"
+
 data_logs_bytes:
          reserve 4*log_plane
 data_logs_bytes_end:

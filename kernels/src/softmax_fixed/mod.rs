@@ -97,14 +97,26 @@ impl Contract for SoftmaxFixed {
         ),
         MachineCode::new(
             Processor::Mos6510,
-            "logs",
+            "divide",
             None,
+            "exponentials come from a table, sums are whole numbers, and every share is a division bit by bit",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "logs",
+            Some("divide"),
             "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
         ),
         MachineCode::new(
             Processor::Z80,
-            "logs",
+            "divide",
             None,
+            "exponentials come from a table, sums are whole numbers, and every share is a division bit by bit",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "logs",
+            Some("divide"),
             "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
         ),
     ];

@@ -78,15 +78,13 @@ pub struct Sequencer {
     console: Box<dyn Console>,
     programs: Programs,
     /// Whether weights stay in memory.
-    pub resident: bool,
+    resident: bool,
     /// Bytes of memory for what one operation works on.
     room: usize,
     /// Where the next bytes go in the store.
     next: usize,
     /// All told.
     pub spent: Spent,
-    /// Of these, in products.
-    pub in_products: u64,
 }
 
 impl Sequencer {
@@ -109,7 +107,6 @@ impl Sequencer {
             room: if model.weight_bytes() < room { room - model.weight_bytes() } else { room },
             next: 0,
             spent: Spent::default(),
-            in_products: 0,
         };
         let store = made.console.store().len();
         if !made.resident && model.weight_bytes() > store {
@@ -234,7 +231,6 @@ impl Operations for Sequencer {
     type Error = Stopped;
 
     fn product(&mut self, place: Place, w: &Matrix, x: &[i8]) -> Result<Vec<i32>, Stopped> {
-        let before = self.spent.cycles;
         let mut rows = w.n;
         loop {
             let parts: Result<Vec<_>, _> = (0..w.n)
@@ -244,10 +240,7 @@ impl Operations for Sequencer {
             match parts {
                 // It is refused before anything is run or brought.
                 Err(Stopped::TooLarge(_)) if rows > 1 => rows = rows.div_ceil(2),
-                done => {
-                    self.in_products += self.spent.cycles - before;
-                    return Ok(done?.concat());
-                }
+                done => return Ok(done?.concat()),
             }
         }
     }

@@ -59,6 +59,18 @@ fn what_a_step_reads_is_counted() {
     assert_eq!(model.cache_bytes(), 5 * 2 * 32 * 32);
 }
 
+/// llama2.c compiled for a Commodore 64 with its weights in a RAM expansion takes about eight minutes a token on stories260K
+/// (github.com/ytmytm/llama2.c64), nearly all of it in products of floating-point numbers: as our rung 0 has them.
+#[test]
+fn floating_point_on_the_commodore_takes_what_was_published() {
+    let published_ns = 480e9;
+    let text = include_str!("../../../../profiles/emulated/commodore-64.toml");
+    let profile = Emulated::parse("commodore-64.toml", text).expect("a profile");
+    let naive = timed(&Model::seeded(1, 31), &profile, true).expect("it fits");
+    let ratio = naive.time_ns / published_ns;
+    assert!((0.5..2.0).contains(&ratio), "{ratio} of what was published");
+}
+
 #[test]
 fn every_machine_does_a_step_or_says_what_does_not_fit() {
     for (path, text) in Emulated::BUILT_IN {

@@ -37,6 +37,33 @@ fn the_ula_holds_a_copy_only_while_it_draws() {
     assert!(copied(0x8000, 0x4000, 0xa000).contention < copied(0x6000, 0x4000, 0x5000).contention);
 }
 
+/// The stack moves two bytes in 21 T-states where LDIR moves one, but each block of registers moves the stack pointer twice.
+#[test]
+fn a_copy_by_the_stack_takes_little_more_than_half_of_ldir() {
+    let blocks = 62;
+    let source = format!(
+        " org $8000
+        ld (saved),sp
+        rept {blocks}, i
+        ld sp,$9000+16*i
+        pop af\n pop bc\n pop de\n pop hl\n exx\n pop bc\n pop de\n pop hl\n pop ix
+        ld sp,$c010+16*i
+        push ix\n push hl\n push de\n push bc\n exx\n push hl\n push de\n push bc\n push af
+        endr
+        ld sp,(saved)\n ret
+        saved: word 0"
+    );
+    let mut spectrum = running(&source);
+    let bytes: Vec<u8> = (0..16 * blocks).map(|i| (i * 7 % 251) as u8).collect();
+    spectrum.write(0x9000, &bytes);
+    let spent = spectrum.call(0x8000, 1_000_000).expect("it returns");
+    assert_eq!(spectrum.read(0xc000, bytes.len()), bytes);
+    // Two pointers of 10, sixteen registers by 10 and 11 but for ix, which takes 4 more, two exchanges of 4.
+    assert_eq!(spent.cycles, 20 + 62 * (2 * 10 + 8 * 10 + 4 + 8 * 11 + 4 + 2 * 4) + 20 + 10);
+    let each = spent.cycles as f64 / bytes.len() as f64;
+    assert!((12.7..12.9).contains(&each), "{each} T-states a byte");
+}
+
 #[test]
 fn a_block_of_tape_takes_its_leader_and_its_bits() {
     let mut spectrum = Spectrum::new(3.5e6, 16);
