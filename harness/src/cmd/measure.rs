@@ -267,6 +267,11 @@ pub fn on_consoles(
         for records in all.map_err(Failure::input)? {
             sink.take(records)?;
         }
+        let steps = plan.steps.par_iter().map(|step| emulated::decode::cells(environment, step, machine));
+        for records in steps.collect::<Vec<_>>() {
+            bar.inc(records.len() as u64);
+            sink.take(records)?;
+        }
     }
     Ok(())
 }

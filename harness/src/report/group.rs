@@ -220,6 +220,13 @@ pub fn floor(r: &Record) -> Option<f64> {
     timing(r)?.floor_ns.filter(|f| usable(*f))
 }
 
+/// Cycles for each two operations of the contract, which is a multiply-add where the kernel is made of those: of what an
+/// emulated processor counted.
+pub fn cycles_per_mac(r: &Record) -> Option<f64> {
+    let cycles = timing(r)?.cycles?.cycles as f64;
+    Some(2.0 * cycles / r.cost.operations as f64).filter(|each| usable(*each))
+}
+
 /// Speedup over naive where it is known and usable; an interval that is not one collapses to the ratio.
 pub fn speedup(r: &Record) -> Option<Speedup> {
     let s = timing(r)?.speedup.filter(|s| usable(s.ratio))?;

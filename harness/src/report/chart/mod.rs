@@ -14,6 +14,7 @@ pub mod curve;
 pub mod heatmap;
 mod label;
 pub mod ladder;
+pub mod pairs;
 pub mod roofline;
 mod scale;
 
