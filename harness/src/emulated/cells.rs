@@ -175,6 +175,7 @@ fn timing(spent: &Spent, profile: &Emulated, program: &Program) -> Timing {
         bound: shares.first().map(|s| s.0),
         shares,
         paced_share: None,
+        counts: None,
         cycles: Some(Cycles {
             cycles: spent.cycles,
             instructions: spent.instructions,
