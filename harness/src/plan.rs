@@ -153,6 +153,13 @@ impl Plan {
         Ok(Self { groups, code, steps })
     }
 
+    /// The same with those groups of variants and shaders whose number is wanted; none in machine code.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Self {
+        let groups =
+            self.groups.iter().enumerate().filter(|(g, _)| wanted(*g)).map(|(_, group)| group.clone()).collect();
+        Self { groups, code: Vec::new() }
+    }
+
     /// Number of cells in machine code on one machine, at most: rungs of its processor or of another.
     pub fn code_cells(&self) -> usize {
         self.code.iter().map(|g| g.names.len()).sum::<usize>() + self.steps.iter().map(|s| s.names.len()).sum::<usize>()

@@ -192,6 +192,7 @@ pub(super) fn timing(spent: &Spent, profile: &Emulated, program_bytes: u64) -> T
         bound: shares.first().map(|s| s.0),
         shares,
         paced_share: None,
+        counts: None,
         cycles: Some(Cycles {
             cycles: spent.cycles,
             instructions: spent.instructions,

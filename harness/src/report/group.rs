@@ -250,13 +250,8 @@ pub fn withheld(r: &Record) -> Option<(&'static str, &str)> {
 /// The status of a record in full words.
 pub fn status(r: &Record) -> &'static str {
     match &r.outcome {
-        Outcome::Timed(t) if usable(t.time_ns) => "timed",
-        Outcome::Timed(_) => "no usable time",
-        Outcome::Wrong { .. } => "wrong result",
-        Outcome::NotAvailable { .. } => "not available",
-        Outcome::DoesNotFit { .. } => "does not fit",
-        Outcome::Refused { .. } => "refused",
-        Outcome::Void { .. } => "void",
+        Outcome::Timed(t) if !usable(t.time_ns) => "no usable time",
+        outcome => outcome.status(),
     }
 }
 

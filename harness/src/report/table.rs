@@ -164,7 +164,7 @@ fn csv_row(r: &Record) -> [String; 33] {
     ]
 }
 
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     let plain = !field.contains(['"', ',', '\n', '\r']) && field.trim() == field;
     if plain { field.to_string() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
 }
