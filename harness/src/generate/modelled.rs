@@ -280,6 +280,7 @@ fn sum(parts: &[Part]) -> Timing {
         shares,
         paced_share: None,
         cycles: None,
+        counts: None,
         nmse: timings().map(|(_, t)| t.nmse).fold(0.0, f64::max),
         backward_error: timings().map(|(_, t)| t.backward_error).fold(0.0, f64::max),
     }

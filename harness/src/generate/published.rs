@@ -71,6 +71,7 @@ fn record(row: Row, machines: &Hardware, environment: &Environment) -> Option<Re
             shares: Vec::new(),
             paced_share: None,
             cycles: None,
+            counts: None,
             nmse: 0.0,
             backward_error: 0.0,
         }),

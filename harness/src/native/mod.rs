@@ -342,6 +342,7 @@ impl Rung {
             bound: floor.beaten(interval.value),
             shares: Vec::new(),
             paced_share: self.samples.paced_share,
+            counts: None,
             cycles: None,
             nmse: self.errors[0],
             backward_error: self.errors[1],

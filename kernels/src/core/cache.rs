@@ -242,15 +242,7 @@ impl Blocks {
         }
     }
 
-    fn attend(
-        &self,
-        l: &Ladders,
-        watch: &mut dyn Watch,
-        size: Size,
-        q: &[f32],
-        o: &mut [f32],
-        room: &mut Room,
-    ) {
+    fn attend(&self, l: &Ladders, watch: &mut dyn Watch, size: Size, q: &[f32], o: &mut [f32], room: &mut Room) {
         let (quants, scales) = (room.quants.as_mut_slice(), room.scales.as_mut_slice());
         let args = quantize_q8_0::Args { x: q, quants, scales };
         l.quantize.run(watch, &shape(1, q.len(), 1, 1), args);

@@ -41,7 +41,9 @@ pub enum CoreError {
     #[error("no kernel for {0}")]
     NoKernel(String),
     /// More tokens than there is room for.
-    #[error("a text of {wanted} tokens: there is room for {room} (the model's context, at most {POSITIONS}, or what was asked for)")]
+    #[error(
+        "a text of {wanted} tokens: there is room for {room} (the model's context, at most {POSITIONS}, or what was asked for)"
+    )]
     TooLong {
         /// Tokens of the text.
         wanted: usize,

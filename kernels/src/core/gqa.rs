@@ -10,8 +10,8 @@ use super::rungs::{Ladders, Watch};
 use super::tensors::vector;
 use crate::attention_decode::Size;
 use crate::input::Buffer;
-use crate::model::{Dtype, ModelFile};
 use crate::model::config::{Config, Pairs};
+use crate::model::{Dtype, ModelFile};
 use crate::{attention_prefill, rope};
 
 /// One layer's weights and cache.
@@ -108,9 +108,8 @@ impl Layer {
         prompts: bool,
     ) -> Result<Self, CoreError> {
         let (hidden, q, kv_width) = (config.hidden, size.heads * size.width, size.kv_heads * size.width);
-        let open = |what: &str, sizes| {
-            Matrix::open(file, &format!("blk.{layer}.attn_{what}.weight"), sizes, ladders, prompts)
-        };
+        let open =
+            |what: &str, sizes| Matrix::open(file, &format!("blk.{layer}.attn_{what}.weight"), sizes, ladders, prompts);
         let bias = |what: &str, len| vector(file, &format!("blk.{layer}.attn_{what}.bias"), len);
         Ok(Self {
             q: open("q", (q, hidden))?,

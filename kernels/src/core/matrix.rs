@@ -101,8 +101,7 @@ impl Matrix {
                     let of = n * (k / <$block as crate::dtype::Block>::LEN);
                     let rows = Rows::<$block>::Mapped(tensor.clone(), part * of..(part + 1) * of);
                     let interleaved = !$gemv_rows || prompts && ladders.$gemm.any(|about| !reads_rows(about));
-                    let groups =
-                        interleaved.then(|| gemv_packed::groups(rows.as_slice(), n, &Input::typical(0)));
+                    let groups = interleaved.then(|| gemv_packed::groups(rows.as_slice(), n, &Input::typical(0)));
                     Weights::$kind(rows, groups)
                 }};
             }
@@ -176,8 +175,7 @@ impl Matrix {
             ($ladder:ident, $block:ty, $rows:expr, $groups:expr) => {{
                 x.quantize::<$block>(l, watch, l.$ladder.about(&shape).after.is_none());
                 let (groups, x) = (groups($groups), x.blocks::<$block>());
-                let args =
-                    gemv_packed::Args { w: $rows.as_slice(), groups, x: x.0, values: x.1, y };
+                let args = gemv_packed::Args { w: $rows.as_slice(), groups, x: x.0, values: x.1, y };
                 l.$ladder.run(watch, &shape, args)
             }};
         }

@@ -199,10 +199,9 @@ impl Layer {
                 Buffer::zeroed(capacity * latent / RUN),
                 Buffer::zeroed(capacity * size.rope),
             ),
-            _ if expanded => Cache::Expanded(
-                Buffer::zeroed(heads * capacity * size.key()),
-                Buffer::zeroed(heads * capacity * value),
-            ),
+            _ if expanded => {
+                Cache::Expanded(Buffer::zeroed(heads * capacity * size.key()), Buffer::zeroed(heads * capacity * value))
+            }
             _ => Cache::Latents(Buffer::zeroed(capacity * size.row())),
         };
         Ok(Self {

@@ -293,14 +293,7 @@ impl Core {
 
 impl State {
     /// Adds what the last layer left to the residual stream, and gives the next layer these tokens of it, normalized.
-    fn norm(
-        &mut self,
-        l: &Ladders,
-        watch: &mut dyn Watch,
-        w: &[f32],
-        epsilon: f32,
-        tokens: std::ops::Range<usize>,
-    ) {
+    fn norm(&mut self, l: &Ladders, watch: &mut dyn Watch, w: &[f32], epsilon: f32, tokens: std::ops::Range<usize>) {
         let (n, m) = (w.len(), tokens.len());
         let at = tokens.start * n..tokens.end * n;
         let args = rmsnorm::Args {

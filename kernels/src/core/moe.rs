@@ -53,7 +53,12 @@ struct Softmax {
 
 enum Routed {
     /// Gates, ups and downs of all experts, of a type that the kernel takes.
-    Together { matrices: [Matrix; 3], size: moe_ffn::Size, order: Buffer<f32>, room: Buffer<f32> },
+    Together {
+        matrices: [Matrix; 3],
+        size: moe_ffn::Size,
+        order: Buffer<f32>,
+        room: Buffer<f32>,
+    },
     Apart(Vec<Dense>),
 }
 
@@ -72,14 +77,8 @@ impl Mixture {
         };
         let dtype = file.tensor(&name("gate_exps"))?.info().dtype;
         let routed = if matches!(dtype, Dtype::F32 | Dtype::Bf16) {
-            let size = moe_ffn::Size {
-                tokens: 1,
-                width: hidden,
-                inner: width,
-                experts,
-                chosen: config.active,
-                shared: 0,
-            };
+            let size =
+                moe_ffn::Size { tokens: 1, width: hidden, inner: width, experts, chosen: config.active, shared: 0 };
             let all = |what: &str, (n, k): (usize, usize)| {
                 let matrix = Matrix::open(file, &name(what), (experts * n, k), ladders, false)?;
                 let same = matrix.dtype() == dtype;

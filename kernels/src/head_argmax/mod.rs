@@ -179,13 +179,7 @@ impl<E: HeadElement> Contract for HeadArgmax<E> {
                 *w = E::encode((2.0 * largest) as f32 * x.signum());
             }
         }
-        Ok(Data {
-            rows: s.n,
-            w: Copies::new(w, input),
-            x,
-            y: Buffer::zeroed(2),
-            room: Buffer::zeroed(room(s.n)),
-        })
+        Ok(Data { rows: s.n, w: Copies::new(w, input), x, y: Buffer::zeroed(2), room: Buffer::zeroed(room(s.n)) })
     }
 
     fn args(d: &mut Data<E>) -> Args<'_, E> {

@@ -33,7 +33,9 @@ impl Config {
             layers: keys.layers()?,
             vocab: keys.rows_of("token_embd.weight")?,
             context: keys.number("context_length", MAX_CONTEXT)? as usize,
-            norm_eps: keys.float("attention.layer_norm_rms_epsilon")?.ok_or_else(|| keys.missing("attention.layer_norm_rms_epsilon"))? as f32,
+            norm_eps: keys
+                .float("attention.layer_norm_rms_epsilon")?
+                .ok_or_else(|| keys.missing("attention.layer_norm_rms_epsilon"))? as f32,
             rope: keys.rope(&attention)?,
             attention,
             ffn: keys.size("feed_forward_length")?,
@@ -122,7 +124,8 @@ impl<'a> Keys<'a> {
     /// further tokens.
     fn layers(&self) -> Result<usize, ModelError> {
         const KEY: &str = "block_count";
-        let (layers, predicting) = (self.size(KEY)?, self.optional("nextn_predict_layers", MAX_SIZE)?.unwrap_or(0) as usize);
+        let (layers, predicting) =
+            (self.size(KEY)?, self.optional("nextn_predict_layers", MAX_SIZE)?.unwrap_or(0) as usize);
         if layers > self.tensors.len() {
             return Err(self.wrong(KEY, format!("is {layers}, but the file has {} tensors", self.tensors.len())));
         }
@@ -138,7 +141,9 @@ impl<'a> Keys<'a> {
     fn grouped(&self, hidden: usize, heads: usize) -> Result<Attention, ModelError> {
         let kv_heads = self.size_or("attention.head_count_kv", heads)?;
         if !heads.is_multiple_of(kv_heads) {
-            return Err(self.wrong("attention.head_count_kv", format!("is {kv_heads}, it should divide the {heads} heads")));
+            return Err(
+                self.wrong("attention.head_count_kv", format!("is {kv_heads}, it should divide the {heads} heads"))
+            );
         }
         let width = self.size_or("attention.key_length", hidden / heads)?;
         for key in ["attention.value_length", "rope.dimension_count"] {
@@ -148,7 +153,9 @@ impl<'a> Keys<'a> {
             }
         }
         if width == 0 || width % 2 != 0 {
-            return Err(self.wrong("attention.head_count", format!("is {heads}, which makes heads of an odd width, {width}")));
+            return Err(
+                self.wrong("attention.head_count", format!("is {heads}, which makes heads of an odd width, {width}"))
+            );
         }
         Ok(Attention::Grouped { heads, kv_heads, width, biases: self.tensors.contains_key("blk.0.attn_q.bias") })
     }
@@ -160,7 +167,10 @@ impl<'a> Keys<'a> {
         let value = length("attention.value_length_mla", "attention.value_length")?;
         let rope = self.size("rope.dimension_count")?;
         let nope = key.checked_sub(rope).filter(|nope| *nope > 0 && rope % 2 == 0).ok_or_else(|| {
-            self.wrong("rope.dimension_count", format!("is {rope}, it should be even and less than a key's width, {key}"))
+            self.wrong(
+                "rope.dimension_count",
+                format!("is {rope}, it should be even and less than a key's width, {key}"),
+            )
         })?;
         let query_rank = self.optional("attention.q_lora_rank", MAX_SIZE)?.filter(|rank| *rank > 0);
         let latent = self.size("attention.kv_lora_rank")?;
@@ -231,14 +241,18 @@ impl<'a> Keys<'a> {
         at_most("expert_used_count", active, routed / groups * groups_kept, "experts in the groups that are kept")?;
         let normalized = match self.get("expert_weights_norm") {
             None => false,
-            Some(value) => value.as_bool().ok_or_else(|| {
-                self.wrong("expert_weights_norm", format!("is {value}, it should be true or false"))
-            })?,
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.wrong("expert_weights_norm", format!("is {value}, it should be true or false")))?,
         };
         let score = match self.optional("expert_gating_func", MAX_SIZE)?.unwrap_or(0) {
             0 | 1 => Score::Softmax,
             SIGMOID => Score::Sigmoid,
-            other => return Err(self.wrong("expert_gating_func", format!("is {other}, 1 (softmax) and 2 (sigmoid) are supported"))),
+            other => {
+                return Err(
+                    self.wrong("expert_gating_func", format!("is {other}, 1 (softmax) and 2 (sigmoid) are supported"))
+                );
+            }
         };
         let scale = self.float("expert_weights_scale")?.filter(|scale| *scale != 0.0).unwrap_or(1.0) as f32;
         Ok(Some(Experts {
@@ -258,7 +272,8 @@ impl<'a> Keys<'a> {
     /// Every tensor that the configuration calls for, in its size and in a type that kernels take.
     fn check_tensors(&self, config: &Config) -> Result<(), ModelError> {
         for entry in inventory::tensors(config) {
-            let split = entry.name.strip_suffix("attn_kv_b.weight").filter(|_| !self.tensors.contains_key(&*entry.name));
+            let split =
+                entry.name.strip_suffix("attn_kv_b.weight").filter(|_| !self.tensors.contains_key(&*entry.name));
             let layer = split.and_then(|name| name.strip_prefix("blk.")?.strip_suffix('.')?.parse().ok());
             match layer.and_then(|layer| inventory::split_latent(config, layer)) {
                 Some(parts) if self.tensors.contains_key(&*parts[0].name) => {

@@ -190,7 +190,10 @@ fn group(bytes: &[u8], header: &Header) -> Result<u32, ParseError> {
     let group = Reader::at(bytes, offset).i32("group size")?;
     // Whole groups in every row, as runq.c has it; scales begin at a multiple of four bytes.
     let fits = |group: &u32| {
-        *group > 0 && group % 4 == 0 && header.dim.is_multiple_of(*group) && header.hidden_dim.is_multiple_of(*group)
+        *group > 0
+            && group.is_multiple_of(4)
+            && header.dim.is_multiple_of(*group)
+            && header.hidden_dim.is_multiple_of(*group)
     };
     u32::try_from(group).ok().filter(fits).ok_or_else(|| {
         let Header { dim, hidden_dim, .. } = header;

@@ -8,7 +8,7 @@
 //! - `tensor.rs` shows a tensor as numbers, borrowed ([`Tensor`]) or owning its file ([`MappedTensor`])
 //! - `selector.rs` is `FILE[:TENSOR]` of the command line, `error.rs` all that can be wrong
 //! - `config.rs` is what else a model is, `published.rs` that of known ones, `step.rs` the kernels of one decode step
-//! - `synthetic.rs` writes small valid files, for tests here and elsewhere
+//! - `write.rs` writes GGUF, `synth.rs` a model of any configuration with seeded weights, `synthetic.rs` small files for tests
 //!
 //! Tensors have their GGUF names in both formats, and a tensor is always a matrix: rows of contiguous weights.
 
@@ -25,6 +25,7 @@ mod reader;
 mod selector;
 mod split;
 pub mod step;
+pub mod synth;
 #[doc(hidden)]
 pub mod synthetic;
 mod tensor;
@@ -32,6 +33,7 @@ mod tensor;
 mod tests;
 pub mod tokenizer;
 mod value;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;

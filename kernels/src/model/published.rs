@@ -117,7 +117,14 @@ fn v3() -> Config {
         hidden: 7168,
         layers: 61,
         vocab: 129_280,
-        attention: Attention::Latent { heads: 128, query_rank: Some(1536), latent: 512, nope: 128, rope: 64, value: 128 },
+        attention: Attention::Latent {
+            heads: 128,
+            query_rank: Some(1536),
+            latent: 512,
+            nope: 128,
+            rope: 64,
+            value: 128,
+        },
         rope: deepseek_rope(1.0),
         ffn: 18_432,
         experts: Some(Experts {

@@ -57,9 +57,8 @@ impl Step<'_> {
     fn add(&mut self, kernel: &'static str, what: &str, [m, n, k, parts]: [usize; 4], times: usize) {
         let name = format!("{}/{what}", self.config.name);
         let shape = Shape { name: name.into(), m, n, k, parts, tour: false };
-        let same = |o: &&mut Operation| {
-            (o.kernel, o.shape.m, o.shape.n, o.shape.k, o.shape.parts) == (kernel, m, n, k, parts)
-        };
+        let same =
+            |o: &&mut Operation| (o.kernel, o.shape.m, o.shape.n, o.shape.k, o.shape.parts) == (kernel, m, n, k, parts);
         match self.list.iter_mut().find(same) {
             Some(operation) => operation.times += times,
             None if times > 0 => self.list.push(Operation { kernel, shape, times }),
@@ -187,7 +186,9 @@ mod tests {
             let read = |o: &Operation| match (o.kernel, &config.attention) {
                 ("gemv_f32" | "moe_gate" | "head_argmax", _) => o.shape.n * o.shape.k,
                 ("moe_ffn_f32", _) => 3 * active * o.shape.n * o.shape.k,
-                ("mla_decode", &Attention::Latent { heads, latent, nope, value, .. }) => latent * heads * (nope + value),
+                ("mla_decode", &Attention::Latent { heads, latent, nope, value, .. }) => {
+                    latent * heads * (nope + value)
+                }
                 _ => 0,
             };
             let total: usize = step.iter().map(|o| o.times * read(o)).sum();

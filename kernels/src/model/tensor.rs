@@ -87,6 +87,11 @@ impl Dtype {
         Self::SUPPORTED.map(|dtype| dtype.to_string()).join(", ")
     }
 
+    /// The one that kernels take under ggml's name, in any case: `q4_k`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::SUPPORTED.into_iter().find(|dtype| dtype.to_string().eq_ignore_ascii_case(name))
+    }
+
     pub(super) fn from_ggml(id: u32) -> Self {
         Self::SUPPORTED.into_iter().find(|dtype| dtype.id() == id).unwrap_or(Self::Other(id))
     }
@@ -114,7 +119,7 @@ impl Dtype {
     }
 
     /// Weights and bytes of one block; `None` for a type number that is not known.
-    pub(super) fn block(self) -> Option<(u64, u64)> {
+    pub fn block(self) -> Option<(u64, u64)> {
         self.ggml().map(|&(_, _, weights, bytes)| (weights, bytes))
     }
 

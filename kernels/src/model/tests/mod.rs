@@ -1,6 +1,7 @@
 //! Both formats from bytes and from disk: what valid files hold, and that no damaged one is believed.
 
 mod gguf;
+mod hyperparameters;
 mod llama2c;
 mod split;
 

@@ -51,7 +51,9 @@ impl Bpe {
 
     fn word(&self, vocabulary: &Vocabulary, word: &str, tokens: &mut Vec<u32>) {
         let letters: String = word.bytes().map(letter).collect();
-        if self.whole_words && let Some(token) = vocabulary.find(letters.as_bytes()) {
+        if self.whole_words
+            && let Some(token) = vocabulary.find(letters.as_bytes())
+        {
             tokens.push(token);
             return;
         }
@@ -74,7 +76,7 @@ impl Bpe {
 }
 
 /// The letter that a byte is written as: itself where it is printable, else one after U+0100, in order.
-fn letter(byte: u8) -> char {
+pub(crate) fn letter(byte: u8) -> char {
     match byte {
         b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
         0..=0x20 => char::from_u32(0x100 + u32::from(byte)).unwrap_or_default(),

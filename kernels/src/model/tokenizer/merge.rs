@@ -22,8 +22,10 @@ pub(super) fn merge<R: Ord + Copy>(
     parts: impl Iterator<Item = Range<usize>>,
     rank: impl Fn(Range<usize>, Range<usize>) -> Option<R>,
 ) -> Vec<Range<usize>> {
-    let mut parts: Vec<Part> =
-        parts.enumerate().map(|(i, r)| Part { start: r.start, end: r.end, left: i.wrapping_sub(1), right: i + 1 }).collect();
+    let mut parts: Vec<Part> = parts
+        .enumerate()
+        .map(|(i, r)| Part { start: r.start, end: r.end, left: i.wrapping_sub(1), right: i + 1 })
+        .collect();
     if let Some(last) = parts.last_mut() {
         last.right = NONE;
     }

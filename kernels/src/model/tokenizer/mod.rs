@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::error::ModelError;
 use super::{ModelFile, Value};
 use bpe::Bpe;
+pub(crate) use bpe::letter;
 use spm::Spm;
 pub use stream::Stream;
 use vocabulary::{Kind, Vocabulary};
@@ -37,7 +38,7 @@ pub struct Tokenizer {
 
 #[derive(Debug)]
 enum Method {
-    Spm(Spm),
+    Spm(Box<Spm>),
     Bpe(Box<Bpe>),
 }
 
@@ -49,14 +50,15 @@ impl Tokenizer {
     pub fn from_file(file: &Arc<ModelFile>) -> Result<Self, ModelError> {
         const MODEL: &str = "tokenizer.ggml.model";
         let Some(model) = file.metadata(MODEL) else {
-            let problem = "is missing, so this file has no tokenizer; name one (llama2.c's models have it in a file of its own)";
+            let problem =
+                "is missing, so this file has no tokenizer; name one (llama2.c's models have it in a file of its own)";
             return Err(file.key_error(MODEL, problem));
         };
         let vocabulary = Vocabulary::gguf(file)?;
         let method = match model.as_str() {
             Some("llama") => {
                 let prefix = flag(file, "tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
-                Method::Spm(Spm::new(&vocabulary, "▁", prefix))
+                Method::Spm(Box::new(Spm::new(&vocabulary, "▁", prefix)))
             }
             Some("gpt2") => Method::Bpe(Box::new(Bpe::new(file, &vocabulary)?)),
             _ => return Err(file.key_error(MODEL, format!("is {model}, \"llama\" and \"gpt2\" are supported"))),
@@ -81,7 +83,7 @@ impl Tokenizer {
     /// [`ModelError::Open`] when it cannot be mapped, [`ModelError::Parse`] when it is not such a file.
     pub fn llama2c(path: &Path, tokens: usize) -> Result<Self, ModelError> {
         let vocabulary = Vocabulary::llama2c(path, tokens)?;
-        let method = Method::Spm(Spm::new(&vocabulary, " ", true));
+        let method = Method::Spm(Box::new(Spm::new(&vocabulary, " ", true)));
         Ok(Self { vocabulary, method, begin: Some(1), prompt_begins: true, ends: vec![1, 2] })
     }
 

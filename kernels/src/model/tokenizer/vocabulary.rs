@@ -34,9 +34,16 @@ pub(super) struct Vocabulary {
 
 #[derive(Debug)]
 enum Pieces {
-    Gguf { tokens: Strings, scores: Option<Numbers>, kinds: Option<Numbers> },
+    Gguf {
+        tokens: Strings,
+        scores: Option<Numbers>,
+        kinds: Option<Numbers>,
+    },
     /// llama2.c's `tokenizer.bin`, and where in it each token is.
-    Llama2c { map: Mmap, places: Vec<u32> },
+    Llama2c {
+        map: Mmap,
+        places: Vec<u32>,
+    },
 }
 
 const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -79,9 +86,7 @@ impl Vocabulary {
     pub(super) fn piece(&self, token: u32) -> &[u8] {
         match &self.pieces {
             Pieces::Gguf { tokens, .. } => tokens.get(token as usize).unwrap_or_default(),
-            Pieces::Llama2c { map, places } => {
-                places.get(token as usize).map_or(&[], |at| llama2c_token(map, *at).1)
-            }
+            Pieces::Llama2c { map, places } => places.get(token as usize).map_or(&[], |at| llama2c_token(map, *at).1),
         }
     }
 
@@ -207,7 +212,8 @@ fn places(bytes: &[u8], tokens: usize) -> Result<Vec<u32>, ParseError> {
         places.push(place.map_err(too_large)?);
     }
     if reader.left() > 0 {
-        let problem = format!("{} bytes follow the last of {tokens} tokens; this is another model's tokenizer", reader.left());
+        let problem =
+            format!("{} bytes follow the last of {tokens} tokens; this is another model's tokenizer", reader.left());
         return Err(ParseError::Invalid { offset: reader.offset(), problem });
     }
     Ok(places)
