@@ -260,11 +260,13 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
                 "capped",
                 "timed",
                 "stream",
+                "generate",
                 "guard",
                 "environment",
                 "pace",
             ],
         ),
+        ("generate", &["profile", "record", "native", "timed", "simt", "gate", "stats", "environment", "pace"]),
         ("stream", &["native"]),
         ("calibrate", &["profile", "record", "stats", "native", "timed", "stream", "capped", "environment"]),
     ];

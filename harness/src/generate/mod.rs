@@ -5,6 +5,7 @@
 //! variants are `naive`, every kernel at rung 0, and `best`.
 
 pub mod modelled;
+pub mod native;
 pub mod published;
 
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use kernels::core::{Call, Core, CoreError, KvKind, Options, Rungs, RungsError, S
 use kernels::machine::Isa;
 use kernels::model::config::Config;
 use kernels::model::tokenizer::Tokenizer;
-use kernels::model::{ModelError, ModelFile, step};
+use kernels::model::{ModelError, ModelFile};
 use serde::{Deserialize, Serialize};
 
 use crate::native::{ThreadsError, pool};
@@ -215,12 +216,7 @@ fn text(
 
 /// Least bytes that the token before moved, by the contracts of the kernels it called.
 fn bytes_of_token(core: &Core) -> f64 {
-    let step = step::decode(core.config(), core.dtype(), core.position()).unwrap_or_default();
-    let cost = |o: &step::Operation| {
-        let kernel = KERNELS.iter().find(|kernel| kernel.name() == o.kernel);
-        kernel.map_or(0, |kernel| kernel.cost(&o.shape).bytes) * o.times as u64
-    };
-    step.iter().map(cost).sum::<u64>() as f64
+    modelled::cost(core.config(), core.dtype(), core.position()).1 as f64
 }
 
 /// Times every call.

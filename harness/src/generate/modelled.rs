@@ -118,9 +118,9 @@ fn kernel(operation: &Operation) -> Result<&'static dyn Kernel, StepError> {
 }
 
 /// Name, rung and idea of the two ways to run a step.
-type Way = (&'static str, u32, &'static str);
-const WAYS: [Way; 2] =
-    [("naive", 0, "every kernel at rung 0"), ("best", 1, "every kernel at its fastest rung on this machine")];
+pub(super) type Way = (&'static str, u32, &'static str);
+pub(super) const WAYS: [Way; 2] =
+    [("naive", 0, "every kernel at rung 0"), ("best", 1, "every kernel at its best rung on this machine")];
 
 /// What all steps share.
 struct Whole<'a> {
@@ -200,6 +200,13 @@ impl Whole<'_> {
         };
         Step { record, parts }
     }
+}
+
+/// Operations and least bytes of one token, by the contracts of its kernels; 0 for weights that no kernel takes.
+pub fn cost(config: &Config, dtype: Dtype, tokens: usize) -> (u64, u64) {
+    let step = step::decode(config, dtype, tokens).unwrap_or_default();
+    let costs = step.iter().filter_map(|o| Some((o.times as u64, kernel(o).ok()?.cost(&o.shape))));
+    costs.fold((0, 0), |sum, (times, c)| (sum.0 + times * c.operations, sum.1 + times * c.bytes))
 }
 
 /// Shape of records of a model with so many tokens in the cache.

@@ -1,8 +1,10 @@
 //! What others measured of whole models on machines that have a profile here: records of the published tier.
 
+use kernels::model::Dtype;
+use kernels::model::config::Config;
 use serde::Deserialize;
 
-use super::DECODE;
+use super::{DECODE, modelled};
 use crate::profile::Hardware;
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
@@ -26,28 +28,44 @@ struct Row {
     source: String,
 }
 
-/// The rows of a model on some of `machines`.
+/// The rows of a model on some of `machines`, beside records of a step with so many tokens in the cache and weights in
+/// `dtype`.
 ///
 /// # Errors
 /// Where the table, which is part of this program, is not what it should be.
-pub fn records(model: &str, machines: &Hardware, environment: &Environment) -> Result<Vec<Record>, String> {
+pub fn records(
+    config: &Config,
+    dtype: Dtype,
+    tokens: usize,
+    machines: &Hardware,
+    environment: &Environment,
+) -> Result<Vec<Record>, String> {
     let table: Table = toml::from_str(TEXT).map_err(|e| format!("profiles/published.toml: {}", e.message()))?;
-    let of_model = table.row.into_iter().filter(|row| row.model == model);
-    Ok(of_model.filter_map(|row| record(row, machines, environment)).collect())
+    let of_model = table.row.into_iter().filter(|row| row.model == config.name);
+    let (operations, bytes) = modelled::cost(config, dtype, tokens);
+    let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, dtype, tokens));
+    let cost = CostRef { operations, bytes };
+    Ok(of_model.filter_map(|row| record(row, &step, cost, machines, environment)).collect())
 }
 
-fn record(row: Row, machines: &Hardware, environment: &Environment) -> Option<Record> {
+fn record(
+    row: Row,
+    (shape, dims): &(String, String),
+    cost: CostRef,
+    machines: &Hardware,
+    environment: &Environment,
+) -> Option<Record> {
     let machine = &machines.cpus.iter().find(|machine| machine.profile.id == row.machine)?;
     let ns = 1e9 / row.tokens_per_s;
     Some(Record {
         schema: SCHEMA,
         tier: Tier::Published,
         kernel: DECODE.into(),
-        shape: format!("{}/published", row.model),
-        dims: row.storage,
+        shape: shape.clone(),
+        dims: dims.clone(),
         variant: row.software,
         rung: 0,
-        idea: row.source,
+        idea: format!("weights in {}; {}", row.storage, row.source),
         machine: MachineRef {
             id: row.machine,
             name: machine.profile.name.clone(),
@@ -75,7 +93,7 @@ fn record(row: Row, machines: &Hardware, environment: &Environment) -> Option<Re
             nmse: 0.0,
             backward_error: 0.0,
         }),
-        cost: CostRef { operations: 0, bytes: 0 },
+        cost,
         caps: Vec::new(),
         environment: environment.clone(),
     })
@@ -94,7 +112,8 @@ mod tests {
             assert!(all.cpus.iter().any(|machine| machine.profile.id == row.machine), "{}", row.machine);
             assert!(row.tokens_per_s > 0.0 && !row.source.is_empty());
         }
-        let rows = records("stories260k", &all, &Environment::build("", 1)).expect("records");
+        let config = kernels::model::published::named("stories260k").expect("known");
+        let rows = records(&config, Dtype::F32, 64, &all, &Environment::build("", 1)).expect("records");
         assert_eq!((rows.len(), rows[0].variant.as_str(), rows[0].tier), (1, "llama98.c", Tier::Published));
     }
 }

@@ -34,6 +34,7 @@ pub fn html(report: &Report) -> Result<String, ReportError> {
         sections.push(kernel_section(&book, k)?);
     }
     let rooflines = rooflines(&book)?;
+    let whole = whole_models(report.records)?;
     let pairs = chart::pairs::svg(&book)?;
     let page = html! {
         (DOCTYPE)
@@ -53,6 +54,7 @@ pub fn html(report: &Report) -> Result<String, ReportError> {
                     h2 { "Then and now" }
                     (figure("Old machines' tricks have descendants: the idea is the same, what it is worth is not", pairs))
                 }
+                (whole)
                 h2 { "Rooflines" }
                 p.muted { "Operations per second against operations per byte of contract. Hollow: naive; filled: best." }
                 (rooflines)
@@ -209,6 +211,21 @@ fn ideas(book: &Book, k: usize) -> Markup {
 fn on_site(book: &Book, site: usize) -> Vec<(&str, Ladder<'_>)> {
     let ladder = |k: usize| book.main_ladder(k, site).map(|l| (book.kernels[k].0.as_str(), l));
     (0..book.kernels.len()).filter_map(ladder).collect()
+}
+
+/// Tokens a second of whole models, where there are records of them.
+fn whole_models(records: &[Record]) -> Result<Markup, ReportError> {
+    let mut drawn = Vec::new();
+    for model in chart::decode::models(records) {
+        drawn.extend(chart::decode::svg(records, model)?.map(|svg| (model, svg)));
+    }
+    Ok(html! {
+        @if !drawn.is_empty() {
+            h2 { "Whole models" }
+            p.muted { "One token through every kernel of a model: what the ladders are worth together." }
+            @for (model, svg) in &drawn { (figure(&format!("Tokens a second of {model}"), svg)) }
+        }
+    })
 }
 
 fn rooflines(book: &Book) -> Result<Markup, ReportError> {

@@ -143,7 +143,9 @@ impl Counts {
     /// One of the shaders on a machine whose rules were interpreted.
     pub fn outcome(&self, context: &Context, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Outcome {
         match self.counted.get(&(gpu.sm.warp_lanes.value, shader)) {
-            Some(counted) => outcome(context, kernel, shader, counted, gpu, (self.needed, self.working_set), &self.cost),
+            Some(counted) => {
+                outcome(context, kernel, shader, counted, gpu, (self.needed, self.working_set), &self.cost)
+            }
             None => Outcome::Void { reason: "not interpreted for warps as wide".into() },
         }
     }
