@@ -78,7 +78,8 @@ pub fn parse_caps(text: &str) -> Result<Caps, CapError> {
     Caps::parse(text)
 }
 
-fn parse_isa(name: &str) -> Result<Isa, String> {
+/// A native instruction set that is there.
+pub fn parse_isa(name: &str) -> Result<Isa, String> {
     let known = || Isa::ALL.map(Isa::name).join(", ");
     let isa = Isa::ALL.into_iter().find(|i| i.name() == name).ok_or_else(|| format!("known are {}", known()))?;
     if isa.available() { Ok(isa) } else { Err(format!("this processor has no {name}")) }

@@ -1,18 +1,24 @@
 //! The command line: one file per verb. This is the only place that prints, reads the environment or decides an exit
 //! code.
 
+mod baseline;
+mod builds;
 mod calibrate;
 mod capped;
+mod cells;
+mod cmp;
 mod doctor;
 mod hw;
 mod limits;
 mod list;
 mod measure;
 mod output;
+mod rank;
 mod report;
 mod run;
 mod streaming;
 mod study;
+mod verdicts;
 mod worker;
 
 use std::process::ExitCode;
@@ -38,6 +44,10 @@ enum Verb {
     Hw(hw::HwArgs),
     /// Measures or models the cells a filter selects.
     Measure(Box<measure::MeasureArgs>),
+    /// Says which of two takes less time, and how sure that is: variants, machines, builds, files of records.
+    Cmp(Box<cmp::CmpArgs>),
+    /// Orders variants or machines over the cells that all of them have.
+    Rank(Box<rank::RankArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
     /// Measures this host and writes a profile of it.
@@ -46,7 +56,7 @@ enum Verb {
     Study(study::StudyArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
-    /// Runs cells under limits for `measure --cap`.
+    /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
     #[command(hide = true)]
     Worker,
 }
@@ -99,6 +109,8 @@ pub fn main() -> ExitCode {
         Verb::List(args) => list::run(&args),
         Verb::Hw(args) => hw::run(&args),
         Verb::Measure(args) => measure::run(&args),
+        Verb::Cmp(args) => cmp::run(&args),
+        Verb::Rank(args) => rank::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Study(args) => study::run(&args),

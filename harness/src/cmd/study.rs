@@ -1,13 +1,15 @@
 //! `study`: what is known of kernels beside a time on a machine, computed here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
+use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, plain_table, print};
-use super::{Failure, limits, streaming};
+use super::{Failure, limits, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::units;
@@ -30,6 +32,12 @@ pub struct StudyArgs {
     /// Also draws the curves of streaming, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
+    /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts).
+    #[arg(long, default_value_t = 200, env = "RETROBENCH_TRIALS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    trials: u32,
+    /// Time of a trial of two that are the same (verdicts).
+    #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
+    time: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,6 +52,9 @@ enum What {
     /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
     /// measured here, in a few minutes.
     Streaming,
+    /// How often `cmp` calls two different that are the same, and finds a planted slowdown of 3 %, beside criterion's rule on
+    /// samples taken one after the other; measured here, in most of an hour.
+    Verdicts,
 }
 
 /// A table and what it is of.
@@ -65,13 +76,15 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,
+        What::Verdicts => verdicts::study(args.trials as usize, args.time, args.seed)?,
         What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
     };
     print(&study.text(args.output)?)
 }
 
 impl Study {
-    fn text(self, format: Format) -> Result<String, Failure> {
+    /// The table in a format for tables.
+    pub fn text(self, format: Format) -> Result<String, Failure> {
         let Self { about, heads, rows } = self;
         let heads: Vec<String> = heads.iter().map(|head| head.to_string()).collect();
         Ok(match format {
