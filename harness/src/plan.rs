@@ -157,7 +157,7 @@ impl Plan {
     pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Self {
         let groups =
             self.groups.iter().enumerate().filter(|(g, _)| wanted(*g)).map(|(_, group)| group.clone()).collect();
-        Self { groups, code: Vec::new() }
+        Self { groups, code: Vec::new(), steps: Vec::new() }
     }
 
     /// Number of cells in machine code on one machine, at most: rungs of its processor or of another.

@@ -66,6 +66,12 @@ impl Datum {
 }
 
 impl Listing {
+    /// A listing of words alone.
+    pub fn of_words(about: String, heads: &[&'static str], rows: Vec<Vec<String>>) -> Self {
+        let rows = rows.into_iter().map(|row| row.into_iter().map(Datum::Text).collect()).collect();
+        Self { about, heads: heads.to_vec(), rows }
+    }
+
     /// Heads for people.
     pub fn shown_heads(&self) -> Vec<String> {
         self.heads.iter().map(|h| h.trim_end_matches("_ns").replace('_', " ")).collect()

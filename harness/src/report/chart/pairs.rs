@@ -127,7 +127,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
         Tier::Native if !then => Some(1),
         _ => None,
     };
-    let mut best = None;
+    let mut best: Option<((usize, Option<u16>, u64), &Record, f64)> = None;
     for record in of(trick.with).filter(|r| r.machine.class != "gpu") {
         let same = |r: &&Record| r.tier == record.tier && r.machine.id == record.machine.id && r.shape == record.shape;
         let other = of(trick.without).find(same);
