@@ -50,7 +50,7 @@ impl OutputArgs {
         let exports =
             [(&self.export_markdown, Format::Md), (&self.export_json, Format::Json), (&self.export_csv, Format::Csv)];
         let write = |path: &Path, format| {
-            let text = rendered(format, records, command)?;
+            let text = rendered(format, &Report { title: "retrobench", command, records, notes: &[] })?;
             if path.as_os_str() == "-" { print(&text) } else { write_file(path, text.as_bytes()) }
         };
         let mut done = vec![write(Path::new("-"), self.output)];
@@ -60,10 +60,12 @@ impl OutputArgs {
     }
 }
 
-fn rendered(format: Format, records: &[Record], command: &str) -> Result<String, Failure> {
+/// A report in one of the formats.
+pub fn rendered(format: Format, report: &Report) -> Result<String, Failure> {
+    let records = report.records;
     Ok(match format {
         Format::Table => report::summary_table(records),
-        Format::Md => report::markdown(&Report { title: "retrobench", command, records, notes: &[] }),
+        Format::Md => report::markdown(report),
         Format::Csv => report::csv(records),
         Format::Json => serde_json::to_string_pretty(records).map_err(Failure::input)? + "\n",
         Format::Jsonl => records.iter().map(journal::line).collect(),

@@ -3,7 +3,7 @@
 
 use super::super::{ReportError, units};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, KERNELS, MUTED, Style, draw, fitted};
+use super::{At, Canvas, GRID, KERNELS, MUTED, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 620;
 const PLOT: (i32, i32, i32, i32) = (60, 54, 470, 330);
@@ -28,7 +28,7 @@ pub struct Curves<'a> {
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(curves: &Curves) -> Result<String, ReportError> {
+pub fn picture(curves: &Curves) -> Result<Picture, ReportError> {
     let points = || curves.series.iter().flat_map(|(_, points)| points);
     let highest = points().map(|p| p.1).fold(0.0, f64::max);
     let lowest = points().map(|p| p.1).filter(|y| *y > 0.0).fold(highest, f64::min);
@@ -101,11 +101,11 @@ mod tests {
             ("odd".to_string(), vec![(0.0, 0.0), (f64::NAN, f64::INFINITY)]),
         ];
         let curves = Curves { title: "Title", under: "tier", x: "cap", y: "GB/s", series: &series };
-        let drawn = svg(&curves).expect("drawn");
+        let drawn = picture(&curves).expect("drawn").file();
         for word in ["Title", "first", "second", "odd", "GB/s", "<svg", "</svg>"] {
             assert!(drawn.contains(word), "{word}");
         }
-        assert_eq!(drawn, svg(&curves).expect("drawn"));
-        assert!(svg(&Curves { series: &[], ..curves }).is_ok());
+        assert_eq!(drawn, picture(&curves).expect("drawn").file());
+        assert!(picture(&Curves { series: &[], ..curves }).is_ok());
     }
 }
