@@ -10,6 +10,8 @@ use crate::record::{Outcome, Record, Tier};
 
 /// Records up to which each has a row.
 const LISTED: usize = 120;
+/// Rows of the folded table; GitHub takes 65536 characters in all.
+const ROWS: usize = 200;
 /// Bad records that are named.
 const NAMED: usize = 20;
 
@@ -40,11 +42,17 @@ pub fn markdown(report: &Report) -> String {
         let k = book.kernels.iter().position(|(name, _)| *name == r.kernel);
         k.is_some_and(|k| book.kernels[k].1[book.main_shape(k)] == r.shape || r.tier == Tier::Emulated)
     };
-    let rows = summary::rows(&book).into_iter().filter(main);
+    let rows: Vec<summary::Row> = summary::rows(&book).into_iter().filter(main).collect();
     line(table(
         &heads,
-        rows.map(|r| vec![r.kernel, r.dims, r.tier.name().into(), r.machines, r.naive, r.best, r.rung, r.speedup]),
+        rows.iter()
+            .take(ROWS)
+            .cloned()
+            .map(|r| vec![r.kernel, r.dims, r.tier.name().into(), r.machines, r.naive, r.best, r.rung, r.speedup]),
     ));
+    if rows.len() > ROWS {
+        line(format!("{} more rows are in the report.\n", rows.len() - ROWS));
+    }
     line("</details>\n".into());
     if book.records.len() <= LISTED {
         line("<details><summary>All records</summary>\n".into());

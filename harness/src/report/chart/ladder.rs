@@ -8,9 +8,9 @@ use super::scale::Scale;
 use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, Picture, RUNG, Style, draw, fitted};
 use crate::record::Record;
 
-const WIDTH: i32 = 520;
-const NAMES: i32 = 132;
-const BARS: i32 = 250;
+const WIDTH: i32 = 420;
+const NAMES: i32 = 120;
+const BARS: i32 = 180;
 const TOP: i32 = 62;
 const PITCH: i32 = 26;
 /// Ranges wider than this get a logarithmic axis.
@@ -21,7 +21,7 @@ pub fn picture(l: &Ladder, heading: &str, subject: &str) -> Result<Picture, Repo
     let height = TOP + PITCH * l.rungs.len() as i32 + 34;
     let axis = axis(l);
     let label = format!("{} ({}, {heading}, {subject}).", finding::ladder(l), l.site.tier.name());
-    draw((WIDTH, height), 320, &label, |c| {
+    draw((WIDTH, height), 310, &label, |c| {
         fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
         let kind = if axis.is_log() { "log scale" } else { "linear scale" };
         let under = format!("{} · {subject} · time per run, {kind}", l.site.tier.name());

@@ -2,7 +2,7 @@
 //! median. It is drawn wide for a desk and narrow for a phone.
 
 use super::super::group::Site;
-use super::super::{ReportError, units};
+use super::super::{ReportError, text, units};
 use super::scale::Scale;
 use super::{At, BEST, Canvas, GRID, INK, MUTED, Picture, RUNG, Style, draw, fitted};
 use crate::record::Tier;
@@ -50,7 +50,7 @@ pub fn picture(rows: &[Row], axis: &str, label: &str, width: Width) -> Result<Pi
     let rows: Vec<&Row> = rows.iter().filter(|r| !r.dots.is_empty()).collect();
     let (w, names) = match width {
         Width::Desk => (940, 250),
-        Width::Phone => (344, 118),
+        Width::Phone => (344, 128),
     };
     let kind = |r: &Row| (r.site.tier, r.site.gpu);
     let starts = |i: usize| i == 0 || kind(rows[i]) != kind(rows[i - 1]);
@@ -59,8 +59,9 @@ pub fn picture(rows: &[Row], axis: &str, label: &str, width: Width) -> Result<Pi
     let all = || rows.iter().flat_map(|r| &r.dots).map(|d| d.0);
     let (low, high) = (all().fold(1.0, f64::min), all().fold(2.0, f64::max));
     let x = Scale::log(low / 1.15, high * 1.15, names, w - MEDIAN - names);
-    draw((w, bottom + BOTTOM), w.min(700), label, |c| {
-        grid(c, &x, (names, bottom), axis, width, w)?;
+    let readable = if width == Width::Desk { 700 } else { 280 };
+    draw((w, bottom + BOTTOM), readable, label, |c| {
+        grid(c, &x, bottom, axis, width, w)?;
         let mut y = TOP;
         for (i, row) in rows.iter().enumerate() {
             if starts(i) {
@@ -88,31 +89,32 @@ fn group(site: &Site) -> String {
     format!("{}: {what}", site.tier.name())
 }
 
-fn grid(
-    c: &Canvas,
-    x: &Scale,
-    (left, bottom): (i32, i32),
-    axis: &str,
-    width: Width,
-    w: i32,
-) -> Result<(), ReportError> {
+fn grid(c: &Canvas, x: &Scale, bottom: i32, axis: &str, width: Width, w: i32) -> Result<(), ReportError> {
     let style = Style::new(10.5).color(MUTED);
     for tick in x.ticks(if width == Width::Desk { 9 } else { 5 }) {
         let at = x.px(tick);
         c.line(&[(at, TOP), (at, bottom)], GRID, 1)?;
-        for y in [TOP - 10, bottom + 10] {
-            c.text(at, y, At::Middle, style, &format!("{}×", units::plain(tick)))?;
+        let words = format!("{}×", units::plain(tick));
+        c.text(at, bottom + 10, At::Middle, style, &words)?;
+        if at + text::width(&words, 10.5) / 2 < w - MEDIAN - 6 {
+            c.text(at, TOP - 10, At::Middle, style, &words)?;
         }
     }
     let one = x.px(1.0);
     c.line(&[(one, TOP), (one, bottom)], MUTED, 1)?;
     c.text(w - 8, TOP - 10, At::Right, style.bold(), "median")?;
-    fitted(c, (left, bottom + 23), At::Left, style, w - 8 - left, axis)
+    fitted(c, (w - 8, bottom + 23), At::Right, style, w - 16, axis)
 }
 
 fn strip(c: &Canvas, x: &Scale, row: &Row, y: i32, (names, w): (i32, i32)) -> Result<(), ReportError> {
-    let name = if names > 200 { row.site.dated() } else { row.site.short().to_string() };
-    fitted(c, (names - 10, y), At::Right, Style::new(11.5), names - 16, &name)?;
+    let (name, size) = if names > 200 { (row.site.dated(), 11.5) } else { (row.site.short().to_string(), 10.5) };
+    let room = names - 14;
+    // Where a name does not fit, its maker is what a reader misses least.
+    let name = match name.split_once(' ') {
+        Some((_, rest)) if text::width(&name, size) > room && rest.contains(' ') => rest.to_string(),
+        _ => name,
+    };
+    fitted(c, (names - 8, y), At::Right, Style::new(size), room, &name)?;
     let Some(median) = row.median() else { return Ok(()) };
     let (one, middle) = (x.px(1.0), x.px(median));
     c.fill(one.min(middle), y - 1, (middle - one).abs(), 3, BEST)?;

@@ -254,13 +254,13 @@ mod tests {
             ink: ink(INK, 1.0),
             at: (4, 10),
             side: Side::End,
-            size: 11.0,
+            size: 10.0,
             bold: true,
             words: words.into(),
         };
         let picture = picture(vec![words("<a>"), words("b")]);
         let (file, page) = (picture.file(), picture.inline());
-        let text = "<g class=\"ki e b\" font-size=\"11\"><text x=\"4\" y=\"13.9\">&lt;a&gt;</text><text";
+        let text = "<g class=\"ki e b\" font-size=\"10\"><text x=\"4\" y=\"13.5\">&lt;a&gt;</text><text";
         assert!(file.contains(text) && page.contains(text), "{page}");
         assert!(file.contains("<title>a &lt; b</title>") && file.contains(".ki{color:#1b1f24}"));
         assert!(file.contains("aria-label=\"What &quot;it&quot; shows\""));

@@ -128,7 +128,7 @@ fn kernels(frame: &Frame) -> Markup {
             tbody { @for (k, (name, _)) in book.kernels.iter().enumerate() { tr {
                 th scope="row" { a href=(frame.kernel(k)) { (name) } }
                 @for t in &tiers { @let (words, high) = range(k, *t); td.n data-v=(format!("{high:.3}")) { (words) } }
-                td { (idea(k)) }
+                td.idea { (idea(k)) }
             } } }
         } }
     }

@@ -30,7 +30,7 @@ fn ladder(frame: &Frame, k: usize) -> Markup {
             tbody { @for r in rungs { tr {
                 th scope="row" { (r.rung) " " code { (r.variant) } }
                 td { (written_for(r)) }
-                td { (r.idea) }
+                td.idea { (r.idea) }
                 td { (r.after.as_deref().unwrap_or("")) }
                 td { (parts::technique(r)) }
             } } }

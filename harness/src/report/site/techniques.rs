@@ -112,7 +112,7 @@ fn table(frame: &Frame, technique: &Technique) -> Markup {
                 tr {
                     th scope="row" { a href=(frame.kernel(k)) { (r.kernel) } }
                     td { code { (r.variant) } }
-                    td { (r.idea) }
+                    td.idea { (r.idea) }
                     td { (r.after.as_deref().unwrap_or("")) }
                     @for t in &tiers { (range(&rows, *t)) }
                 }
