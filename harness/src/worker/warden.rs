@@ -241,6 +241,7 @@ impl Warden {
             variant: abouts[*v].name.into(),
             rung: *v as u32,
             idea: abouts[*v].idea.into(),
+            after: abouts[*v].after.map(Into::into),
             machine: MachineRef {
                 id: self.caps.id(),
                 name: format!("this host, capped to {}", self.caps),
