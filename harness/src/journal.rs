@@ -139,6 +139,7 @@ pub(crate) mod tests {
             variant: "naive".into(),
             rung: 0,
             idea: "one sum".into(),
+            after: None,
             machine: MachineRef {
                 id: "toy".into(),
                 name: "Toy".into(),

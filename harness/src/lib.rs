@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod capped;
 pub mod caught;
 pub mod cmd;
+pub mod compare;
 pub mod crossover;
 pub mod doctor;
 pub mod emulated;

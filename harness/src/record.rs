@@ -55,6 +55,9 @@ pub struct Record {
     pub rung: u32,
     /// The one idea of the variant.
     pub idea: String,
+    /// The variant it improves on; absent for rung 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// Machine it ran on or was modelled for.
     pub machine: MachineRef,
     /// What came out.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use kernels::kernel::Cost;
 
+use crate::emulated::decode;
 use crate::plan::Plan;
 use crate::profile::Hardware;
 
@@ -95,7 +96,7 @@ impl Share {
     }
 
     /// True where kernel and shape number `group` of the plan are to be run in a stage. In the emulated stage groups are those of
-    /// machine code.
+    /// machine code, then the decode steps.
     pub fn has(&self, stage: Stage, group: usize) -> bool {
         self.units[self.mine.clone()].iter().any(|u| u.stage == stage && u.group == group)
     }
@@ -143,6 +144,11 @@ fn units(plan: &Plan, here: Here, machines: &Hardware) -> Vec<Unit> {
         for (group, g) in plan.code.iter().enumerate() {
             let cost_s = estimate(EMULATED_S, &g.kernel.cost(&g.shape), g.names.len());
             units.push(Unit { stage: Stage::Emulated(machine), group, cells: g.names.len(), cost_s });
+        }
+        for (step, s) in plan.steps.iter().enumerate() {
+            let cost_s = estimate(EMULATED_S, &decode::cost(), s.names.len());
+            let group = plan.code.len() + step;
+            units.push(Unit { stage: Stage::Emulated(machine), group, cells: s.names.len(), cost_s });
         }
     }
     units

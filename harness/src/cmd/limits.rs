@@ -2,7 +2,6 @@
 
 use super::Failure;
 use super::output::progress;
-use super::study::words;
 use crate::capped::Caps;
 use crate::report::listing::Listing;
 use crate::worker::{Proven, clean_up_on_interrupt, prove};
@@ -40,7 +39,7 @@ pub fn study() -> Result<Listing, Failure> {
         rows.push(row(text, &tried));
     }
     bar.finish_and_clear();
-    Ok(words(
+    Ok(Listing::of_words(
         "Limits tried on their own in a worker (capped tier): what enforces each here, how often a probe under it \
                 stayed within it, and what the probes showed, each finding once."
             .into(),

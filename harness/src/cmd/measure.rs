@@ -79,7 +79,8 @@ pub fn parse_caps(text: &str) -> Result<Caps, CapError> {
     Caps::parse(text)
 }
 
-fn parse_isa(name: &str) -> Result<Isa, String> {
+/// A native instruction set that is there.
+pub fn parse_isa(name: &str) -> Result<Isa, String> {
     let known = || Isa::ALL.map(Isa::name).join(", ");
     let isa = Isa::ALL.into_iter().find(|i| i.name() == name).ok_or_else(|| format!("known are {}", known()))?;
     if isa.available() { Ok(isa) } else { Err(format!("this processor has no {name}")) }
@@ -286,7 +287,9 @@ fn on_consoles(
         for records in all.map_err(Failure::input)? {
             sink.take(records)?;
         }
-        let steps = plan.steps.par_iter().map(|step| emulated::decode::cells(environment, step, machine));
+        let mine = |i: &usize| share.has(Stage::Emulated(m), plan.code.len() + i);
+        let mine: Vec<_> = (0..plan.steps.len()).filter(mine).map(|i| &plan.steps[i]).collect();
+        let steps = mine.par_iter().map(|step| emulated::decode::cells(environment, step, machine));
         for records in steps.collect::<Vec<_>>() {
             bar.inc(records.len() as u64);
             sink.take(records)?;

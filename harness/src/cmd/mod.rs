@@ -1,8 +1,12 @@
 //! The command line: one file per verb. This is the only place that prints, reads the environment or decides an exit
 //! code.
 
+mod baseline;
+mod builds;
 mod calibrate;
 mod capped;
+mod cells;
+mod cmp;
 mod doctor;
 mod generate;
 mod hw;
@@ -11,12 +15,14 @@ mod list;
 mod measure;
 mod merge;
 mod output;
+mod rank;
 mod report;
 mod run;
 mod streaming;
 mod study;
 mod sweep;
 mod synth;
+mod verdicts;
 mod worker;
 mod worth;
 
@@ -47,6 +53,10 @@ enum Verb {
     Measure(Box<measure::MeasureArgs>),
     /// Joins the records of parts of a run (`--shard`).
     Merge(merge::MergeArgs),
+    /// Says which of two takes less time, and how sure that is: variants, machines, builds, files of records.
+    Cmp(Box<cmp::CmpArgs>),
+    /// Orders variants or machines over the cells that all of them have.
+    Rank(Box<rank::RankArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
     /// Text by the inference core: here, under limits, and modelled on other machines.
@@ -63,7 +73,7 @@ enum Verb {
     Synth(synth::SynthArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
-    /// Runs cells under limits for `measure --cap`.
+    /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
     #[command(hide = true)]
     Worker,
 }
@@ -120,6 +130,8 @@ pub fn main() -> ExitCode {
         Verb::Hw(args) => hw::run(&args),
         Verb::Measure(args) => measure::run(&args),
         Verb::Merge(args) => merge::run(&args),
+        Verb::Cmp(args) => cmp::run(&args),
+        Verb::Rank(args) => rank::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Generate(args) => generate::run(&args),
         Verb::Worth(args) => worth::run(&args),

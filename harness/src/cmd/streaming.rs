@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::Failure;
 use super::output::{progress, write_file};
-use super::study::words;
 use crate::capped::{Caps, Resource};
 use crate::report::chart::curve::{self, Axis, Curves};
 use crate::report::listing::Listing;
@@ -111,7 +110,7 @@ pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Listing, Fa
     if let Some(path) = chart {
         write_file(path, drawn(&rows, caps)?.as_bytes())?;
     }
-    Ok(words(
+    Ok(Listing::of_words(
         format!(
             "Decoding one layer of R1-Distill-Qwen-1.5B ({:.0} MB as f32) with its weights in a file, under a memory cap \
              that counts the pages of the file (cap/model), from a cold cache: {PASSES} passes, median of {REPEATS} runs. \
@@ -144,7 +143,7 @@ fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
     };
     let series: Vec<(String, Vec<(f64, f64)>)> = POLICIES.iter().map(of).collect();
     let storage = caps.limit(Resource::Storage).map_or(String::new(), |limit| format!(", {limit}"));
-    curve::svg(&Curves {
+    let picture = curve::picture(&Curves {
         title: &finding(rows),
         under: &format!("capped{storage} · a layer of R1-Distill-Qwen-1.5B, f32 weights used per second, from cold"),
         x: "memory cap over model",
@@ -152,8 +151,8 @@ fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
         axes: (Axis::Linear, Axis::Log),
         series: &series,
         marks: &[],
-    })
-    .map_err(Failure::input)
+    });
+    Ok(picture.map_err(Failure::input)?.file())
 }
 
 /// What the chart shows first: the policy that gains most on demand faults where memory holds half of the weights, of those

@@ -1,16 +1,18 @@
 //! `study`: what is known of kernels beside a time on a machine, computed here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
+use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print};
-use super::{Failure, limits, streaming};
+use super::{Failure, limits, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
-use crate::report::listing::{Datum, Listing};
+use crate::report::listing::Listing;
 use crate::report::units;
 
 /// Flags of `study`.
@@ -31,6 +33,12 @@ pub struct StudyArgs {
     /// Also draws the curves of streaming, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
+    /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts).
+    #[arg(long, default_value_t = 200, env = "RETROBENCH_TRIALS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    trials: u32,
+    /// Time of a trial of two that are the same (verdicts).
+    #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
+    time: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -45,12 +53,9 @@ enum What {
     /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
     /// measured here, in a few minutes.
     Streaming,
-}
-
-/// A listing of words, as studies make them.
-pub fn words(about: String, heads: &[&'static str], rows: Vec<Vec<String>>) -> Listing {
-    let rows = rows.into_iter().map(|row| row.into_iter().map(Datum::Text).collect()).collect();
-    Listing { about, heads: heads.to_vec(), rows }
+    /// How often `cmp` calls two different that are the same, and finds a planted slowdown of 3 %, beside criterion's rule on
+    /// samples taken one after the other; measured here, in most of an hour.
+    Verdicts,
 }
 
 /// Computes and prints.
@@ -62,6 +67,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,
+        What::Verdicts => verdicts::study(args.trials as usize, args.time, args.seed)?,
         What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
     };
     print(&listing_text(args.output, &[study])?)
@@ -84,7 +90,7 @@ fn crossovers() -> Result<Listing, Failure> {
         ])
     };
     let rows: Result<Vec<_>, Failure> = QUESTIONS.iter().map(row).collect();
-    Ok(words(
+    Ok(Listing::of_words(
         "Where the faster of two variants changes (modelled tier): the figure varies with what follows from it (a bandwidth \
                 with the prefetches that draw it), all others stay as the profile has them. The balance is a core's best rate of operations over that bandwidth."
             .into(),
@@ -119,5 +125,5 @@ fn fp8_promotion(seed: u64) -> Listing {
         vec![interval, data.into(), rounding.into(), format!("{:.1e}", row.worst), format!("{:.5}", row.additions)]
     };
     let heads = ["promotion_interval", "data", "rounding", "worst_error", "additions_per_product"];
-    words(about, &heads, promotion::study(seed).iter().map(cells).collect())
+    Listing::of_words(about, &heads, promotion::study(seed).iter().map(cells).collect())
 }

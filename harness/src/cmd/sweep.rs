@@ -223,13 +223,20 @@ fn drawn(sweep: &Sweep) -> Result<String, Failure> {
     let under = format!("modelled · {} {} on {}", sweep.shape, sweep.dims, sweep.machine_name);
     let labels: Vec<String> = sweep.figures.iter().map(Vary::label).collect();
     let names: Vec<String> = (0..sweep.contestants.len()).map(|i| sweep.short(i).to_string()).collect();
-    let svg = match &labels[..] {
+    let picture = match &labels[..] {
         [x, y] => {
             let (xs, ys) = (values(sweep, 0), values(sweep, 1));
             let at = |x: f64, y: f64| sweep.points.iter().find(|p| p.at == [x, y]).and_then(best);
             let cells: Vec<Vec<_>> = ys.iter().map(|y| xs.iter().map(|x| at(*x, *y)).collect()).collect();
             let title = fastest(sweep);
-            field::svg(&Field { title: &title, under: &under, x: (x, &xs), y: (y, &ys), names: &names, cells: &cells })
+            field::picture(&Field {
+                title: &title,
+                under: &under,
+                x: (x, &xs),
+                y: (y, &ys),
+                names: &names,
+                cells: &cells,
+            })
         }
         _ => {
             let line = |i: usize| {
@@ -242,10 +249,10 @@ fn drawn(sweep: &Sweep) -> Result<String, Failure> {
             let (x, axes) = (labels.first().map_or("", String::as_str), (Axis::Log, Axis::Log));
             let curves =
                 Curves { title: &title, under: &under, x, y: "time, µs", axes, series: &series, marks: &marks };
-            curve::svg(&curves)
+            curve::picture(&curves)
         }
     };
-    svg.map_err(Failure::input)
+    Ok(picture.map_err(Failure::input)?.file())
 }
 
 /// Values of a figure, ascending.

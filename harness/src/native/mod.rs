@@ -1,9 +1,10 @@
 //! The native tier: every variant of one kernel at one shape, checked and then timed against each other on this host.
-//! `memory` decides cold or warm, `schedule` takes the samples, `ceilings` is what they
-//! are held against.
+//! `memory` decides cold or warm, `schedule` takes the samples, `sampler` takes them one at a time in an order that others
+//! decide, `ceilings` is what they are held against.
 
 mod ceilings;
 mod memory;
+pub mod sampler;
 pub(crate) mod schedule;
 
 use std::collections::BTreeMap;
@@ -114,6 +115,15 @@ pub fn pool(threads: usize) -> Result<ThreadPool, ThreadsError> {
 /// to be out of every cache when they come again.
 pub fn typical_input(host: &Host, cost: &Cost, seed: u64) -> Input {
     Input { rotation_bytes: Room::of(host).rotation_bytes(cost.bytes, false), ..Input::typical(seed) }
+}
+
+/// Bytes of copies that the weights of a cell of this cost rotate through where so many processes have them at once, or how
+/// much more memory that takes than there is.
+pub fn rotation_bytes(host: &Host, cost: &Cost, processes: usize) -> Result<usize, String> {
+    let room = Room::of(host);
+    let share = room.available_bytes.map(|bytes| bytes / processes.max(1) as u64);
+    let room = Room { available_bytes: share, ..room };
+    room.does_not_fit(cost.bytes).map_or(Ok(room.rotation_bytes(cost.bytes, false)), Err)
 }
 
 /// A host ready to time: its facts, threads and, where it was calibrated, its ceilings.
@@ -279,6 +289,7 @@ impl Bay {
             variant: rung.about.name.into(),
             rung: rung.index as u32,
             idea: rung.about.idea.into(),
+            after: rung.about.after.map(Into::into),
             machine: MachineRef {
                 id: "this-host".into(),
                 name: self.host.cpu.clone(),

@@ -56,6 +56,14 @@ impl Datum {
         }
     }
 
+    /// The unrounded number, where it is one: what tables are sorted by.
+    pub fn number(&self) -> Option<f64> {
+        match *self {
+            Self::Plain(x) | Self::Ratio(x) | Self::Share(x) | Self::TimeNs(x) => Some(x),
+            Self::Text(_) | Self::None => None,
+        }
+    }
+
     fn raw(&self) -> Value {
         match self {
             Self::Text(words) => Value::String(words.clone()),
@@ -66,6 +74,12 @@ impl Datum {
 }
 
 impl Listing {
+    /// A listing of words alone.
+    pub fn of_words(about: String, heads: &[&'static str], rows: Vec<Vec<String>>) -> Self {
+        let rows = rows.into_iter().map(|row| row.into_iter().map(Datum::Text).collect()).collect();
+        Self { about, heads: heads.to_vec(), rows }
+    }
+
     /// Heads for people.
     pub fn shown_heads(&self) -> Vec<String> {
         self.heads.iter().map(|h| h.trim_end_matches("_ns").replace('_', " ")).collect()

@@ -76,6 +76,7 @@ pub fn cells_within(
                     variant: all[shader].name.into(),
                     rung: shader as u32,
                     idea: all[shader].idea.into(),
+                    after: all[shader].after.map(Into::into),
                     machine: machine_ref(machine, &cost),
                     outcome: with_speedup(outcome, naive_ns),
                     cost: CostRef { operations: cost.operations, bytes: cost.bytes },

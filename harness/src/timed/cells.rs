@@ -70,6 +70,7 @@ pub fn cells_within(
                 variant: about.name.into(),
                 rung: v as u32,
                 idea: about.idea.into(),
+                after: about.after.map(Into::into),
                 machine: machine_ref(machine, &cost, isa, threads),
                 outcome: with_speedup(outcome, naive_ns),
                 cost: CostRef { operations: cost.operations, bytes: cost.bytes },

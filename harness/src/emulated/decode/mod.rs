@@ -10,7 +10,8 @@ mod step;
 mod tests;
 
 use kernels::compare;
-use kernels::kernel::{RowReference, Tolerance};
+use kernels::kernel::{Cost, RowReference, Tolerance, Work};
+use kernels::model::published;
 
 use super::cells;
 use crate::plan::Step;
@@ -28,6 +29,12 @@ const IDEAS: [&str; 2] = [
     "the first rung of every kernel in the machine's code, one after the other",
     "of the products the rung that takes the fewest cycles with its weights brought, of the others the last rung",
 ];
+
+/// What a step takes, for estimates: its products, whose weights it reads once.
+pub fn cost() -> Cost {
+    let weights = published::named("stories260k").map_or(0, |config| config.weights_per_token());
+    Cost { operations: 2 * weights, bytes: weights, work: Work::I8 }
+}
 
 /// The step's records on a machine.
 pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>) -> Vec<Record> {
@@ -55,6 +62,7 @@ pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>)
                 dims: format!("5 layers of 64, position {}", step.position),
                 variant: name.into(),
                 rung: rung as u32,
+                after: (rung > 0).then(|| Step::RUNGS[rung - 1].into()),
                 idea: IDEAS[rung].into(),
                 machine: cells::machine_ref(machine),
                 outcome,

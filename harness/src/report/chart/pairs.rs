@@ -4,7 +4,7 @@
 use super::super::group::{Book, timing};
 use super::super::{ReportError, units};
 use super::scale::Scale;
-use super::{At, BEST, Canvas, GRID, MUTED, RUNG, Style, draw, fitted};
+use super::{At, BEST, Canvas, GRID, MUTED, Picture, RUNG, Style, draw, fitted};
 use crate::record::{Record, Tier};
 
 /// A rung with the trick and one without it.
@@ -66,7 +66,7 @@ const BAR: i32 = HALF - 90;
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn picture(book: &Book) -> Result<Option<Picture>, ReportError> {
     let both =
         |[then, now]: &'static [Trick; 2]| Some([(then, worth(book, then, true)?), (now, worth(book, now, false)?)]);
     let pairs: Vec<[(&Trick, Worth<'_>); 2]> = PAIRS.iter().filter_map(both).collect();
@@ -127,7 +127,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
         Tier::Native if !then => Some(1),
         _ => None,
     };
-    let mut best = None;
+    let mut best: Option<((usize, Option<u16>, u64), &Record, f64)> = None;
     for record in of(trick.with).filter(|r| r.machine.class != "gpu") {
         let same = |r: &&Record| r.tier == record.tier && r.machine.id == record.machine.id && r.shape == record.shape;
         let other = of(trick.without).find(same);

@@ -3,7 +3,7 @@
 
 use super::super::{ReportError, text};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Style, draw, fitted};
+use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 720;
 const NAMES: i32 = 210;
@@ -55,7 +55,7 @@ pub struct Ranges<'a> {
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(ranges: &Ranges) -> Result<Option<String>, ReportError> {
+pub fn picture(ranges: &Ranges) -> Result<Option<Picture>, ReportError> {
     if ranges.rows.is_empty() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 
 use super::super::{ReportError, text, units};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, Style, draw, fitted};
+use super::{At, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 860;
 const NAMES: i32 = 132;
@@ -42,7 +42,7 @@ const SMALL: f64 = 0.01;
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(stairs: &Stairs) -> Result<Option<String>, ReportError> {
+pub fn picture(stairs: &Stairs) -> Result<Option<Picture>, ReportError> {
     if stairs.stairs.is_empty() {
         return Ok(None);
     }

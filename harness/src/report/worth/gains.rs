@@ -1,5 +1,6 @@
 //! Speedup of the best rung by tier with its band, and which share of the floor naive and the best rung reach.
 
+use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
 use super::super::group::{Book, Ladder, floor as floor_of, timing};
 use super::super::listing::{Datum, Listing};
@@ -104,13 +105,13 @@ fn tiers(book: &Book) -> Vec<String> {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn speedup_chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn speedup_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let rows = by_tier(book, |l| ends(l).and_then(|(naive, best)| gain(naive, best)).map(|g| g.ratio));
     let (title, under) = (
         "What the best rung of each kernel is worth",
         "times naive; mark: the middle machine of the tier, line: from the least to the greatest",
     );
-    ranges::svg(&Ranges {
+    ranges::picture(&Ranges {
         title,
         under,
         x: "times naive",
@@ -125,12 +126,12 @@ pub fn speedup_chart(book: &Book) -> Result<Option<String>, ReportError> {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn floor_chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn floor_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let rows = by_tier(book, |l| ends(l).and_then(|(_, best)| Some(floor_of(best)? / timing(best)?.time_ns)));
     let (title, under) = (
         "How near the best rung of each kernel comes to the floor",
         "floor over time; mark: the middle machine of the tier, line: from the least to the greatest",
     );
     let x = "share of what physics allows";
-    ranges::svg(&Ranges { title, under, x, series: &tiers(book), rows: &rows, one: true, label: units::percent })
+    ranges::picture(&Ranges { title, under, x, series: &tiers(book), rows: &rows, one: true, label: units::percent })
 }
