@@ -64,7 +64,8 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
     let rows = site::worth(&book);
     let title = finding::story(&rows).unwrap_or_else(|| "No rung has a speedup".into());
     let axis = "the best rung over naive on the same machine, log scale";
-    let mut out = vec![("story".to_string(), chart::strip::picture(&rows, axis, &title, chart::strip::Width::Desk)?)];
+    let story = chart::strip::Strip { rows: &rows, axis, label: &title, heading: Some(&title) };
+    let mut out = vec![("story".to_string(), chart::strip::picture(&story, chart::strip::Width::Desk)?)];
     for (k, (kernel, shapes)) in book.kernels.iter().enumerate() {
         for (s, shape) in shapes.iter().enumerate() {
             for l in book.ladders(k, s).iter().filter(|l| l.site.tier != Tier::Modelled) {

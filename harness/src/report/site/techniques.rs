@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use maud::{Markup, html};
 
-use super::super::chart::strip::{self, Row, Width};
+use super::super::chart::strip::{self, Row, Strip, Width};
 use super::super::group::Book;
 use super::super::technique::{self, Technique};
 use super::super::{ReportError, units};
@@ -65,9 +65,10 @@ fn strips(book: &Book, technique: &Technique) -> Result<Markup, ReportError> {
         return Ok(html! {});
     }
     let title = finding(technique, &rows);
-    let draw =
-        |width| strip::picture(&rows, "time of the rung before over time of this rung, log scale", &title, width);
-    let (desk, phone) = (draw(Width::Desk)?.inline(), draw(Width::Phone)?.inline());
+    let axis = "time of the rung before over time of this rung, log scale";
+    let of = Strip { rows: &rows, axis, label: &title, heading: None };
+    let drawn = |width| Ok::<_, ReportError>(strip::picture(&of, width)?.inline());
+    let (desk, phone) = (drawn(Width::Desk)?, drawn(Width::Phone)?);
     Ok(html! {
         div.desk { (figure(&title, &desk, None)) }
         div.phone { (figure(&title, &phone, None)) }
