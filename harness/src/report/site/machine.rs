@@ -18,7 +18,7 @@ fn main_ladders(book: &Book, i: usize) -> Vec<(usize, Ladder<'_>)> {
     (0..book.kernels.len()).filter_map(|k| Some((k, book.main_ladder(k, i)?))).collect()
 }
 
-fn records<'a>(book: &'a Book, i: usize) -> impl Iterator<Item = &'a Record> {
+fn records(book: &Book, i: usize) -> impl Iterator<Item = &Record> {
     let site = &book.sites[i];
     book.records.iter().filter(move |r| r.tier == site.tier && r.machine.id == site.id)
 }
