@@ -1,22 +1,27 @@
-//! Mutation fuzzer of both model parsers, on stable Rust and within `cargo test`: valid files are damaged at random, with
+//! Mutation fuzzer of the model parsers, and of what is read from files that parse, on stable Rust and within `cargo test`: valid files are damaged at random, with
 //! a preference for their counts, lengths and offsets, and parsed. No input may panic, and what is accepted must lie
 //! within the file.
 //!
-//! `RETROBENCH_FUZZ_SECONDS` (default 2) is split between the formats. A failure prints the seed and the number of the
+//! `RETROBENCH_FUZZ_SECONDS` (default 3) is split between the formats, and whole models with hyperparameters and tokenizers. A failure prints the seed and the number of the
 //! input; `RETROBENCH_FUZZ_SEED` and `RETROBENCH_FUZZ_INPUT` run that one again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kernels::dtype::q8_0::BlockQ8_0;
+use kernels::model::config::{Attention, Config};
+use kernels::model::synth::Synth;
 use kernels::model::synthetic::{self, File, Gguf};
-use kernels::model::{Dtype, Layout};
+use kernels::model::tokenizer::Tokenizer;
+use kernels::model::{Dtype, Layout, ModelFile, Value, inventory, published};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Inputs between two looks at the clock.
-const BATCH: u64 = 1024;
+const BATCH: u64 = 256;
 /// No input grows beyond this.
 const MAX_BYTES: usize = 8192;
 const BYTES: [u8; 4] = [0, 0xff, 0x7f, 0x80];
@@ -51,13 +56,14 @@ fn llama2c_files() -> Vec<File> {
         synthetic::llama2c([1, 1, 1, 1, 1, 1, 1]),
         synthetic::llama2c([8, 3, 2, 4, 2, 5, 3]),
         synthetic::llama2c([4, 2, 1, 2, 1, -3, 8]),
+        synthetic::llama2c_later([4, 4, 1, 2, 1, 3, 8], None),
+        synthetic::llama2c_later([4, 2, 1, 2, 1, -3, 8], None),
+        synthetic::llama2c_later([8, 4, 2, 4, 2, 5, 3], Some(4)),
+        synthetic::llama2c_later([4, 8, 1, 2, 1, -3, 8], Some(4)),
     ];
-    // The start of the published stories260K model, whose sizes are real, and the start of a version 1 file.
-    let starts = [[64, 172, 5, 8, 4, 512, 512], [0x616b_3432, 1, 64, 172, 5, 8, 8]];
-    for header in starts {
-        let bytes = header.into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
-        files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
-    }
+    // The start of the published stories260K model, whose sizes are real.
+    let bytes = [64, 172, 5, 8, 4, 512, 512].into_iter().flat_map(i32::to_le_bytes).chain([0; 64]).collect();
+    files.push(File { bytes, fields: (0..7).map(|i| (4 * i, 4)).collect() });
     files
 }
 
@@ -68,6 +74,64 @@ fn gguf_files() -> Vec<File> {
         Gguf::new(2).alignment(64).weights("a", &[4, 2], &[0.0f32; 8]).tensor("b", &[9], 99, &[1]).finish(),
         Gguf::new(3).texts("tokens", &["a"; 20]).finish(),
     ]
+}
+
+/// Whole models, tiny, of every architecture and with every kind of tokenizer.
+fn whole_models() -> Vec<File> {
+    let mut files: Vec<File> = ["stories260k", "r1-distill-qwen-1.5b", "deepseek-v2-lite", "deepseek-v3"]
+        .into_iter()
+        .map(|name| {
+            let mut config = published::named(name).expect("published");
+            (config.hidden, config.ffn, config.vocab, config.layers) = (4, 4, 16, 1);
+            config.attention = match config.attention {
+                Attention::Grouped { biases, .. } => Attention::Grouped { heads: 2, kv_heads: 1, width: 2, biases },
+                Attention::Latent { query_rank, .. } => {
+                    let query_rank = query_rank.map(|_| 2);
+                    Attention::Latent { heads: 1, query_rank, latent: 4, nope: 2, rope: 2, value: 2 }
+                }
+            };
+            if let Some(experts) = &mut config.experts {
+                (experts.routed, experts.width, experts.active, experts.dense_layers) = (8, 2, 2, 0);
+            }
+            let synth = Synth::new(&config, Dtype::F32, 1);
+            let mut bytes = synth.head.clone();
+            for piece in &synth.pieces {
+                (0..piece.rows()).for_each(|row| bytes.extend(synth.row(piece, row)));
+                bytes.resize(bytes.len() + piece.padding(), 0);
+            }
+            // Every byte of the head may describe something.
+            File { bytes, fields: (0..synth.head.len() - 8).map(|at| (at, 4)).collect() }
+        })
+        .collect();
+    let scores = [&6_u32.to_le_bytes()[..], &4_u64.to_le_bytes(), &[0; 16]].concat();
+    let spm = Gguf::new(3)
+        .text("tokenizer.ggml.model", "llama")
+        .texts("tokenizer.ggml.tokens", &["<unk>", "<0x61>", "▁a", "b"])
+        .kv("tokenizer.ggml.scores", 9, &scores)
+        .i32s("tokenizer.ggml.token_type", &[2, 6, 1, 4])
+        .u32("tokenizer.ggml.bos_token_id", 1);
+    files.push(spm.finish());
+    files
+}
+
+/// Reads what a model's user needs beside its weights. Returns whether any of it was there.
+fn execute_whole(place: &Path, bytes: &[u8]) -> bool {
+    std::fs::write(place, bytes).expect("a file");
+    let Ok(file) = ModelFile::open(place) else { return false };
+    let file = Arc::new(file);
+    let config = Config::from_file(&file);
+    if let Ok(config) = &config {
+        // What is accepted can be held: all of it follows from tensors in the file.
+        let weights: u64 = inventory::tensors(config).map(|entry| entry.weights()).sum();
+        assert!(weights <= bytes.len() as u64 * config.layers.max(1) as u64 * 64, "{weights} weights");
+    }
+    let tokenizer = Tokenizer::from_file(&file);
+    if let Ok(tokenizer) = &tokenizer {
+        let tokens = tokenizer.prompt("a b<|end|>\u{e9}\n");
+        assert!(tokens.len() <= 64 && tokens.iter().all(|token| (*token as usize) < tokenizer.len()));
+        std::hint::black_box(tokenizer.decode(&[&tokens[..], &[0, 3, u32::MAX]].concat()));
+    }
+    config.is_ok() || tokenizer.is_ok()
 }
 
 /// Damages `bytes` in one way.
@@ -142,17 +206,34 @@ fn execute(bytes: &[u8]) -> bool {
             Dtype::Q8_0 => Some(34 * (weights / 32)),
             Dtype::Tq1_0 => Some(54 * (weights / 256)),
             Dtype::Tq2_0 => Some(66 * (weights / 256)),
+            Dtype::Q8Grouped(group) => Some(weights + 4 * (weights / group as usize)),
             Dtype::Other(_) => None,
         };
         assert!(expected.is_none_or(|bytes| bytes == tensor.bytes().len()), "{} has a wrong size", info.name);
         let ends = [tensor.bytes().first(), tensor.bytes().last()];
         assert!(ends.iter().all(|byte| byte.is_some()), "{} is empty", info.name);
-        std::hint::black_box((ends, tensor.view::<f32>(), tensor.view::<half::f16>(), tensor.view::<BlockQ8_0>()));
+        let mut row = vec![0.0; info.cols];
+        let decoded = tensor.decode_row(info.rows - 1, &mut row);
+        assert_eq!(decoded.is_some(), info.dtype.is_supported(), "{} decodes", info.name);
+        std::hint::black_box((ends, row, tensor.view::<f32>(), tensor.view::<half::f16>(), tensor.view::<BlockQ8_0>()));
+    }
+    for value in layout.metadata.values() {
+        if let Value::Array(array) = value {
+            let strings = array.strings(bytes).map(|s| s.len()).sum::<usize>();
+            assert!(strings <= bytes.len() && array.number(bytes, array.len).is_none());
+            std::hint::black_box(array.number(bytes, array.len.wrapping_sub(1)));
+        }
     }
     true
 }
 
-fn fuzz(format: &str, files: &[File], seed: u64, time: Duration, only: Option<u64>) {
+fn fuzz(
+    format: &str,
+    files: &[File],
+    execute: impl Fn(&[u8]) -> bool,
+    (seed, only): (u64, Option<u64>),
+    time: Duration,
+) {
     let start = Instant::now();
     let (mut executions, mut accepted) = (0_u64, 0_u64);
     let mut bytes = Vec::with_capacity(MAX_BYTES);
@@ -188,10 +269,12 @@ fn fuzz(format: &str, files: &[File], seed: u64, time: Duration, only: Option<u6
 
 #[test]
 fn model_parsers_survive_damaged_files() {
-    let seconds: f64 = setting("RETROBENCH_FUZZ_SECONDS").unwrap_or(2.0);
+    let seconds: f64 = setting("RETROBENCH_FUZZ_SECONDS").unwrap_or(3.0);
     let seed = setting("RETROBENCH_FUZZ_SEED").unwrap_or(0x6767_7566);
     let only = setting("RETROBENCH_FUZZ_INPUT");
-    let time = Duration::from_secs_f64(seconds / 2.0);
-    fuzz("llama2.c", &llama2c_files(), seed, time, only);
-    fuzz("GGUF", &gguf_files(), seed, time, only);
+    let time = Duration::from_secs_f64(seconds / 3.0);
+    fuzz("llama2.c", &llama2c_files(), execute, (seed, only), time);
+    fuzz("GGUF", &gguf_files(), execute, (seed, only), time);
+    let place = tempfile::NamedTempFile::new().expect("a file");
+    fuzz("whole model", &whole_models(), |bytes| execute_whole(place.path(), bytes), (seed, only), time);
 }

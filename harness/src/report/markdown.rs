@@ -85,7 +85,7 @@ fn reason(r: &Record) -> Vec<String> {
 
 /// A row for each tier: how many cells came to what, and what the ladders are worth.
 fn tiers(book: &Book) -> String {
-    let rows = site::worth(book);
+    let rows = site::rows(book);
     let row = |tier: Tier| {
         let of = |what: &dyn Fn(&Record) -> bool| book.records.iter().filter(|r| r.tier == tier && what(r)).count();
         let mut gains: Vec<f64> =

@@ -1,6 +1,6 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
 //! same bytes. `group` indexes the records, `finding` turns them into sentences, `technique` groups rungs by idea, `ceilings`
-//! says which records contradict a ceiling, `chart` draws; `site`, `markdown`, `splice` and `table` put all that into a folder of
+//! says which records contradict a ceiling, `worth` what optimization is worth, `chart` draws; `site`, `markdown`, `splice`, `table` and `listing` put all that into a folder of
 //! pages, a pull request's comment, a README and a terminal.
 
 use crate::record::Record;
@@ -10,6 +10,7 @@ pub mod chart;
 mod finding;
 pub mod group;
 mod heat;
+pub mod listing;
 mod markdown;
 mod site;
 mod splice;
@@ -18,6 +19,7 @@ mod table;
 mod technique;
 mod text;
 pub mod units;
+pub mod worth;
 
 use chart::Picture;
 use group::{Book, Ladder};
@@ -53,15 +55,15 @@ pub enum ReportError {
     },
 }
 
-/// The charts of a report by name, for those who want the pictures alone: the story, ladders measured here and emulated, and
-/// what limits each machine.
+/// The charts of a report by name, for those who want the pictures alone: the story, ladders measured here and emulated, old
+/// tricks and their descendants, what it is all worth, and what limits each machine.
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
 pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError> {
     use crate::record::Tier;
     let book = Book::new(records);
-    let rows = site::worth(&book);
+    let rows = site::rows(&book);
     let title = finding::story(&rows).unwrap_or_else(|| "No rung has a speedup".into());
     let axis = "the best rung over naive on the same machine, log scale";
     let story = chart::strip::Strip { rows: &rows, axis, label: &title, heading: Some(&title) };
@@ -72,6 +74,10 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
                 out.push((format!("{kernel} {shape} on {}", l.site.id), ladder_picture(&book, k, s, l)?));
             }
         }
+    }
+    out.extend(chart::pairs::picture(&book)?.map(|picture| ("then and now".to_string(), picture)));
+    for metric in worth::METRICS {
+        out.extend((metric.chart)(&book)?.map(|picture| (format!("worth {}", metric.name), picture)));
     }
     for (i, site) in book.sites.iter().enumerate() {
         let ladder = |k: usize| book.main_ladder(k, i).map(|l| (book.kernels[k].0.as_str(), l));

@@ -53,7 +53,7 @@ pub fn splice(text: &str, block: &str) -> Result<String, SpliceError> {
 /// The block: the finding, and what the ladders are worth on each machine.
 pub fn block(report: &Report) -> String {
     let book = Book::new(report.records);
-    let rows = site::worth(&book);
+    let rows = site::rows(&book);
     let mut out = finding::story(&rows).map(|s| format!("**{}.**\n\n", text::markdown(&s))).unwrap_or_default();
     for claim in finding::lead(&book) {
         out += &format!("- {}\n", text::markdown(&claim));

@@ -26,6 +26,44 @@ pub enum ModelError {
         /// What is wrong in it and at which byte.
         error: ParseError,
     },
+    /// The parts of a split model do not fit together.
+    #[error("{}: {problem}; fetch all parts of the model into one folder", path.display())]
+    Split {
+        /// The part.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A metadata value that is missing or makes no sense.
+    #[error("{}: metadata key {key:?} {problem}; convert the model again", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A model of an architecture that the inference core does not have.
+    #[error("{}: general.architecture is {name:?}; llama, qwen2 and deepseek2 are supported: choose another model", path.display())]
+    Architecture {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        name: String,
+    },
+    /// A tensor of other sizes than its model calls for.
+    #[error("{}: tensor {name:?} is {found}, it should be {expected}; convert the model again", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its rows, columns and type.
+        found: String,
+        /// What they should be, and why.
+        expected: String,
+    },
     /// The file has no tensor of this name.
     #[error("{}: no tensor {name:?}; {}", path.display(), hint(close, *count))]
     NoTensor {
@@ -83,14 +121,14 @@ fn hint(close: &[String], count: usize) -> String {
 pub enum ParseError {
     /// Neither of the formats.
     #[error(
-        "not a model file: it starts with {}; expected GGUF (bytes 47 47 55 46, \"GGUF\") or a llama2.c v0 header, \
+        "not a model file: it starts with {}; expected GGUF (bytes 47 47 55 46, \"GGUF\") or a llama2.c header, \
          but {why}",
         first_bytes(first)
     )]
     Unknown {
         /// The first bytes, at most 4.
         first: Vec<u8>,
-        /// Why it is no llama2.c v0 header, which has no magic.
+        /// Why it is no llama2.c header.
         why: String,
     },
     /// The file ends inside something.
@@ -118,17 +156,19 @@ pub enum ParseError {
     },
     /// A llama2.c file whose size differs from what its header says.
     #[error(
-        "the llama2.c v0 header implies {expected} bytes, but the file has {actual}; it is cut short or not a \
+        "the llama2.c v{version} header implies {expected} bytes, but the file has {actual}; it is cut short or not a \
          llama2.c file: fetch it again"
     )]
     Size {
+        /// Of the format.
+        version: u32,
         /// Bytes by the header.
         expected: u128,
         /// Bytes in the file.
         actual: usize,
     },
-    /// llama2.c with a version number.
-    #[error("llama2.c version {0} is not supported yet; v0 and GGUF are: export it with version 0 or convert it")]
+    /// llama2.c of a version that does not exist.
+    #[error("llama2.c version {0} (byte 4) is not supported; versions 0, 1 and 2 are: export the file again")]
     Llama2cVersion(i32),
     /// GGUF of a version that is too old or too new.
     #[error("GGUF version {0} (byte 4) is not supported; versions 2 and 3 are: convert the file again")]

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::error::ParseError;
 use super::reader::Reader;
 use super::tensor::{Dtype, TensorInfo};
-use super::{Format, Layout, Value};
+use super::value::{Array, STRING, Value, number_bytes};
+use super::{Format, Layout};
 
 /// First bytes of the file.
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";
@@ -79,7 +80,7 @@ fn value(reader: &mut Reader<'_>, kind: u32) -> Result<Value, ParseError> {
             }
         },
         8 => Value::Str(String::from_utf8_lossy(reader.string(WHAT)?).into_owned()),
-        9 => Value::Array { len: skip_array(reader, MAX_DEPTH)? },
+        9 => Value::Array(skip_array(reader, MAX_DEPTH)?),
         10 => Value::U64(reader.u64(WHAT)?),
         11 => Value::I64(i64::from_le_bytes(reader.array(WHAT)?)),
         12 => Value::F64(f64::from_le_bytes(reader.array(WHAT)?)),
@@ -89,32 +90,30 @@ fn value(reader: &mut Reader<'_>, kind: u32) -> Result<Value, ParseError> {
     })
 }
 
-/// Steps over an array without allocating, since a vocabulary has hundreds of thousands of strings. Returns its length.
-fn skip_array(reader: &mut Reader<'_>, depth: u32) -> Result<u64, ParseError> {
+/// Steps over an array without allocating, since a vocabulary has hundreds of thousands of strings.
+fn skip_array(reader: &mut Reader<'_>, depth: u32) -> Result<Array, ParseError> {
     const WHAT: &str = "metadata array";
     let offset = reader.offset();
     let Some(depth) = depth.checked_sub(1) else {
         return Err(invalid(offset, format!("arrays are nested more than {MAX_DEPTH} deep")));
     };
     let kind = reader.u32(WHAT)?;
-    let item_bytes = match kind {
-        0 | 1 | 7 => 1,
-        2 | 3 => 2,
-        4..=6 => 4,
-        8 => 8,  // length of a string
-        9 => 12, // type and length of an array
-        10..=12 => 8,
+    let item_bytes = match (kind, number_bytes(kind)) {
+        (_, Some(bytes)) => bytes as u64,
+        (STRING, _) => 8, // its length
+        (9, _) => 12,     // type and length of an array
         _ => {
             return Err(invalid(offset, format!("array type {kind} does not exist (0 to 12 do)")));
         }
     };
     let len = reader.count(item_bytes, WHAT)?;
+    let at = reader.offset();
     match kind {
-        8 => (0..len).try_for_each(|_| reader.string(WHAT).map(drop))?,
+        STRING => (0..len).try_for_each(|_| reader.string(WHAT).map(drop))?,
         9 => (0..len).try_for_each(|_| skip_array(reader, depth).map(drop))?,
         _ => drop(reader.take(len.saturating_mul(item_bytes), WHAT)?), // in range, or count() had refused it
     }
-    Ok(len)
+    Ok(Array { kind, len: len as usize, at }) // as many items are in memory
 }
 
 fn alignment(metadata: &BTreeMap<String, Value>) -> Result<u64, ParseError> {
@@ -213,6 +212,7 @@ impl<'a> Entry<'a> {
             dtype,
             rows: size(rows)?,
             cols: size(cols)?,
+            part: 0,
             offset: size(start.unwrap_or(u64::MAX))?,
             bytes: bytes.map(size).transpose()?,
         })

@@ -1,16 +1,21 @@
-//! llama2.c `.bin` files, version 0: seven i32 and then every tensor in f32, in a fixed order, without names. Source:
-//! `run.c` and `legacy_export` of karpathy/llama2.c. Versions 1 and 2 have a magic number and are recognised, not read.
+//! llama2.c `.bin` files: a header of seven i32 and then every tensor in a fixed order, without names. Version 0 is f32 and
+//! has no magic number, version 1 is f32 in another order, version 2 has matrices of int8 in groups that share an f32 scale.
+//! Source: `run.c`, `runq.c` and `export.py` of karpathy/llama2.c.
 
 use std::collections::BTreeMap;
 
 use super::error::ParseError;
 use super::reader::Reader;
 use super::tensor::{Dtype, TensorInfo};
-use super::{Format, Layout, Value};
+use super::value::Value;
+use super::{Format, Layout};
 
 /// First u32 of versions 1 and 2: "ak42" read as a big-endian number.
 const MAGIC: u32 = 0x616b_3432;
-const HEADER_BYTES: u128 = 28;
+const HEADER_BYTES: u64 = 28;
+/// Where versions 1 and 2 have the header, and their tensors.
+const HEADER_AT: usize = 8;
+const TENSORS_AT: u64 = 256;
 /// No size of a model reaches this; four letters of a text file read as a number do.
 const MAX_SIZE: u32 = 1 << 24;
 
@@ -33,17 +38,6 @@ impl Header {
 
     fn kv_dim(&self) -> u32 {
         self.head_dim() * self.n_kv_heads // at most dim, because n_kv_heads divides n_heads
-    }
-
-    /// Bytes of the whole file. Three factors of at most 2²⁴ leave room for the sum in a u128.
-    fn file_bytes(&self) -> u128 {
-        let [dim, hidden, layers, kv_dim, vocab, seq, head] =
-            [self.dim, self.hidden_dim, self.n_layers, self.kv_dim(), self.vocab_size, self.seq_len, self.head_dim()]
-                .map(u128::from);
-        let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
-        let rope = 2 * (seq * head / 2);
-        let embeddings = if self.tied { 1 } else { 2 };
-        HEADER_BYTES + 4 * (layers * layer + dim + rope + embeddings * vocab * dim)
     }
 
     /// The values that GGUF has for the same model, so that readers of either need one set of keys. The last two are
@@ -69,36 +63,118 @@ impl Header {
     }
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Layout, ParseError> {
-    let mut reader = Reader::new(bytes);
-    if reader.u32("magic") == Ok(MAGIC) {
-        return Err(ParseError::Llama2cVersion(reader.i32("llama2.c version")?));
-    }
-    let header = header(bytes)?;
-    let expected = header.file_bytes();
-    if expected != bytes.len() as u128 {
-        return Err(ParseError::Size { expected, actual: bytes.len() });
-    }
-    // Now every size is below the file's, and there are fewer tensors than bytes.
-    Ok(Layout { format: Format::Llama2c, tensors: tensors(&header), metadata: header.metadata() })
+/// Tensors that follow each other in the file: one, or one of each layer.
+struct Part {
+    /// Without `blk.N.` and `.weight`; empty for the tables of cosines and sines, which run.c skips as well.
+    name: &'static str,
+    count: u32,
+    rows: u32,
+    cols: u32,
+    dtype: Dtype,
 }
 
-/// Without a magic number, a header is known by values that make sense together.
-fn header(bytes: &[u8]) -> Result<Header, ParseError> {
-    let unknown = |why: String| ParseError::Unknown { first: bytes.iter().take(4).copied().collect(), why };
+impl Part {
+    /// Bytes of one of its tensors. Two factors of at most 2²⁴, and the count later, leave room for sums in a u128.
+    fn bytes(&self) -> u128 {
+        let weights = u128::from(self.rows) * u128::from(self.cols);
+        match self.dtype {
+            Dtype::Q8Grouped(group) => weights + 4 * (weights / u128::from(group)),
+            _ => 4 * weights,
+        }
+    }
+}
+
+/// What follows the header, in order, with matrices of this type.
+fn parts(header: &Header, version: u32, matrices: Dtype) -> Vec<Part> {
+    let Header { dim, hidden_dim: hidden, n_layers: layers, vocab_size: vocab, .. } = *header;
+    let kv_dim = header.kv_dim();
+    let matrix = |name, rows, cols| Part { name, count: layers, rows, cols, dtype: matrices };
+    let norm = |name, count| Part { name, count, rows: 1, cols: dim, dtype: Dtype::F32 };
+    let table = |name| Part { count: 1, ..matrix(name, vocab, dim) };
+    let attention = [
+        matrix("attn_q", dim, dim),
+        matrix("attn_k", kv_dim, dim),
+        matrix("attn_v", kv_dim, dim),
+        matrix("attn_output", dim, dim),
+    ];
+    let ffn = [
+        matrix("ffn_gate", hidden, dim), // w1
+        matrix("ffn_down", dim, hidden), // w2
+        matrix("ffn_up", hidden, dim),   // w3
+    ];
+    let (attn_norm, ffn_norm, output_norm) =
+        (norm("attn_norm", layers), norm("ffn_norm", layers), norm("output_norm", 1));
+    let mut parts = vec![];
+    if version == 0 {
+        let rope = Part { name: "", count: 2, rows: 1, cols: header.seq_len, dtype: Dtype::F32 };
+        parts.extend([table("token_embd"), attn_norm]);
+        parts.extend(attention);
+        parts.push(ffn_norm);
+        parts.extend(ffn);
+        // A table has half a head's values for each position.
+        parts.extend([output_norm, Part { rows: header.head_dim() / 2, ..rope }]);
+    } else {
+        parts.extend([attn_norm, ffn_norm, output_norm, table("token_embd")]);
+        parts.extend(attention);
+        parts.extend(ffn);
+    }
+    if !header.tied {
+        parts.push(table("output"));
+    }
+    parts
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Layout, ParseError> {
     let mut reader = Reader::new(bytes);
+    let version = if reader.u32("magic") == Ok(MAGIC) { reader.i32("llama2.c version")? } else { 0 };
+    let (header, start, matrices) = match version {
+        0 => (header(bytes, 0)?, HEADER_BYTES, Dtype::F32),
+        1 => (header(bytes, HEADER_AT)?, TENSORS_AT, Dtype::F32),
+        2 => {
+            let header = header(bytes, HEADER_AT)?;
+            let dtype = Dtype::Q8Grouped(group(bytes, &header)?);
+            (header, TENSORS_AT, dtype)
+        }
+        other => return Err(ParseError::Llama2cVersion(other)),
+    };
+    let version = version as u32;
+    let parts = parts(&header, version, matrices);
+    let expected = u128::from(start) + parts.iter().map(|p| u128::from(p.count) * p.bytes()).sum::<u128>();
+    if expected != bytes.len() as u128 {
+        return Err(ParseError::Size { version, expected, actual: bytes.len() });
+    }
+    // Now every size is below the file's, and there are fewer tensors than bytes.
+    Ok(Layout {
+        format: Format::Llama2c { version },
+        tensors: tensors(&parts, start as usize),
+        metadata: header.metadata(),
+    })
+}
+
+/// A header is known by values that make sense together; in version 0 nothing else tells it from other files.
+fn header(bytes: &[u8], at: usize) -> Result<Header, ParseError> {
+    let unknown = |why: String| ParseError::Unknown { first: bytes.iter().take(4).copied().collect(), why };
+    let mut reader = Reader::at(bytes, at);
     let mut values = [0_i32; 7];
     for value in &mut values {
-        *value = reader.i32("header").map_err(|_| unknown(format!("it has {} of its 28 bytes", bytes.len())))?;
+        let needs = at as u64 + HEADER_BYTES;
+        *value = reader.i32("header").map_err(|_| unknown(format!("it has {} of its {needs} bytes", bytes.len())))?;
     }
     let names = ["dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"];
     for (i, (value, name)) in values.into_iter().zip(names).enumerate() {
-        let negative = value < 0 && name != "vocab_size";
+        let negative = value < 0 && (name != "vocab_size" || at > 0);
         if value == 0 || negative || value.unsigned_abs() > MAX_SIZE {
-            return Err(unknown(format!("its {name} (byte {}) would be {value}", 4 * i)));
+            return Err(unknown(format!("its {name} (byte {}) would be {value}", at + 4 * i)));
         }
     }
-    let tied = values[5] > 0;
+    let tied = if at == 0 {
+        values[5] > 0 // the sign of vocab_size
+    } else {
+        match reader.array::<1>("header")? {
+            [shared @ 0..=1] => shared == 1,
+            [other] => return Err(unknown(format!("byte 36, whether the classifier is shared, would be {other}"))),
+        }
+    };
     let [dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len] = values.map(i32::unsigned_abs);
     for (whole, part, names) in [(dim, n_heads, "dim by n_heads"), (n_heads, n_kv_heads, "n_heads by n_kv_heads")] {
         if whole % part != 0 {
@@ -108,45 +184,49 @@ fn header(bytes: &[u8]) -> Result<Header, ParseError> {
     Ok(Header { dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len, tied })
 }
 
+/// Weights that share a scale in version 2.
+fn group(bytes: &[u8], header: &Header) -> Result<u32, ParseError> {
+    let offset = HEADER_AT + HEADER_BYTES as usize + 1;
+    let group = Reader::at(bytes, offset).i32("group size")?;
+    // Whole groups in every row, as runq.c has it; scales begin at a multiple of four bytes.
+    let fits = |group: &u32| {
+        *group > 0
+            && group.is_multiple_of(4)
+            && header.dim.is_multiple_of(*group)
+            && header.hidden_dim.is_multiple_of(*group)
+    };
+    u32::try_from(group).ok().filter(fits).ok_or_else(|| {
+        let Header { dim, hidden_dim, .. } = header;
+        let rule = format!("it must be a multiple of 4 that divides dim {dim} and hidden_dim {hidden_dim}");
+        ParseError::Invalid { offset, problem: format!("the group size is {group}, {rule}") }
+    })
+}
+
 /// All tensors, in the order of the file. The header has been checked against the file's size.
-fn tensors(header: &Header) -> Vec<TensorInfo> {
-    let [dim, hidden, kv_dim, vocab, layers] =
-        [header.dim, header.hidden_dim, header.kv_dim(), header.vocab_size, header.n_layers].map(|v| v as usize);
-    let mut list = List { tensors: Vec::new(), at: HEADER_BYTES as usize };
-    list.push("token_embd.weight".into(), vocab, dim);
-    for (name, rows, cols) in [
-        ("attn_norm", 1, dim),
-        ("attn_q", dim, dim),
-        ("attn_k", kv_dim, dim),
-        ("attn_v", kv_dim, dim),
-        ("attn_output", dim, dim),
-        ("ffn_norm", 1, dim),
-        ("ffn_gate", hidden, dim), // w1
-        ("ffn_down", dim, hidden), // w2
-        ("ffn_up", hidden, dim),   // w3
-    ] {
-        for layer in 0..layers {
-            list.push(format!("blk.{layer}.{name}.weight"), rows, cols);
+fn tensors(parts: &[Part], start: usize) -> Vec<TensorInfo> {
+    let mut at = start;
+    let mut tensors = Vec::new();
+    for part in parts {
+        let bytes = part.bytes() as usize;
+        for layer in 0..part.count {
+            let name = match part.name {
+                "token_embd" | "output_norm" | "output" => format!("{}.weight", part.name),
+                name => format!("blk.{layer}.{name}.weight"),
+            };
+            if !part.name.is_empty() {
+                let (rows, cols) = (part.rows as usize, part.cols as usize);
+                tensors.push(TensorInfo {
+                    name,
+                    dtype: part.dtype,
+                    rows,
+                    cols,
+                    part: 0,
+                    offset: at,
+                    bytes: Some(bytes),
+                });
+            }
+            at += bytes;
         }
     }
-    list.push("output_norm.weight".into(), 1, dim);
-    if !header.tied {
-        // Two tables of cosines and sines lie between, which run.c skips as well.
-        list.at += 4 * 2 * (header.seq_len as usize * header.head_dim() as usize / 2);
-        list.push("output.weight".into(), vocab, dim);
-    }
-    list.tensors
-}
-
-struct List {
-    tensors: Vec<TensorInfo>,
-    at: usize,
-}
-
-impl List {
-    fn push(&mut self, name: String, rows: usize, cols: usize) {
-        let bytes = 4 * rows * cols;
-        self.tensors.push(TensorInfo { name, dtype: Dtype::F32, rows, cols, offset: self.at, bytes: Some(bytes) });
-        self.at += bytes;
-    }
+    tensors
 }

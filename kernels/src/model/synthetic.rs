@@ -3,6 +3,7 @@
 
 use half::{bf16, f16};
 
+pub use super::write::{File, Gguf};
 use crate::dtype::Block;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
@@ -10,39 +11,6 @@ use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::dtype::tq1_0::BlockTq1_0;
 use crate::dtype::tq2_0::BlockTq2_0;
-use crate::weights::Stored;
-
-/// A model file's bytes.
-#[derive(Clone, Debug, Default)]
-pub struct File {
-    /// The whole file.
-    pub bytes: Vec<u8>,
-    /// Offset and width of every integer that describes the rest: counts, lengths, sizes, types, offsets.
-    pub fields: Vec<(usize, usize)>,
-}
-
-impl File {
-    fn u32(&mut self, value: u32) {
-        self.fields.push((self.bytes.len(), 4));
-        self.bytes.extend(value.to_le_bytes());
-    }
-
-    fn u64(&mut self, value: u64) {
-        self.fields.push((self.bytes.len(), 8));
-        self.bytes.extend(value.to_le_bytes());
-    }
-
-    fn string(&mut self, value: &[u8]) {
-        self.u64(value.len() as u64);
-        self.bytes.extend(value);
-    }
-
-    fn append(&mut self, other: &Self) {
-        let at = self.bytes.len();
-        self.fields.extend(other.fields.iter().map(|&(offset, width)| (at + offset, width)));
-        self.bytes.extend(&other.bytes);
-    }
-}
 
 /// A llama2.c v0 file: `header` is dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: untied) and
 /// seq_len, and the f32 after it are 0, 1, 2, ... in the order of the file, RoPE tables included.
@@ -51,108 +19,48 @@ pub fn llama2c(header: [i32; 7]) -> File {
     for value in header {
         file.u32(value as u32);
     }
-    let [dim, hidden, layers, heads, kv_heads, vocab, seq] = header.map(|v| v.unsigned_abs() as usize);
-    let kv_dim = dim / heads * kv_heads;
-    let embeddings = if header[5] < 0 { 2 } else { 1 };
+    let [dim, _, _, heads, _, _, seq] = header.map(|v| v.unsigned_abs() as usize);
     let rope = 2 * (seq * (dim / heads) / 2);
-    let layer = 2 * dim + 2 * dim * dim + 2 * kv_dim * dim + 3 * hidden * dim;
-    let count = embeddings * vocab * dim + layers * layer + dim + rope;
-    file.bytes.extend((0..count).flat_map(|i| (i as f32).to_le_bytes()));
+    let (norms, matrices) = llama2c_weights(header);
+    file.bytes.extend((0..norms + matrices.iter().sum::<usize>() + rope).flat_map(|i| (i as f32).to_le_bytes()));
     file
 }
 
-/// Writes a GGUF file part by part, checking nothing.
-#[derive(Clone, Debug)]
-pub struct Gguf {
-    version: u32,
-    alignment: usize,
-    kv: File,
-    kv_count: u64,
-    table: File,
-    tensor_count: u64,
-    data: Vec<u8>,
+/// The same in version 1, or in version 2 with a group size: there norms count up as above, quants are 0, 1, 2, ... modulo
+/// 100 within their tensor, and its scales 1, 2, 3, ...
+pub fn llama2c_later(header: [i32; 7], group: Option<usize>) -> File {
+    let mut file = File::default();
+    file.u32(0x616b_3432);
+    file.u32(if group.is_some() { 2 } else { 1 });
+    for value in header {
+        file.u32(value.unsigned_abs());
+    }
+    file.bytes.push(u8::from(header[5] > 0));
+    if let Some(group) = group {
+        file.u32(group as u32);
+    }
+    file.bytes.resize(256, 0);
+    let (norms, matrices) = llama2c_weights(header);
+    let floats = group.map_or(norms + matrices.iter().sum::<usize>(), |_| norms);
+    file.bytes.extend((0..floats).flat_map(|i| (i as f32).to_le_bytes()));
+    for (group, len) in group.into_iter().flat_map(|group| matrices.iter().map(move |len| (group, *len))) {
+        file.bytes.extend((0..len).map(|i| (i % 100) as u8));
+        file.bytes.extend((1..=len / group).flat_map(|i| (i as f32).to_le_bytes()));
+    }
+    file
 }
 
-impl Gguf {
-    /// An empty file of a version, with the default alignment of 32.
-    pub fn new(version: u32) -> Self {
-        let (kv, table) = Default::default();
-        Self { version, alignment: 32, kv, kv_count: 0, table, tensor_count: 0, data: Vec::new() }
+/// Weights of all norms together, and of each matrix.
+fn llama2c_weights(header: [i32; 7]) -> (usize, Vec<usize>) {
+    let [dim, hidden, layers, heads, kv_heads, vocab, _] = header.map(|v| v.unsigned_abs() as usize);
+    let kv_dim = dim / heads * kv_heads;
+    let kinds = [dim * dim, kv_dim * dim, kv_dim * dim, dim * dim, hidden * dim, dim * hidden, hidden * dim];
+    let mut matrices = vec![vocab * dim];
+    kinds.iter().for_each(|len| matrices.extend(std::iter::repeat_n(*len, layers)));
+    if header[5] < 0 {
+        matrices.push(vocab * dim);
     }
-
-    /// Sets `general.alignment`, also in the metadata.
-    pub fn alignment(mut self, alignment: u32) -> Self {
-        self.alignment = alignment as usize;
-        self.kv("general.alignment", 4, &alignment.to_le_bytes())
-    }
-
-    /// A key and its value, of GGUF's value type `kind`.
-    pub fn kv(mut self, key: &str, kind: u32, value: &[u8]) -> Self {
-        self.kv.string(key.as_bytes());
-        self.kv.u32(kind);
-        self.kv.bytes.extend(value);
-        self.kv_count += 1;
-        self
-    }
-
-    /// A key and its text.
-    pub fn text(mut self, key: &str, value: &str) -> Self {
-        self.kv.string(key.as_bytes());
-        self.kv.u32(8);
-        self.kv.string(value.as_bytes());
-        self.kv_count += 1;
-        self
-    }
-
-    /// A key and an array of strings.
-    pub fn texts(mut self, key: &str, values: &[&str]) -> Self {
-        self.kv.string(key.as_bytes());
-        self.kv.u32(9);
-        self.kv.u32(8);
-        self.kv.u64(values.len() as u64);
-        values.iter().for_each(|value| self.kv.string(value.as_bytes()));
-        self.kv_count += 1;
-        self
-    }
-
-    /// A row of the tensor table alone, with the offset given; `dims` has the contiguous one first.
-    pub fn entry(mut self, name: &str, dims: &[u64], kind: u32, offset: u64) -> Self {
-        self.table.string(name.as_bytes());
-        self.table.u32(dims.len() as u32);
-        dims.iter().for_each(|&dim| self.table.u64(dim));
-        self.table.u32(kind);
-        self.table.u64(offset);
-        self.tensor_count += 1;
-        self
-    }
-
-    /// A tensor of ggml type `kind` with its data, placed after the others.
-    pub fn tensor(mut self, name: &str, dims: &[u64], kind: u32, data: &[u8]) -> Self {
-        self.data.resize(self.data.len().next_multiple_of(self.alignment), 0);
-        let offset = self.data.len() as u64;
-        self.data.extend(data);
-        self.entry(name, dims, kind, offset)
-    }
-
-    /// A tensor of values or blocks of them.
-    pub fn weights<T: Stored>(self, name: &str, dims: &[u64], data: &[T]) -> Self {
-        self.tensor(name, dims, T::DTYPE.id(), bytemuck::cast_slice(data))
-    }
-
-    /// The whole file.
-    pub fn finish(self) -> File {
-        let mut file = File { bytes: b"GGUF".to_vec(), fields: Vec::new() };
-        file.u32(self.version);
-        file.u64(self.tensor_count);
-        file.u64(self.kv_count);
-        file.append(&self.kv);
-        file.append(&self.table);
-        if !self.data.is_empty() {
-            file.bytes.resize(file.bytes.len().next_multiple_of(self.alignment), 0);
-        }
-        file.bytes.extend(self.data);
-        file
-    }
+    (2 * layers * dim + dim, matrices)
 }
 
 /// A GGUF file with every value type, every dimension count and all supported tensor types, and one that is not.

@@ -3,7 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use super::ModelFile;
+use crate::dtype::Block;
+use crate::dtype::q4_0::BlockQ4_0;
+use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q6_k::BlockQ6K;
+use crate::dtype::q8_0::BlockQ8_0;
+use crate::dtype::tq1_0::BlockTq1_0;
+use crate::dtype::tq2_0::BlockTq2_0;
 use crate::weights::Stored;
 
 /// How the weights of a tensor are stored.
@@ -27,6 +36,8 @@ pub enum Dtype {
     Tq1_0,
     /// The same, four to a byte, see [`crate::dtype::tq2_0`].
     Tq2_0,
+    /// 8-bit weights of llama2.c, version 2: all of a tensor, then an f32 scale for so many of them; see [`Grouped`].
+    Q8Grouped(u32),
     /// Another ggml type, by its number in a GGUF file. Listed, but not available as weights.
     Other(u32),
 }
@@ -76,13 +87,19 @@ impl Dtype {
         Self::SUPPORTED.map(|dtype| dtype.to_string()).join(", ")
     }
 
+    /// The one that kernels take under ggml's name, in any case: `q4_k`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::SUPPORTED.into_iter().find(|dtype| dtype.to_string().eq_ignore_ascii_case(name))
+    }
+
     pub(super) fn from_ggml(id: u32) -> Self {
         Self::SUPPORTED.into_iter().find(|dtype| dtype.id() == id).unwrap_or(Self::Other(id))
     }
 
-    /// Its number in a GGUF file.
+    /// Its number in a GGUF file; of a type that GGUF does not have, one that ggml does not use.
     pub(super) fn id(self) -> u32 {
         match self {
+            Self::Q8Grouped(_) => u32::MAX,
             Self::F32 => 0,
             Self::F16 => 1,
             Self::Q4_0 => 2,
@@ -102,7 +119,7 @@ impl Dtype {
     }
 
     /// Weights and bytes of one block; `None` for a type number that is not known.
-    pub(super) fn block(self) -> Option<(u64, u64)> {
+    pub fn block(self) -> Option<(u64, u64)> {
         self.ggml().map(|&(_, _, weights, bytes)| (weights, bytes))
     }
 
@@ -117,6 +134,7 @@ impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.ggml(), self) {
             (Some((_, name, ..)), _) => f.pad(name),
+            (None, Self::Q8Grouped(group)) => f.pad(&format!("Q8 in groups of {group}")),
             (None, Self::Other(id)) => f.pad(&format!("ggml type {id}")),
             (None, _) => f.pad("unknown"),
         }
@@ -135,7 +153,9 @@ pub struct TensorInfo {
     pub rows: usize,
     /// Weights per row (input features).
     pub cols: usize,
-    /// Where it starts in the file.
+    /// Which of a split model's files it lies in.
+    pub(super) part: usize,
+    /// Where it starts in that file.
     pub(super) offset: usize,
     /// Its size; `None` for a type number that is not known.
     pub(super) bytes: Option<usize>,
@@ -147,7 +167,7 @@ impl TensorInfo {
         self.bytes
     }
 
-    /// Byte of the file at which it starts.
+    /// Byte of its file at which it starts.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -185,6 +205,68 @@ impl<'a> Tensor<'a> {
         }
         bytemuck::try_cast_slice(self.bytes).ok()
     }
+
+    /// The weights where they are 8-bit ones of llama2.c.
+    pub fn grouped(&self) -> Option<Grouped<'a>> {
+        let Dtype::Q8Grouped(group) = self.info.dtype else { return None };
+        let (quants, scales) = self.bytes.split_at_checked(self.info.rows.checked_mul(self.info.cols)?)?;
+        let scales = bytemuck::try_cast_slice(scales).ok()?;
+        Some(Grouped { quants: bytemuck::cast_slice(quants), scales, group: group as usize })
+    }
+
+    /// Writes row `row` in f32, exactly as stored: an embedding, say. `None`, and nothing written, where there is no such
+    /// row, `values` is not as long as it, or kernels cannot take the type.
+    pub fn decode_row(&self, row: usize, values: &mut [f32]) -> Option<()> {
+        let cols = self.info.cols;
+        if row >= self.info.rows || values.len() != cols {
+            return None;
+        }
+        match self.info.dtype {
+            Dtype::F32 => values.copy_from_slice(self.view::<f32>()?.get(row * cols..)?.get(..cols)?),
+            Dtype::F16 => self.decode_each::<f16>(row, values, |v| v.to_f32())?,
+            Dtype::Bf16 => self.decode_each::<bf16>(row, values, |v| v.to_f32())?,
+            Dtype::Q8_0 => self.decode_blocks::<BlockQ8_0>(row, values)?,
+            Dtype::Q4_0 => self.decode_blocks::<BlockQ4_0>(row, values)?,
+            Dtype::Q4K => self.decode_blocks::<BlockQ4K>(row, values)?,
+            Dtype::Q6K => self.decode_blocks::<BlockQ6K>(row, values)?,
+            Dtype::Tq1_0 => self.decode_blocks::<BlockTq1_0>(row, values)?,
+            Dtype::Tq2_0 => self.decode_blocks::<BlockTq2_0>(row, values)?,
+            Dtype::Q8Grouped(_) => {
+                let Grouped { quants, scales, group } = self.grouped()?;
+                let quants = quants.get(row * cols..)?.get(..cols)?;
+                let scales = scales.get(row * cols / group..)?.get(..cols / group)?;
+                for ((values, quants), scale) in values.chunks_mut(group).zip(quants.chunks(group)).zip(scales) {
+                    values.iter_mut().zip(quants).for_each(|(v, q)| *v = scale * f32::from(*q));
+                }
+            }
+            Dtype::Other(_) => return None,
+        }
+        Some(())
+    }
+
+    fn decode_each<T: Stored>(&self, row: usize, values: &mut [f32], decode: impl Fn(T) -> f32) -> Option<()> {
+        let stored = self.view::<T>()?.get(row * values.len()..)?.get(..values.len())?;
+        values.iter_mut().zip(stored).for_each(|(value, stored)| *value = decode(*stored));
+        Some(())
+    }
+
+    fn decode_blocks<B: Stored + Block>(&self, row: usize, values: &mut [f32]) -> Option<()> {
+        let blocks = values.len() / B::LEN;
+        let stored = self.view::<B>()?.get(row * blocks..)?.get(..blocks)?;
+        values.chunks_exact_mut(B::LEN).zip(stored).for_each(|(values, block)| block.decode(values));
+        Some(())
+    }
+}
+
+/// Weights of llama2.c, version 2: weight `i` is `quants[i] * scales[i / group]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grouped<'a> {
+    /// All quants, row by row.
+    pub quants: &'a [i8],
+    /// A scale for each group.
+    pub scales: &'a [f32],
+    /// Weights that share a scale; a row has whole groups.
+    pub group: usize,
 }
 
 /// A tensor that keeps its file mapped: for weights that outlive a borrow or go to another thread. Cloning it copies no
@@ -216,8 +298,9 @@ impl MappedTensor {
         self.tensor()?.view()
     }
 
-    fn tensor(&self) -> Option<Tensor<'_>> {
-        Tensor::new(self.info(), self.file.bytes())
+    /// The tensor, borrowed; always there.
+    pub fn tensor(&self) -> Option<Tensor<'_>> {
+        Tensor::new(self.info(), self.file.part_of(self.info()))
     }
 }
 

@@ -12,13 +12,17 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{ReportError, text};
 
 pub mod curve;
+pub mod field;
 mod label;
 pub mod ladder;
+pub mod pairs;
 mod picture;
 mod png;
+pub mod ranges;
 pub mod roofline;
 mod scale;
 pub mod spark;
+pub mod stairs;
 pub mod strip;
 pub(super) mod svg;
 

@@ -164,6 +164,7 @@ fn rest(frame: &Frame) -> Markup {
         ul { @for t in used(frame) { li { a href={ "../techniques/" (t.slug) ".html" } { (t.name) } ": " (t.about) } } }
         h2 { "More" }
         ul {
+            li { a href="../worth.html" { "Worth" } ": in times naive, in shares of the limit, in years of hardware." }
             li { a href="../method.html" { "Method" } ": how each tier comes to its numbers, and how they are checked." }
             li { a href="../bias.html" { "Bias" } ": in which direction they are likely to be wrong." }
             li { a href="../data.html" { "Data" } ": all " (frame.book.records.len()) " records, to filter, sort and take away." }

@@ -19,8 +19,9 @@ mod kernel;
 mod machine;
 mod parts;
 mod techniques;
+mod worth;
 
-pub(super) use index::rows as worth;
+pub(super) use index::rows;
 
 /// A file of the site: its path from the folder, with `/` between, and its bytes.
 pub type File = (String, Vec<u8>);
@@ -44,6 +45,7 @@ pub fn site(report: &Report) -> Result<Vec<File>, ReportError> {
     let mut files = vec![
         frame.page("index.html", Tab::Overview, "", &index::sections(&frame)?),
         frame.page("techniques.html", Tab::Techniques, "Techniques", &techniques::overview(&frame)),
+        frame.page("worth.html", Tab::Worth, "What it is worth", &worth::sections(&frame)?),
         frame.page("method.html", Tab::Method, "Method", &[document::method()]),
         frame.page("bias.html", Tab::Bias, "Bias", &[document::bias()]),
         frame.page("data.html", Tab::Data, "All records", &data::sections(&frame)),
@@ -107,16 +109,18 @@ enum Tab {
     Kernels,
     Machines,
     Techniques,
+    Worth,
     Method,
     Bias,
     Data,
 }
 
-const TABS: [(Tab, &str, &str); 7] = [
+const TABS: [(Tab, &str, &str); 8] = [
     (Tab::Overview, "Overview", "index.html"),
     (Tab::Kernels, "Kernels", "index.html#kernels"),
     (Tab::Machines, "Machines", "index.html#machines"),
     (Tab::Techniques, "Techniques", "techniques.html"),
+    (Tab::Worth, "Worth", "worth.html"),
     (Tab::Method, "Method", "method.html"),
     (Tab::Bias, "Bias", "bias.html"),
     (Tab::Data, "Data", "data.html"),

@@ -29,14 +29,57 @@ fn gguf_tensors_and_metadata() {
     let down = file.tensor("blk.0.ffn_down.weight").unwrap().view::<BlockQ8_0>().unwrap();
     assert_eq!((down.len(), down[3].qs), (4, [127; 32]));
     let value = |key| file.metadata(key).unwrap().clone();
-    assert_eq!(value("tokenizer.ggml.tokens"), Value::Array { len: 3 });
-    assert_eq!((value("scores"), value("nested")), (Value::Array { len: 2 }, Value::Array { len: 1 }));
+    let strings = file.strings("tokenizer.ggml.tokens").unwrap().unwrap();
+    assert_eq!(
+        (strings.len(), strings.get(0), strings.get(2), strings.get(3)),
+        (3, Some(&b"<unk>"[..]), Some(&b"b"[..]), None)
+    );
+    assert_eq!(strings.iter().collect::<Vec<_>>(), [&b"<unk>"[..], b"a", b"b"]);
+    let numbers = file.numbers("scores").unwrap().unwrap();
+    assert_eq!((numbers.len(), numbers.get(0), numbers.get(1), numbers.get(2)), (2, Some(1.0), Some(2.0), None));
+    assert_eq!(value("nested").to_string(), "an array of 1");
+    assert!(file.strings("none").unwrap().is_none());
+    says(file.strings("scores").unwrap_err(), &["\"scores\" should be an array of strings"]);
+    says(file.numbers("nested").unwrap_err(), &["\"nested\" should be an array of numbers"]);
+    says(file.numbers("u8").unwrap_err(), &["\"u8\" is 200, it should be an array of numbers"]);
     assert_eq!((value("u8"), value("i8")), (Value::U64(200), Value::I64(-1)));
     assert_eq!((value("u16"), value("i16")), (Value::U64(40_000), Value::I64(-2)));
     assert_eq!((value("llama.block_count").as_u64(), value("i32")), (Some(1), Value::I64(-3)));
     assert_eq!((value("u64"), value("i64")), (Value::U64(u64::MAX), Value::I64(i64::MIN)));
     assert_eq!((value("f32").as_f64(), value("f64").as_f64()), (Some(0.5), Some(0.1)));
     assert_eq!((value("bool"), file.metadata("none")), (Value::Bool(true), None));
+}
+
+#[test]
+fn strings_of_a_long_array_are_found_by_number() {
+    let texts: Vec<String> = (0..100).map(|i| "x".repeat(i % 7) + &i.to_string()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let file = open(&Gguf::new(3).texts("k", &texts).finish().bytes);
+    let strings = file.strings("k").unwrap().unwrap();
+    assert!((0..100).all(|i| strings.get(i) == Some(texts[i].as_bytes())));
+    assert!(strings.iter().eq(texts.iter().map(|t| t.as_bytes())));
+}
+
+#[test]
+fn arrays_of_every_number_type_are_read() {
+    let array = |kind: u32, item: &[u8]| [&kind.to_le_bytes()[..], &2_u64.to_le_bytes(), item, item].concat();
+    for (kind, item, number) in [
+        (0, &[200][..], 200.0),
+        (1, &[0xff], -1.0),
+        (2, &40_000_u16.to_le_bytes(), 40_000.0),
+        (3, &(-2_i16).to_le_bytes(), -2.0),
+        (4, &u32::MAX.to_le_bytes(), f64::from(u32::MAX)),
+        (5, &i32::MIN.to_le_bytes(), f64::from(i32::MIN)),
+        (6, &0.5_f32.to_le_bytes(), 0.5),
+        (7, &[1], 1.0),
+        (10, &(1_u64 << 40).to_le_bytes(), 2f64.powi(40)),
+        (11, &i64::MIN.to_le_bytes(), -(2f64.powi(63))),
+        (12, &0.1_f64.to_le_bytes(), 0.1),
+    ] {
+        let file = open(&Gguf::new(3).kv("k", 9, &array(kind, item)).finish().bytes);
+        let numbers = file.numbers("k").unwrap().unwrap();
+        assert_eq!([0, 1, 2].map(|i| numbers.get(i)), [Some(number), Some(number), None], "type {kind}");
+    }
 }
 
 #[test]

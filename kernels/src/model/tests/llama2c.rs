@@ -1,4 +1,4 @@
-//! llama2.c v0: positions of the tensors, untied classifiers, headers that make no sense, and a published model.
+//! llama2.c: positions of the tensors, untied classifiers, headers that make no sense, and a published model.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ fn llama2c_untied_classifier_lies_after_the_rope_tables() {
     assert_eq!((last.name.as_str(), last.rows, last.cols), ("output.weight", 5, 8));
     // 600 + output_norm + two tables of 3 positions × 1 pair.
     assert_eq!(file.tensor("output.weight").unwrap().view::<f32>().unwrap()[0], 614.0);
-    assert_eq!(last.offset() + last.byte_len().unwrap(), file.bytes().len());
+    assert_eq!(last.offset() + last.byte_len().unwrap(), file.byte_len() as usize);
     assert_eq!(file.metadata("llama.vocab_size").unwrap().as_u64(), Some(5));
 }
 
@@ -74,6 +74,86 @@ fn llama2c_headers_must_make_sense_and_match_the_size() {
     refuses(bytemuck::cast_slice(&largest), &["implies ", "but the file has 28"]);
 }
 
+#[test]
+fn llama2c_version_1_has_norms_first() {
+    let header = [8, 4, 2, 4, 2, 5, 3];
+    let file = open(&synthetic::llama2c_later(header, None).bytes);
+    assert_eq!(file.format().to_string(), "llama2.c v1");
+    let first = |name: &str| file.tensor(name).unwrap().view::<f32>().unwrap()[0];
+    for (name, at) in [
+        ("blk.0.attn_norm.weight", 0.0),
+        ("blk.1.attn_norm.weight", 8.0),
+        ("blk.0.ffn_norm.weight", 16.0),
+        ("output_norm.weight", 32.0),
+        ("token_embd.weight", 40.0),
+        ("blk.0.attn_q.weight", 80.0),
+        ("blk.1.ffn_up.weight", 80.0 + 2.0 * (64.0 + 32.0 + 32.0 + 64.0 + 32.0 + 32.0) + 32.0),
+    ] {
+        assert_eq!(first(name), at, "{name}");
+    }
+    assert_eq!(file.tensors().len(), 1 + 2 * 9 + 1);
+    let untied = [8, 4, 2, 4, 2, -5, 3];
+    let file = open(&synthetic::llama2c_later(untied, None).bytes);
+    let last = file.tensors().last().unwrap();
+    assert_eq!(
+        (last.name.as_str(), last.offset() + last.byte_len().unwrap()),
+        ("output.weight", file.byte_len() as usize)
+    );
+    assert_eq!(file.metadata("llama.vocab_size").unwrap().as_u64(), Some(5));
+}
+
+#[test]
+fn llama2c_version_2_has_scales_after_the_quants_of_each_tensor() {
+    let header = [8, 4, 2, 4, 2, 5, 3];
+    let file = open(&synthetic::llama2c_later(header, Some(4)).bytes);
+    assert_eq!(file.format().to_string(), "llama2.c v2");
+    assert_eq!(file.tensor("output_norm.weight").unwrap().view::<f32>().unwrap()[0], 32.0);
+    for name in ["token_embd.weight", "blk.1.attn_k.weight", "blk.1.ffn_down.weight"] {
+        let tensor = file.tensor(name).unwrap();
+        let weights = tensor.grouped().unwrap();
+        assert_eq!(
+            (weights.group, weights.quants[..3].to_vec(), weights.scales[..3].to_vec()),
+            (4, vec![0, 1, 2], vec![1.0, 2.0, 3.0])
+        );
+        assert_eq!(weights.quants.len(), tensor.info().rows * tensor.info().cols);
+        assert_eq!(weights.scales.len() * 4, weights.quants.len());
+        let cols = tensor.info().cols;
+        let mut row = vec![0.0; cols];
+        tensor.decode_row(1, &mut row).unwrap();
+        assert!((0..cols).all(|c| row[c] == ((cols + c) % 100 * ((cols + c) / 4 + 1)) as f32), "{row:?}");
+        assert_eq!((tensor.decode_row(tensor.info().rows, &mut row), tensor.view::<f32>()), (None, None));
+    }
+    assert_eq!(file.tensor("blk.0.attn_q.weight").unwrap().info().dtype.to_string(), "Q8 in groups of 4");
+    // dim is no multiple of 3 or 16, hidden_dim none of 8; a group of 2 would put scales at odd places.
+    for group in [0, 2, 3, 8, 16, -4] {
+        let mut bytes = synthetic::llama2c_later(header, Some(4)).bytes;
+        bytes[37..41].copy_from_slice(&i32::to_le_bytes(group));
+        refuses(
+            &bytes,
+            &["byte 37", &format!("the group size is {group}, it must be a multiple of 4 that divides dim 8")],
+        );
+    }
+}
+
+#[test]
+fn llama2c_later_headers_must_make_sense_and_match_the_size() {
+    for group in [None, Some(4)] {
+        let good = synthetic::llama2c_later([8, 4, 2, 4, 2, 5, 3], group).bytes;
+        let change = |at: usize, value: i32| {
+            let mut bytes = good.clone();
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            bytes
+        };
+        refuses(&change(28, -5), &["vocab_size (byte 28) would be -5"]);
+        refuses(&change(36, 2), &["byte 36", "would be 2"]);
+        refuses(&change(16, 3), &["implies", "but the file has"]);
+        refuses(&change(4, 3), &["llama2.c version 3 (byte 4) is not supported; versions 0, 1 and 2"]);
+        for len in 0..good.len() {
+            assert!(Layout::parse(&good[..len]).is_err(), "{len}");
+        }
+    }
+}
+
 /// The published 260K-parameter model. Not part of the repository: the test runs where it is found.
 #[test]
 fn stories260k() {
@@ -87,7 +167,7 @@ fn stories260k() {
         return;
     }
     let file = ModelFile::open(&path).unwrap();
-    assert_eq!(file.bytes().len(), 1_056_540);
+    assert_eq!(file.byte_len(), 1_056_540);
     let number = |key: &str| file.metadata(key).unwrap().as_u64().unwrap();
     let keys = [
         "embedding_length",

@@ -1,0 +1,198 @@
+//! Which kernels one greedy decode step of the core calls with a cache in f32, at which shapes and how often: what its time
+//! on any machine is the sum of. A test of the core holds it against what the core calls.
+
+use super::Dtype;
+use super::config::{Attention, Config, Experts, Pairs, Score};
+use crate::kernel::Shape;
+
+/// Calls of one kernel at one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Name of the kernel.
+    pub kernel: &'static str,
+    /// Its sizes; named `model/operation`.
+    pub shape: Shape,
+    /// How often a step calls it.
+    pub times: usize,
+}
+
+/// The kernel that multiplies a matrix stored as `dtype` with one token's activations; none for types without one.
+pub fn gemv(dtype: Dtype) -> Option<&'static str> {
+    Some(match dtype {
+        Dtype::F32 => "gemv_f32",
+        Dtype::F16 => "gemv_f16",
+        Dtype::Bf16 => "gemv_bf16",
+        Dtype::Q8_0 => "gemv_q8",
+        Dtype::Q4_0 => "gemv_q4_0",
+        Dtype::Q4K => "gemv_q4_k",
+        Dtype::Q6K => "gemv_q6_k",
+        Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) | Dtype::Other(_) => return None,
+    })
+}
+
+/// The kernels of one step of `config` whose matrices are stored as `dtype`, with `tokens` in the cache, its own
+/// included. None where no kernel takes the type, or one of the model's parts has no kernel.
+pub fn decode(config: &Config, dtype: Dtype, tokens: usize) -> Option<Vec<Operation>> {
+    let mut step = Step { config, gemv: gemv(dtype)?, dtype, list: Vec::new() };
+    step.attention(tokens);
+    let mixtures = (0..config.layers).filter(|&layer| config.experts_of(layer).is_some()).count();
+    step.feed_forward(config.ffn, "ffn", config.layers - mixtures);
+    if let Some(experts) = &config.experts {
+        step.experts(experts, mixtures);
+    }
+    step.rmsnorm("norm", config.hidden, 2 * config.layers + 1);
+    step.head();
+    Some(step.list)
+}
+
+struct Step<'a> {
+    config: &'a Config,
+    gemv: &'static str,
+    dtype: Dtype,
+    list: Vec<Operation>,
+}
+
+impl Step<'_> {
+    /// Calls at the same shape are one operation, whatever they are for.
+    fn add(&mut self, kernel: &'static str, what: &str, [m, n, k, parts]: [usize; 4], times: usize) {
+        let name = format!("{}/{what}", self.config.name);
+        let shape = Shape { name: name.into(), m, n, k, parts, tour: false };
+        let same =
+            |o: &&mut Operation| (o.kernel, o.shape.m, o.shape.n, o.shape.k, o.shape.parts) == (kernel, m, n, k, parts);
+        match self.list.iter_mut().find(same) {
+            Some(operation) => operation.times += times,
+            None if times > 0 => self.list.push(Operation { kernel, shape, times }),
+            None => {}
+        }
+    }
+
+    fn matrix(&mut self, what: &str, rows: usize, cols: usize, times: usize) {
+        self.add(self.gemv, what, [1, rows, cols, 1], times);
+    }
+
+    /// Activations become i8 once before the products that share them, where weights are in blocks.
+    fn quantized(&mut self, what: &str, width: usize, times: usize) {
+        // There is no kernel for blocks of 256.
+        if matches!(self.dtype, Dtype::Q8_0 | Dtype::Q4_0) {
+            self.add("quantize_q8_0", what, [1, width, 1, 1], times);
+        }
+    }
+
+    fn rmsnorm(&mut self, what: &str, width: usize, times: usize) {
+        self.add("rmsnorm", what, [1, width, 1, 1], times);
+    }
+
+    fn rope(&mut self, heads: usize, width: usize, times: usize) {
+        // Also where frequencies are scaled: sines and cosines grow in none of these models, as they do in `rope_yarn`.
+        let kernel = match self.config.rope.pairs {
+            Pairs::Halves => "rope_neox",
+            Pairs::Interleaved => "rope",
+        };
+        self.add(kernel, "rope", [heads, 1, width, 1], times);
+    }
+
+    fn attention(&mut self, tokens: usize) {
+        let Config { hidden, layers, .. } = *self.config;
+        self.quantized("attn-in", hidden, layers);
+        match self.config.attention {
+            Attention::Grouped { heads, kv_heads, width, .. } => {
+                self.matrix("attn-q", heads * width, hidden, layers);
+                self.matrix("attn-k", kv_heads * width, hidden, 2 * layers);
+                self.rope(heads + kv_heads, width, layers);
+                self.add("attention_decode", "attention", [heads, tokens, width, kv_heads], layers);
+                self.quantized("attn-out", heads * width, layers);
+                self.matrix("attn-output", hidden, heads * width, layers);
+            }
+            Attention::Latent { heads, query_rank, latent, nope, rope, value } => {
+                let queries = heads * (nope + rope);
+                match query_rank {
+                    Some(rank) => {
+                        self.matrix("attn-q-a", rank, hidden, layers);
+                        self.rmsnorm("attn-q-norm", rank, layers);
+                        self.quantized("attn-q-b", rank, layers);
+                        self.matrix("attn-q-b", queries, rank, layers);
+                    }
+                    None => self.matrix("attn-q", queries, hidden, layers),
+                }
+                self.matrix("attn-kv-a", latent + rope, hidden, layers);
+                self.rmsnorm("attn-kv-norm", latent, layers);
+                self.rope(heads + 1, rope, layers);
+                self.add("mla_decode", "attention", [heads, tokens, latent, 1], layers);
+                self.quantized("attn-out", heads * value, layers);
+                self.matrix("attn-output", hidden, heads * value, layers);
+            }
+        }
+    }
+
+    /// Of weights in f32 and bf16 the likeliest token is one kernel with the product.
+    fn head(&mut self) {
+        let Config { vocab, hidden, .. } = *self.config;
+        self.quantized("head", hidden, 1);
+        let kernel = match self.dtype {
+            Dtype::F32 => "head_argmax",
+            Dtype::Bf16 => "head_argmax_bf16",
+            _ => self.gemv,
+        };
+        self.add(kernel, "head", [1, vocab, hidden, 1], 1);
+    }
+
+    fn feed_forward(&mut self, width: usize, what: &str, times: usize) {
+        self.quantized("ffn-in", self.config.hidden, times);
+        self.products(width, what, times);
+    }
+
+    fn products(&mut self, width: usize, what: &str, times: usize) {
+        let hidden = self.config.hidden;
+        self.matrix(&format!("{what}-up"), width, hidden, 2 * times);
+        self.add("swiglu", what, [1, width, 1, 1], times);
+        self.quantized(&format!("{what}-down"), width, times);
+        self.matrix(&format!("{what}-down"), hidden, width, times);
+    }
+
+    /// Experts in f32 and bf16 are one kernel; of other types each is a feed-forward layer of its own width, and the
+    /// activations that they share are quantized once. Shared experts are one such layer.
+    fn experts(&mut self, experts: &Experts, times: usize) {
+        let (hidden, &Experts { routed, width, .. }) = (self.config.hidden, experts);
+        match experts.score {
+            Score::Sigmoid => self.add("moe_gate", "gate", [1, routed, hidden, experts.groups], times),
+            Score::Softmax => {
+                self.add("gemv_f32", "gate", [1, routed, hidden, 1], times);
+                self.add("softmax", "gate", [1, routed, 1, 1], times);
+            }
+        }
+        match self.dtype {
+            Dtype::F32 => self.add("moe_ffn_f32", "experts", [1, hidden, width, routed], times),
+            Dtype::Bf16 => self.add("moe_ffn_bf16", "experts", [1, hidden, width, routed], times),
+            _ => self.products(width, "expert", times * experts.active),
+        }
+        self.quantized("ffn-in", hidden, times);
+        if experts.shared > 0 {
+            self.products(experts.shared * width, "shared-experts", times);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::published;
+
+    /// What the products of a step read is what the configuration says a token reads.
+    #[test]
+    fn products_read_the_weights_of_a_token() {
+        for config in published::all() {
+            let step = decode(&config, Dtype::F32, 100).expect("a kernel for f32");
+            let active = config.experts.as_ref().map_or(0, |e| e.active);
+            let read = |o: &Operation| match (o.kernel, &config.attention) {
+                ("gemv_f32" | "moe_gate" | "head_argmax", _) => o.shape.n * o.shape.k,
+                ("moe_ffn_f32", _) => 3 * active * o.shape.n * o.shape.k,
+                ("mla_decode", &Attention::Latent { heads, latent, nope, value, .. }) => {
+                    latent * heads * (nope + value)
+                }
+                _ => 0,
+            };
+            let total: usize = step.iter().map(|o| o.times * read(o)).sum();
+            assert_eq!(total as u64, config.weights_per_token(), "{}", config.name);
+        }
+    }
+}
