@@ -23,7 +23,7 @@ pub struct ReportArgs {
     #[arg(long, default_value = TITLE, env = "RETROBENCH_TITLE")]
     title: String,
     /// Prints the report to standard output in this format instead.
-    #[arg(long, short, value_enum, env = "RETROBENCH_OUTPUT")]
+    #[arg(long, short, value_enum, conflicts_with = "splice", env = "RETROBENCH_OUTPUT")]
     output: Option<Format>,
     /// Puts the results into a text instead, between its lines <!-- retrobench:begin --> and <!-- retrobench:end -->.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_SPLICE")]

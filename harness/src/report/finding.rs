@@ -359,7 +359,8 @@ fn reasons(rungs: &[&Record]) -> String {
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
-fn capital(word: &str) -> String {
+/// The word with a capital.
+pub(super) fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

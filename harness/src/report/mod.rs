@@ -55,8 +55,8 @@ pub enum ReportError {
     },
 }
 
-/// The charts of a report by name, for those who want the pictures alone: the story, ladders measured here and emulated, and
-/// what limits each machine.
+/// The charts of a report by name, for those who want the pictures alone: the story, ladders measured here and emulated, old
+/// tricks and their descendants, what it is all worth, and what limits each machine.
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
@@ -66,7 +66,8 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
     let rows = site::rows(&book);
     let title = finding::story(&rows).unwrap_or_else(|| "No rung has a speedup".into());
     let axis = "the best rung over naive on the same machine, log scale";
-    let mut out = vec![("story".to_string(), chart::strip::picture(&rows, axis, &title, chart::strip::Width::Desk)?)];
+    let story = chart::strip::Strip { rows: &rows, axis, label: &title, heading: Some(&title) };
+    let mut out = vec![("story".to_string(), chart::strip::picture(&story, chart::strip::Width::Desk)?)];
     for (k, (kernel, shapes)) in book.kernels.iter().enumerate() {
         for (s, shape) in shapes.iter().enumerate() {
             for l in book.ladders(k, s).iter().filter(|l| l.site.tier != Tier::Modelled) {
@@ -75,6 +76,9 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
         }
     }
     out.extend(chart::pairs::picture(&book)?.map(|picture| ("then and now".to_string(), picture)));
+    for metric in worth::METRICS {
+        out.extend((metric.chart)(&book)?.map(|picture| (format!("worth {}", metric.name), picture)));
+    }
     for (i, site) in book.sites.iter().enumerate() {
         let ladder = |k: usize| book.main_ladder(k, i).map(|l| (book.kernels[k].0.as_str(), l));
         let ladders: Vec<_> = (0..book.kernels.len()).filter_map(ladder).collect();

@@ -116,7 +116,7 @@ impl Technique {
             Some(part) => r.variant.split('_').any(|p| p == part),
             None => **pattern == r.variant || pattern.split_once('/') == Some((&r.kernel, &r.variant)),
         };
-        let found = TECHNIQUES.iter().find(|t| t.rungs.iter().any(|p| names(&p)));
+        let found = TECHNIQUES.iter().find(|t| t.rungs.iter().any(names));
         found.unwrap_or(&TECHNIQUES[TECHNIQUES.len() - 1])
     }
 }

@@ -43,13 +43,13 @@ pub(super) struct Ink {
 
 /// Words for a part of the picture that is pointed at.
 #[derive(Clone, Debug)]
-pub(super) struct Tip {
+pub(in crate::report) struct Tip {
     /// Left, top, width, height.
     pub(super) area: [i32; 4],
     /// What it says.
     pub(super) words: String,
     /// Place of the record that it tells of, where it is of one: a page says more of it.
-    pub(super) record: Option<usize>,
+    pub(in crate::report) record: Option<usize>,
 }
 
 /// A finished chart.
@@ -64,7 +64,7 @@ pub struct Picture {
     /// Text alternative: what the chart shows, as a sentence.
     pub label: String,
     pub(super) shapes: Vec<Shape>,
-    pub(super) tips: Vec<Tip>,
+    pub(in crate::report) tips: Vec<Tip>,
 }
 
 /// What plotters draws onto: it keeps what it is told. Clones share one list.

@@ -13,6 +13,8 @@ use super::picture::{Ink, Picture, Shape, Side};
 const SCALE: i32 = 2;
 /// Name under which plotters knows the typeface.
 const FACE: &str = "retrobench";
+/// Ascent and descent of the typeface, em.
+const HEIGHT: f64 = 1.164;
 static REGULAR: &[u8] = include_bytes!("fonts/DejaVuSans.ttf");
 static BOLD: &[u8] = include_bytes!("fonts/DejaVuSans-Bold.ttf");
 
@@ -69,10 +71,14 @@ fn put<B: DrawingBackend>(sheet: &mut B, shape: &Shape) -> Result<(), DrawingErr
                 Side::End => HPos::Right,
             };
             let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };
-            let font = (FACE, size * f64::from(SCALE)).into_font().style(style);
+            // Sizes are of a face's whole height to plotters, and of an em to everyone else.
+            let em = size * f64::from(SCALE);
+            let font = FontDesc::new(FontFamily::Name(FACE), em * HEIGHT, style);
             let color = color(ink);
             let look = TextStyle::from(font).color(&color).pos(Pos::new(h, VPos::Center));
-            sheet.draw_text(words, &look, at(*place))
+            // plotters puts the middle of its box there; half the height of figures and capitals is to stand below it.
+            let (x, y) = at(*place);
+            sheet.draw_text(words, &look, (x, y + (0.24 * em) as i32))
         }
     }
 }

@@ -8,7 +8,7 @@ use super::super::group::{Ladder, Site, timing};
 use super::super::{ReportError, text, units};
 use super::label::Placer;
 use super::scale::Scale;
-use super::{At, BEST, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, PAPER, Picture, Style, draw};
+use super::{At, BEST, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, PAPER, Picture, Style, draw, fitted};
 use crate::record::{Bound, Record};
 
 const WIDTH: i32 = 620;
@@ -91,8 +91,8 @@ pub fn picture(site: &Site, ladders: &[(&str, Ladder)]) -> Result<Picture, Repor
     let axes = axes(&points, &roofs);
     let label = format!("Roofline, {}: {}.", site.tier.name(), finding::roofline(site, ladders));
     draw((WIDTH, PLOT.3 + 66), 500, &label, |c| {
-        let under = format!("{} · attained rate over intensity, log scales", site.tier.name());
-        c.text(12, 14, At::Left, Style::new(11.0).color(MUTED), &under)?;
+        let under = format!("{}, {} · attained rate over intensity, log scales", site.dated(), site.tier.name());
+        fitted(c, (12, 14), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
         grid(c, &axes)?;
         let mut placer = Placer::new((PLOT.0 + 2, PLOT.1, PLOT.2, PLOT.3));
         for p in &points {

@@ -8,6 +8,8 @@ use super::{At, BEST, Canvas, GRID, INK, MUTED, Picture, RUNG, Style, draw, fitt
 use crate::record::Tier;
 
 const TOP: i32 = 22;
+/// Room for a heading above that.
+const HEADING: i32 = 28;
 const PITCH: i32 = 19;
 const GROUP: i32 = 26;
 const BOTTOM: i32 = 30;
@@ -45,31 +47,59 @@ impl Row<'_> {
     }
 }
 
-/// Draws the rows that have a dot; `label` is the text alternative, `axis` what the ratios are of.
-pub fn picture(rows: &[Row], axis: &str, label: &str, width: Width) -> Result<Picture, ReportError> {
-    let rows: Vec<&Row> = rows.iter().filter(|r| !r.dots.is_empty()).collect();
-    let (w, names) = match width {
-        Width::Desk => (940, 250),
-        Width::Phone => (344, 128),
-    };
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Strip<'a> {
+    /// Rows, of which those that have a dot are drawn.
+    pub rows: &'a [Row<'a>],
+    /// What the ratios are of.
+    pub axis: &'a str,
+    /// Text alternative.
+    pub label: &'a str,
+    /// Heading, for a picture that stands alone.
+    pub heading: Option<&'a str>,
+}
+
+/// Where the parts of a strip stand, px.
+struct Layout {
+    width: i32,
+    names: i32,
+    top: i32,
+    bottom: i32,
+    ticks: usize,
+}
+
+/// Draws the rows.
+///
+/// # Errors
+/// [`ReportError::Draw`] if the drawing library refuses.
+pub fn picture(of: &Strip, width: Width) -> Result<Picture, ReportError> {
+    let rows: Vec<&Row> = of.rows.iter().filter(|r| !r.dots.is_empty()).collect();
     let kind = |r: &Row| (r.site.tier, r.site.gpu);
     let starts = |i: usize| i == 0 || kind(rows[i]) != kind(rows[i - 1]);
     let groups = (0..rows.len()).filter(|i| starts(*i)).count() as i32;
-    let bottom = TOP + PITCH * rows.len() as i32 + GROUP * groups;
+    let top = if of.heading.is_some() { TOP + HEADING } else { TOP };
+    let bottom = top + PITCH * rows.len() as i32 + GROUP * groups;
+    let (at, readable) = match width {
+        Width::Desk => (Layout { width: 940, names: 250, top, bottom, ticks: 9 }, 700),
+        Width::Phone => (Layout { width: 344, names: 128, top, bottom, ticks: 5 }, 280),
+    };
     let all = || rows.iter().flat_map(|r| &r.dots).map(|d| d.0);
     let (low, high) = (all().fold(1.0, f64::min), all().fold(2.0, f64::max));
-    let x = Scale::log(low / 1.15, high * 1.15, names, w - MEDIAN - names);
-    let readable = if width == Width::Desk { 700 } else { 280 };
-    draw((w, bottom + BOTTOM), readable, label, |c| {
-        grid(c, &x, bottom, axis, width, w)?;
-        let mut y = TOP;
+    let x = Scale::log(low / 1.15, high * 1.15, at.names, at.width - MEDIAN - at.names);
+    draw((at.width, bottom + BOTTOM), readable, of.label, |c| {
+        if let Some(heading) = of.heading {
+            fitted(c, (8, 18), At::Left, Style::new(15.0).bold(), at.width - 16, heading)?;
+        }
+        grid(c, &x, &at, of.axis)?;
+        let mut y = top;
         for (i, row) in rows.iter().enumerate() {
             if starts(i) {
-                let words = group(row.site);
-                fitted(c, (8, y + GROUP / 2 + 2), At::Left, Style::new(11.0).color(MUTED).bold(), w - 70, &words)?;
+                let style = Style::new(11.0).color(MUTED).bold();
+                fitted(c, (8, y + GROUP / 2 + 2), At::Left, style, at.width - 70, &group(row.site))?;
                 y += GROUP;
             }
-            strip(c, &x, row, y + PITCH / 2, (names, w))?;
+            strip(c, &x, row, y + PITCH / 2, &at)?;
             y += PITCH;
         }
         Ok(())
@@ -89,42 +119,42 @@ fn group(site: &Site) -> String {
     format!("{}: {what}", site.tier.name())
 }
 
-fn grid(c: &Canvas, x: &Scale, bottom: i32, axis: &str, width: Width, w: i32) -> Result<(), ReportError> {
+fn grid(c: &Canvas, x: &Scale, at: &Layout, axis: &str) -> Result<(), ReportError> {
     let style = Style::new(10.5).color(MUTED);
-    for tick in x.ticks(if width == Width::Desk { 9 } else { 5 }) {
-        let at = x.px(tick);
-        c.line(&[(at, TOP), (at, bottom)], GRID, 1)?;
+    for tick in x.ticks(at.ticks) {
+        let px = x.px(tick);
+        c.line(&[(px, at.top), (px, at.bottom)], GRID, 1)?;
         let words = format!("{}×", units::plain(tick));
-        c.text(at, bottom + 10, At::Middle, style, &words)?;
-        if at + text::width(&words, 10.5) / 2 < w - MEDIAN - 6 {
-            c.text(at, TOP - 10, At::Middle, style, &words)?;
+        c.text(px, at.bottom + 10, At::Middle, style, &words)?;
+        if px + text::width(&words, 10.5) / 2 < at.width - MEDIAN - 6 {
+            c.text(px, at.top - 10, At::Middle, style, &words)?;
         }
     }
     let one = x.px(1.0);
-    c.line(&[(one, TOP), (one, bottom)], MUTED, 1)?;
-    c.text(w - 8, TOP - 10, At::Right, style.bold(), "median")?;
-    fitted(c, (w - 8, bottom + 23), At::Right, style, w - 16, axis)
+    c.line(&[(one, at.top), (one, at.bottom)], MUTED, 1)?;
+    c.text(at.width - 8, at.top - 10, At::Right, style.bold(), "median")?;
+    fitted(c, (at.width - 8, at.bottom + 23), At::Right, style, at.width - 16, axis)
 }
 
-fn strip(c: &Canvas, x: &Scale, row: &Row, y: i32, (names, w): (i32, i32)) -> Result<(), ReportError> {
-    let (name, size) = if names > 200 { (row.site.dated(), 11.5) } else { (row.site.short().to_string(), 10.5) };
-    let room = names - 14;
+fn strip(c: &Canvas, x: &Scale, row: &Row, y: i32, at: &Layout) -> Result<(), ReportError> {
+    let (name, size) = if at.names > 200 { (row.site.dated(), 11.5) } else { (row.site.short().to_string(), 10.5) };
+    let room = at.names - 14;
     // Where a name does not fit, its maker is what a reader misses least.
     let name = match name.split_once(' ') {
         Some((_, rest)) if text::width(&name, size) > room && rest.contains(' ') => rest.to_string(),
         _ => name,
     };
-    fitted(c, (names - 8, y), At::Right, Style::new(size), room, &name)?;
+    fitted(c, (at.names - 8, y), At::Right, Style::new(size), room, &name)?;
     let Some(median) = row.median() else { return Ok(()) };
     let (one, middle) = (x.px(1.0), x.px(median));
     c.fill(one.min(middle), y - 1, (middle - one).abs(), 3, BEST)?;
     for (ratio, words, record) in &row.dots {
-        let at = x.px(*ratio);
-        c.disc(at, y, 3, RUNG)?;
-        c.tip_of(*record, [at - 4, y - 8, 8, 16], &format!("{words}: {}", units::ratio(*ratio)));
+        let px = x.px(*ratio);
+        c.disc(px, y, 3, RUNG)?;
+        c.tip_of(*record, [px - 4, y - 8, 8, 16], &format!("{words}: {}", units::ratio(*ratio)));
     }
     c.fill(middle - 2, y - 7, 4, 14, BEST)?;
-    c.text(w - 8, y, At::Right, Style::new(12.0).color(INK).bold(), &units::ratio(median))
+    c.text(at.width - 8, y, At::Right, Style::new(12.0).color(INK).bold(), &units::ratio(median))
 }
 
 #[cfg(test)]
@@ -152,12 +182,15 @@ mod tests {
         let rows =
             [Row { site: &old, dots: dots.clone() }, Row { site: &new, dots }, Row { site: &none, dots: Vec::new() }];
         for width in [Width::Desk, Width::Phone] {
-            let drawn = picture(&rows, "times naive", "label", width).expect("drawn").file();
-            for word in ["Old", "New", "emulated: ", "modelled: GPUs", "times naive", "kernel rung: 3.0×", "1.75×"] {
+            let of = Strip { rows: &rows, axis: "times naive", label: "label", heading: Some("Heading") };
+            let drawn = picture(&of, width).expect("drawn").file();
+            for word in
+                ["Heading", "Old", "New", "emulated: ", "modelled: GPUs", "times naive", "kernel rung: 3.0×", "1.75×"]
+            {
                 assert!(drawn.contains(word), "{word} in {drawn}");
             }
             assert!(!drawn.contains("None"));
         }
-        assert!(picture(&[], "a", "b", Width::Desk).is_ok());
+        assert!(picture(&Strip { rows: &[], axis: "a", label: "b", heading: None }, Width::Desk).is_ok());
     }
 }

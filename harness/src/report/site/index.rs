@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::super::chart::decode;
-use super::super::chart::strip::{self, Row, Width};
+use super::super::chart::strip::{self, Row, Strip, Width};
 use super::super::group::Book;
 use super::super::{ReportError, ceilings, finding, units};
 use super::{Frame, figure, parts, used};
@@ -38,7 +38,8 @@ fn head(frame: &Frame, rows: &[Row]) -> Result<Markup, ReportError> {
     let title = finding::story(rows).unwrap_or_else(|| frame.report.title.to_string());
     let label = format!("{title}. A row for each machine, a dot for each kernel, the median marked.");
     let axis = "the best rung over naive on the same machine, log scale";
-    let drawn = |width| Ok::<_, ReportError>(strip::picture(rows, axis, &label, width)?.inline());
+    let of = Strip { rows, axis, label: &label, heading: None };
+    let drawn = |width| Ok::<_, ReportError>(strip::picture(&of, width)?.inline());
     let (desk, phone) = (drawn(Width::Desk)?, drawn(Width::Phone)?);
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (kernels, sites) = (frame.book.kernels.len(), rows.iter().filter(|r| !r.dots.is_empty()).count());
@@ -181,6 +182,7 @@ fn rest(frame: &Frame) -> Markup {
         ul { @for t in used(frame) { li { a href={ "../techniques/" (t.slug) ".html" } { (t.name) } ": " (t.about) } } }
         h2 { "More" }
         ul {
+            li { a href="../worth.html" { "Worth" } ": in times naive, in shares of the limit, in years of hardware." }
             li { a href="../method.html" { "Method" } ": how each tier comes to its numbers, and how they are checked." }
             li { a href="../bias.html" { "Bias" } ": in which direction they are likely to be wrong." }
             li { a href="../data.html" { "Data" } ": all " (frame.book.records.len()) " records, to filter, sort and take away." }

@@ -15,6 +15,9 @@ pub(super) fn sections(frame: &Frame, k: usize) -> Result<Vec<Markup>, ReportErr
         html! { ul { @for claim in finding::kernel(frame.book, k) { li { (claim) } } } },
         ladder(frame, k),
         worth(frame, k),
+        super::worth::of(frame.book, "What that comes to", &["waterfall", "dividend"], |r| {
+            r.kernel == frame.book.kernels[k].0
+        })?,
         charts(frame, k, "The ladder on this host", here)?,
         charts(frame, k, "The ladder in machine code of its time", there)?,
     ])

@@ -10,7 +10,14 @@ use crate::record::Record;
 
 pub(super) fn sections(frame: &Frame, i: usize) -> Result<Vec<Markup>, ReportError> {
     let ladders = main_ladders(frame.book, i);
-    Ok(vec![facts(frame, i), roof(frame, i, &ladders)?, kernels(frame, i, &ladders)?])
+    let site = &frame.book.sites[i];
+    let here = |r: &Record| r.tier == site.tier && r.machine.id == site.id;
+    Ok(vec![
+        facts(frame, i),
+        roof(frame, i, &ladders)?,
+        kernels(frame, i, &ladders)?,
+        super::worth::of(frame.book, "The ladder that gains most, step by step", &["waterfall"], here)?,
+    ])
 }
 
 /// The ladder of each kernel at its main shape, with the kernel's place.
@@ -18,7 +25,7 @@ fn main_ladders(book: &Book, i: usize) -> Vec<(usize, Ladder<'_>)> {
     (0..book.kernels.len()).filter_map(|k| Some((k, book.main_ladder(k, i)?))).collect()
 }
 
-fn records<'a>(book: &'a Book, i: usize) -> impl Iterator<Item = &'a Record> {
+fn records(book: &Book, i: usize) -> impl Iterator<Item = &Record> {
     let site = &book.sites[i];
     book.records.iter().filter(move |r| r.tier == site.tier && r.machine.id == site.id)
 }

@@ -44,8 +44,8 @@ pub fn site(report: &Report) -> Result<Vec<File>, ReportError> {
     let frame = Frame { report, book: &book, links: Links::new(&book), rungs: book.rungs() };
     let mut files = vec![
         frame.page("index.html", Tab::Overview, "", &index::sections(&frame)?),
-        frame.page("techniques.html", Tab::Techniques, "Techniques", &techniques::overview(&frame)?),
-        frame.page("worth.html", Tab::Worth, "What optimization is worth", &worth::sections(&frame)?),
+        frame.page("techniques.html", Tab::Techniques, "Techniques", &techniques::overview(&frame)),
+        frame.page("worth.html", Tab::Worth, "What it is worth", &worth::sections(&frame)?),
         frame.page("method.html", Tab::Method, "Method", &[document::method()]),
         frame.page("bias.html", Tab::Bias, "Bias", &[document::bias()]),
         frame.page("data.html", Tab::Data, "All records", &data::sections(&frame)),

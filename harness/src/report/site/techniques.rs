@@ -4,17 +4,15 @@ use std::ops::Range;
 
 use maud::{Markup, html};
 
-use super::super::chart::pairs;
-use super::super::chart::strip::{self, Row, Width};
+use super::super::chart::strip::{self, Row, Strip, Width};
 use super::super::group::Book;
 use super::super::technique::{self, Technique};
 use super::super::{ReportError, units};
 use super::{Frame, figure, parts, used};
 use crate::record::{Record, Tier};
 
-pub(super) fn overview(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
-    let pairs = pairs::picture(frame.book)?;
-    Ok(vec![html! {
+pub(super) fn overview(frame: &Frame) -> Vec<Markup> {
+    vec![html! {
         p { "Rungs grouped by idea, over all kernels. What a rung is worth is its time against that of the rung it improves on." }
         @for t in used(frame) {
             @let rungs = rungs(frame, t);
@@ -22,11 +20,7 @@ pub(super) fn overview(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
             p { (t.about) }
             p.muted { (rungs.len()) " rungs: " (names(&rungs)) }
         }
-        @if let Some(pairs) = &pairs {
-            h2 { "Then and now" }
-            (figure("Old machines' tricks have descendants: the idea is the same, what it is worth is not", &pairs.inline(), None))
-        }
-    }])
+    }]
 }
 
 fn rungs<'a>(frame: &'a Frame, technique: &Technique) -> Vec<&'a Record> {
@@ -71,9 +65,10 @@ fn strips(book: &Book, technique: &Technique) -> Result<Markup, ReportError> {
         return Ok(html! {});
     }
     let title = finding(technique, &rows);
-    let draw =
-        |width| strip::picture(&rows, "time of the rung before over time of this rung, log scale", &title, width);
-    let (desk, phone) = (draw(Width::Desk)?.inline(), draw(Width::Phone)?.inline());
+    let axis = "time of the rung before over time of this rung, log scale";
+    let of = Strip { rows: &rows, axis, label: &title, heading: None };
+    let drawn = |width| Ok::<_, ReportError>(strip::picture(&of, width)?.inline());
+    let (desk, phone) = (drawn(Width::Desk)?, drawn(Width::Phone)?);
     Ok(html! {
         div.desk { (figure(&title, &desk, None)) }
         div.phone { (figure(&title, &phone, None)) }
