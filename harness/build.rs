@@ -21,15 +21,26 @@ fn main() -> io::Result<()> {
 /// `programs.rs`: every `.asm` of the kernels, assembled. An error in a source fails the build with its file and line.
 fn embed_programs(root: &Path) -> io::Result<()> {
     println!("cargo::rerun-if-changed=src/emulated/asm");
-    let sources = root.join("kernels/src").canonicalize()?;
+    let mut list = String::from("&[\n");
+    for folder in ["kernels/src", "harness/src/emulated"] {
+        list.push_str(&programs_below(root, folder)?);
+    }
+    list.push_str("]\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(out.join("programs.rs"), list)
+}
+
+/// The lines of `programs.rs` for a folder.
+fn programs_below(root: &Path, folder: &str) -> io::Result<String> {
+    let sources = root.join(folder).canonicalize()?;
     println!("cargo::rerun-if-changed={}", sources.display());
     let mut files = Vec::new();
     collect(&sources, "asm", &mut files)?;
     files.sort();
-    let mut list = String::from("&[\n");
+    let mut list = String::new();
     for file in files {
         let inside = file.strip_prefix(&sources).expect("collected below the folder");
-        let shown = format!("kernels/src/{}", inside.display()).replace('\\', "/");
+        let shown = format!("{folder}/{}", inside.display()).replace('\\', "/");
         let fail = |reason: String| io::Error::other(format!("{shown}: {reason}"));
         let text = fs::read_to_string(&file)?;
         let stem = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -55,9 +66,7 @@ fn embed_programs(root: &Path) -> io::Result<()> {
         }
         list.push_str(&format!("], symbols: &{:?} }},\n", assembled.symbols.iter().collect::<Vec<_>>()));
     }
-    list.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::write(out.join("programs.rs"), list)
+    Ok(list)
 }
 
 /// `profiles.rs`, `caps.rs` and so on: the lists of profiles that the binary carries, so that adding one touches one TOML

@@ -1,17 +1,19 @@
-//! `cargo bench`: every kernel × variant × shape natively on wall time, and every machine's modelled ladder on a virtual
-//! clock. Loops over the kernels and profiles; names none of them. Nothing is timed before it matched its reference.
+//! `cargo bench`: every kernel × variant × shape natively on wall time, and every machine's modelled or emulated ladder on a
+//! virtual clock. Loops over the kernels and profiles; names none of them. Nothing is timed before it matched its reference.
 //!
-//! `-- native/` or `-- modelled/` selects a tier, any other filter works on `tier/[machine/]kernel/shape/variant`.
+//! `-- native/`, `-- modelled/` or `-- emulated/` selects a tier, `-- timed/` what models and emulators themselves take, any other filter works on `tier/[machine/]kernel/shape/variant`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::time::{Duration, Instant};
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, SamplingMode, Throughput};
+use harness::emulated;
 use harness::environment::Host;
 use harness::gate::Gate;
 use harness::native;
-use harness::profile::{self, GpuProfile, Loaded};
+use harness::plan;
+use harness::profile::{self, Console, Emulated, GpuProfile, Loaded, Sheet};
 use harness::simt;
 use harness::simt::gate::ShaderGate;
 use harness::simt::rules::Rules;
@@ -36,6 +38,7 @@ fn main() {
     let pool = native::pool(host.cores as usize).expect("a thread per core");
     KERNELS.iter().for_each(|k| native_group(&mut wall, *k, &host, &pool));
     model_group(&mut wall);
+    emulator_groups(&mut wall);
     interpreter_group(&mut wall);
     wall.final_summary();
 
@@ -48,6 +51,7 @@ fn main() {
         .configure_from_args();
     modelled_groups(&mut virtual_clock);
     modelled_gpu_groups(&mut virtual_clock);
+    emulated_groups(&mut virtual_clock);
     virtual_clock.final_summary();
 }
 
@@ -125,6 +129,27 @@ fn model_group(c: &mut Criterion<WallTime>) {
         group.bench_function(about.name, |b| b.iter(&mut model));
     }
     group.finish();
+}
+
+/// The emulators themselves: wall time of a rung 0, in cycles, or in instructions where a clock does several steps in one.
+fn emulator_groups(c: &mut Criterion<WallTime>) {
+    for machine in Loaded::<Emulated>::embedded().expect("embedded profiles are valid") {
+        let profile = &machine.profile;
+        let first = |k: &&'static dyn Kernel| Some((*k, emulated::cells::rungs(*k, profile).into_iter().next()?));
+        let Some((kernel, code)) = KERNELS.iter().find_map(|k| first(&k)) else { continue };
+        let shape = kernel.shapes().into_iter().next().expect("a shape");
+        let prepared = emulated::cells::prepare(&Input::typical(SEED), kernel, &shape, &code, profile);
+        let mut ready = prepared.expect("the kernel's own shapes fit").expect("the first shape fits a rung 0");
+        let spent = ready.run().expect("it returns");
+        assert_eq!(ready.verify().failure, None, "{}", code.name);
+        let counted = if profile.console == Console::Playstation { spent.instructions } else { spent.cycles };
+        let mut group = c.benchmark_group(format!("timed/emulated/{}", profile.id));
+        group.throughput(Throughput::Elements(counted));
+        group.bench_function(format!("{}/{}", kernel.name(), code.name), |b| {
+            b.iter(|| ready.run().expect("it returns"));
+        });
+        group.finish();
+    }
 }
 
 /// The interpreter of shaders: wall time of whole launches at the largest test shape, in operations of lanes.
@@ -208,6 +233,41 @@ fn modelled_gpu_groups(c: &mut Criterion<VirtualClock>) {
                             // A rung that the machine cannot run takes no time, which a clock cannot show: a nanosecond.
                             let ns = simt::cells::priced(gpu, &counted, warm).map_or(1.0, |priced| priced.ns);
                             VirtualClock::advance(ns);
+                        });
+                    });
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+/// Every emulated machine's ladders at the shapes that it has memory for, on the machine's own clock.
+fn emulated_groups(c: &mut Criterion<VirtualClock>) {
+    for machine in Loaded::<Emulated>::embedded().expect("embedded profiles are valid") {
+        let profile = &machine.profile;
+        for kernel in KERNELS {
+            let codes = emulated::cells::rungs(*kernel, profile);
+            for shape in kernel.shapes().iter().filter(|s| !codes.is_empty() && s.name.starts_with(plan::SMALL_MODEL)) {
+                let mut group = c.benchmark_group(format!("emulated/{}/{}/{}", profile.id, kernel.name(), shape.name));
+                group.throughput(throughput(*kernel, shape)).sampling_mode(SamplingMode::Flat);
+                for code in &codes {
+                    let prepare = || {
+                        let prepared = emulated::cells::prepare(&Input::typical(SEED), *kernel, shape, code, profile);
+                        prepared.expect("the kernel's own shapes fit it").ok()
+                    };
+                    if prepare().is_none() {
+                        continue;
+                    }
+                    group.bench_function(code.name, |b| {
+                        let mut first = prepare().expect("it fits");
+                        first.run().expect("it returns");
+                        assert_eq!(first.verify().failure, None, "{}", code.name);
+                        b.iter(|| {
+                            // A machine that was just switched on, so that the picture is where it was.
+                            let mut ready = prepare().expect("it fits");
+                            let spent = ready.run().expect("it returns");
+                            VirtualClock::advance(spent.cycles as f64 / profile.machine.clock_hz.value * 1e9);
                         });
                     });
                 }

@@ -52,8 +52,7 @@ fn run(arguments: &[String]) -> Result<(), String> {
         let begun = Instant::now();
         let spent = ready.run().map_err(|fault| format!("{dims}: {fault}"))?;
         let speed = spent.instructions as f64 / begun.elapsed().as_secs_f64() / 1e6;
-        ready.loaded.take_outputs(ready.console.as_ref(), &mut ready.case.operands());
-        if let Some(failure) = ready.case.verify_sums(1).failure {
+        if let Some(failure) = ready.verify().failure {
             return Err(format!("{dims}: {failure}"));
         }
         let each = spent.cycles as f64 / (kernel.cost(&shape).operations as f64 / 2.0);

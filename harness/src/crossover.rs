@@ -2,12 +2,12 @@
 //! what a technique is worth depends on the machine, and this says on what of it.
 
 use kernels::KERNELS;
-use kernels::input::{Flavor, Input};
-use kernels::kernel::{Case, Cost};
 
 use crate::profile::{self, Profile};
-use crate::timed::cells::{peak_ops, stays_cached};
-use crate::timed::{Mode, Params, lanes, model};
+use crate::record::{Environment, Outcome};
+use crate::sweep::contest::{Arena, Contestant, Gates};
+use crate::sweep::figure::{FigureError, Vary, set};
+use crate::sweep::flip::flip;
 
 /// A variant at a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,55 +20,6 @@ pub struct Cell {
     pub variant: &'static str,
 }
 
-/// The figure that varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
-    /// Memory bandwidth, GB/s, with as many lines in flight as one core needs to draw it.
-    Bandwidth,
-    /// Architectural SIMD registers.
-    SimdRegisters,
-    /// Cycles of an integer multiply, which is not pipelined.
-    IntegerMultiply,
-}
-
-impl Figure {
-    /// Name and unit for people.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Bandwidth => "memory bandwidth, GB/s",
-            Self::SimdRegisters => "SIMD registers",
-            Self::IntegerMultiply => "integer multiply, cycles",
-        }
-    }
-
-    fn is_whole(self) -> bool {
-        self == Self::SimdRegisters
-    }
-
-    /// Sets it.
-    fn set(self, p: &mut Profile, to: f64) {
-        match self {
-            Self::Bandwidth => {
-                let memory = &mut p.memory;
-                memory.bandwidth_gb_s.value = to;
-                memory.sustained_gb_s = None;
-                let line = p.caches.last().map_or(4.0, |c| f64::from(c.line_bytes.value));
-                // GB/s times ns are bytes.
-                let lines = (2.0 * to * memory.latency_ns.value / line).ceil() as u32;
-                for figure in [&mut memory.prefetch_outstanding, &mut memory.prefetch_lines] {
-                    figure.value = figure.value.max(lines);
-                }
-            }
-            Self::SimdRegisters => {
-                if let Some(simd) = &mut p.simd {
-                    simd.registers.value = to as u32;
-                }
-            }
-            Self::IntegerMultiply => p.integer.mul_cycles.value = [to, to],
-        }
-    }
-}
-
 /// What is asked of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
@@ -78,8 +29,8 @@ pub struct Question {
     pub lesson: &'static str,
     /// Profile whose figure varies.
     pub machine: &'static str,
-    /// What varies.
-    pub figure: Figure,
+    /// Key of the figure that varies, as `hw diff` prints it.
+    pub figure: &'static str,
     /// From where to where.
     pub range: (f64, f64),
     /// One contestant.
@@ -87,6 +38,8 @@ pub struct Question {
     /// The other.
     pub second: Cell,
 }
+
+const BANDWIDTH: &str = "memory.bandwidth_gb_s";
 
 const fn cell(kernel: &'static str, shape: &'static str, variant: &'static str) -> Cell {
     Cell { kernel, shape, variant }
@@ -98,7 +51,7 @@ pub const QUESTIONS: &[Question] = &[
         name: "absorbed-mla",
         lesson: "attention over latents trades operations for bytes: it pays where bytes are scarce",
         machine: "ryzen-9-5950x",
-        figure: Figure::Bandwidth,
+        figure: BANDWIDTH,
         range: (2.0, 200.0),
         first: cell("mla_decode", "deepseek-v2-lite/t1024", "absorbed_online"),
         second: cell("mla_decode", "deepseek-v2-lite/t1024", "expanded_simd"),
@@ -107,7 +60,7 @@ pub const QUESTIONS: &[Question] = &[
         name: "smaller-format",
         lesson: "six bits a weight instead of eight save bytes and cost operations to take apart",
         machine: "raspberry-pi-zero",
-        figure: Figure::Bandwidth,
+        figure: BANDWIDTH,
         range: (0.01, 10.0),
         first: cell("gemv_q6_k", "r1-distill-qwen-1.5b/ffn-down", "integer"),
         second: cell("gemv_q8", "r1-distill-qwen-1.5b/ffn-down", "integer"),
@@ -116,7 +69,7 @@ pub const QUESTIONS: &[Question] = &[
         name: "wide-register-tile",
         lesson: "24 accumulators halve the loads where the registers hold them, and spill where they do not",
         machine: "ryzen-9-5950x",
-        figure: Figure::SimdRegisters,
+        figure: "simd.registers",
         range: (8.0, 64.0),
         first: cell("gemm_f32", "r1-distill-qwen-1.5b/attn-k-prefill", "packed"),
         second: cell("gemm_f32", "r1-distill-qwen-1.5b/attn-k-prefill", "wide_tile"),
@@ -125,7 +78,7 @@ pub const QUESTIONS: &[Question] = &[
         name: "lookup-table",
         lesson: "a table of quarter squares makes a product of two lookups: it pays where multiplying is slow",
         machine: "i486dx2-66",
-        figure: Figure::IntegerMultiply,
+        figure: "integer.mul_cycles",
         range: (1.0, 100.0),
         first: cell("dot_fixed", "r1-distill-qwen-1.5b/attn-k", "integer"),
         second: cell("dot_fixed", "r1-distill-qwen-1.5b/attn-k", "quarter_square"),
@@ -157,6 +110,14 @@ pub enum CrossoverError {
         /// What is missing.
         what: String,
     },
+    /// The figure cannot take a value.
+    #[error("crossover {question}: {reason}")]
+    Figure {
+        /// Question.
+        question: &'static str,
+        /// Why.
+        reason: FigureError,
+    },
     /// The machine cannot run a contestant.
     #[error("crossover {question}: {reason}")]
     NotRun {
@@ -167,71 +128,61 @@ pub enum CrossoverError {
     },
 }
 
-/// A contestant with its operands.
-struct Contestant {
-    case: Box<dyn Case>,
-    variant: usize,
-    lanes: usize,
-    cost: Cost,
-}
-
-impl Contestant {
-    fn new(question: &'static str, cell: &Cell, profile: &Profile) -> Result<Self, CrossoverError> {
+impl Cell {
+    fn find(&self, question: &'static str) -> Result<Contestant, CrossoverError> {
         let unknown = |what: String| CrossoverError::Unknown { question, what };
-        let not_run = |reason: String| CrossoverError::NotRun { question, reason };
-        let kernel = KERNELS.iter().find(|k| k.name() == cell.kernel);
-        let kernel = kernel.ok_or_else(|| unknown(format!("kernel {}", cell.kernel)))?;
-        let shape = kernel.shapes().into_iter().find(|s| s.name == cell.shape);
-        let shape = shape.ok_or_else(|| unknown(format!("shape {}/{}", cell.kernel, cell.shape)))?;
-        let abouts = kernel.variants();
-        let variant = abouts.iter().position(|a| a.name == cell.variant);
-        let variant = variant.ok_or_else(|| unknown(format!("variant {}/{}", cell.kernel, cell.variant)))?;
-        let lanes = lanes(&abouts[variant], profile).map_err(|e| not_run(e.to_string()))?;
-        let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
-        let case = kernel.prepare(&shape, &input).map_err(|e| not_run(e.to_string()))?;
-        Ok(Self { case, variant, lanes, cost: kernel.cost(&shape) })
-    }
-
-    fn time_ns(&mut self, question: &'static str, profile: &Profile) -> Result<f64, CrossoverError> {
-        let warm = stays_cached(&mut *self.case, profile);
-        let estimate = model(&mut *self.case, self.variant, self.lanes, &Params::new(profile), Mode::Sampled, warm);
-        estimate.map(|e| e.time_ns).map_err(|e| CrossoverError::NotRun { question, reason: e.to_string() })
+        let kernel = *KERNELS
+            .iter()
+            .find(|k| k.name() == self.kernel)
+            .ok_or_else(|| unknown(format!("kernel {}", self.kernel)))?;
+        let shape = kernel.shapes().into_iter().find(|s| s.name == self.shape);
+        let shape = shape.ok_or_else(|| unknown(format!("shape {}/{}", self.kernel, self.shape)))?;
+        let rung = kernel.variants().iter().position(|a| a.name == self.variant);
+        let rung = rung.ok_or_else(|| unknown(format!("variant {}/{}", self.kernel, self.variant)))?;
+        Ok(Contestant { kernel, shape, rung })
     }
 }
 
 impl Question {
+    /// What varies, over the question's range.
+    pub fn vary(&self) -> Vary {
+        Vary { key: self.figure.into(), from: self.range.0, to: self.range.1 }
+    }
+
     /// Asks the model.
     ///
     /// # Errors
     /// [`CrossoverError`] where a name is not there or a contestant cannot run.
     pub fn ask(&self) -> Result<Crossover, CrossoverError> {
-        let unknown = |_| CrossoverError::Unknown { question: self.name, what: format!("profile {}", self.machine) };
+        let question = self.name;
+        let unknown = |_| CrossoverError::Unknown { question, what: format!("profile {}", self.machine) };
+        let no_figure = |reason| CrossoverError::Figure { question, reason };
+        let not_run = |reason: String| CrossoverError::NotRun { question, reason };
         let base = profile::find(self.machine).map_err(unknown)?.profile;
-        let mut first = Contestant::new(self.name, &self.first, &base)?;
-        let mut second = Contestant::new(self.name, &self.second, &base)?;
+        let contestants = [self.first.find(question)?, self.second.find(question)?];
+        let gates = Gates::new(Environment::build("retrobench study crossovers", 1));
+        let mut ready = Profile::ready(&gates, &contestants, &[]).map_err(|e| not_run(e.to_string()))?;
         let mut ratio = |at: f64| {
-            let mut machine = base.clone();
-            self.figure.set(&mut machine, at);
-            Ok(first.time_ns(self.name, &machine)? / second.time_ns(self.name, &machine)?)
+            let machine = set(&base, &[(self.figure, at)]).map_err(no_figure)?;
+            match &machine.outcomes(&gates, &contestants, &mut ready)[..] {
+                [Outcome::Timed(first), Outcome::Timed(second)] => Ok(first.time_ns / second.time_ns),
+                outcomes => Err(not_run(outcomes.iter().find_map(Outcome::reason).unwrap_or_default().to_string())),
+            }
         };
-        let (mut low, mut high) = self.range;
-        let (ratio_low, ratio_high) = (ratio(low)?, ratio(high)?);
+        let vary = self.vary();
+        let (ratio_low, ratio_high) = (ratio(vary.from)?, ratio(vary.to)?);
         let mut found = Crossover { ratio_low, ratio_high, at: None, balance: None };
-        if (ratio_low < 1.0) == (ratio_high < 1.0) {
+        let (first_low, first_high) = (ratio_low < 1.0, ratio_high < 1.0);
+        if first_low == first_high {
             return Ok(found);
         }
-        // Halves the range on a logarithmic scale, to 1 %, or between two whole figures.
-        while if self.figure.is_whole() { high - low > 1.0 } else { high / low > 1.01 } {
-            let middle = (low * high).sqrt();
-            let middle = if self.figure.is_whole() { middle.round().clamp(low + 1.0, high - 1.0) } else { middle };
-            let side = if (ratio(middle)? < 1.0) == (ratio_low < 1.0) { &mut low } else { &mut high };
-            *side = middle;
-        }
-        let at = if self.figure.is_whole() { high } else { (low * high).sqrt() };
+        let ends = ((vary.from, &first_low), (vary.to, first_high));
+        let nearest = |x| vary.nearest(&base, x).map_err(no_figure);
+        let at = flip(ends.0, ends.1, nearest, |at| Ok(ratio(at)? < 1.0))?.at;
         found.at = Some(at);
-        if self.figure == Figure::Bandwidth {
-            let peak = peak_ops(&base, &first.cost) / f64::from(base.machine.cores.value);
-            found.balance = Some(peak / (at * 1e9));
+        if self.figure == BANDWIDTH {
+            let machine = set(&base, &[(self.figure, at)]).map_err(no_figure)?;
+            found.balance = Some(machine.balance(&contestants[0].kernel.cost(&contestants[0].shape), false));
         }
         Ok(found)
     }

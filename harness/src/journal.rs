@@ -180,6 +180,7 @@ pub(crate) mod tests {
             bound: None,
             shares: Vec::new(),
             paced_share: None,
+            counts: None,
             cycles: None,
             nmse: 0.0,
             backward_error: 0.0,

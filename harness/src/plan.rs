@@ -18,7 +18,7 @@ pub struct Group {
 }
 
 /// The model whose layers fit the machines of the 1980s.
-const SMALL_MODEL: &str = "stories260k/";
+pub const SMALL_MODEL: &str = "stories260k/";
 
 /// Which cells a filter selects.
 pub struct Plan {
@@ -26,6 +26,41 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// The same for rungs in machine code of old processors.
     pub code: Vec<CodeGroup>,
+    /// Whole decode steps in machine code.
+    pub steps: Vec<Step>,
+}
+
+/// A whole decode step in machine code, as if it were a kernel of its own, after so many tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Tokens before this one.
+    pub position: usize,
+    /// Those of [`Step::RUNGS`] that were asked for.
+    pub names: Vec<&'static str>,
+}
+
+impl Step {
+    /// What its records call it.
+    pub const KERNEL: &'static str = "decode_step_fixed";
+    /// Its variants.
+    pub const RUNGS: [&'static str; 2] = ["naive", "optimized"];
+    /// Where in a text it is taken: keys and values of the first fit 48 KB beside the rest, those of the second do not.
+    const POSITIONS: [usize; 2] = [31, 255];
+
+    /// The shape of its records.
+    pub fn shape(&self) -> String {
+        format!("{SMALL_MODEL}position-{}", self.position)
+    }
+
+    fn select(pattern: Option<&Regex>) -> Vec<Step> {
+        let all = Self::POSITIONS.map(|position| Step { position, names: Self::RUNGS.to_vec() });
+        let selected = |mut step: Step| {
+            let shape = step.shape();
+            step.names.retain(|name| pattern.is_none_or(|p| p.is_match(&format!("{}/{shape}/{name}", Self::KERNEL))));
+            (!step.names.is_empty()).then_some(step)
+        };
+        all.into_iter().filter_map(selected).collect()
+    }
 }
 
 /// One kernel at one shape with the rungs in machine code that were asked for, of whatever processor.
@@ -61,7 +96,8 @@ pub enum PlanError {
 impl Plan {
     /// Cells whose `kernel/shape/variant` matches the filter. Without one: the shapes of the tour, every variant.
     pub fn select(filter: Option<&str>) -> Result<Self, PlanError> {
-        Self::over(filter, |kernel| kernel.shapes().into_iter().filter(|s| filter.is_some() || s.tour).collect())
+        let shapes = |kernel: &dyn Kernel| kernel.shapes().into_iter().filter(|s| filter.is_some() || s.tour).collect();
+        Self::of(filter, shapes, Step::select)
     }
 
     /// Rungs in machine code: without a filter at the shapes that fit the machines they are for.
@@ -84,6 +120,14 @@ impl Plan {
 
     /// The same over other shapes than the kernels' own.
     pub fn over(filter: Option<&str>, shapes: impl Fn(&dyn Kernel) -> Vec<Shape>) -> Result<Self, PlanError> {
+        Self::of(filter, shapes, |_| Vec::new())
+    }
+
+    fn of(
+        filter: Option<&str>,
+        shapes: impl Fn(&dyn Kernel) -> Vec<Shape>,
+        steps: impl Fn(Option<&Regex>) -> Vec<Step>,
+    ) -> Result<Self, PlanError> {
         let pattern = filter.map(compile).transpose()?;
         let mut groups = Vec::new();
         for kernel in KERNELS {
@@ -102,15 +146,23 @@ impl Plan {
             }
         }
         let code = Self::code(pattern.as_ref(), &shapes);
-        if groups.is_empty() && code.is_empty() {
+        let steps = steps(pattern.as_ref());
+        if groups.is_empty() && code.is_empty() && steps.is_empty() {
             return Err(PlanError::Empty { filter: filter.unwrap_or_default().into() });
         }
-        Ok(Self { groups, code })
+        Ok(Self { groups, code, steps })
+    }
+
+    /// The same with those groups of variants and shaders whose number is wanted; none in machine code.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Self {
+        let groups =
+            self.groups.iter().enumerate().filter(|(g, _)| wanted(*g)).map(|(_, group)| group.clone()).collect();
+        Self { groups, code: Vec::new(), steps: Vec::new() }
     }
 
     /// Number of cells in machine code on one machine, at most: rungs of its processor or of another.
     pub fn code_cells(&self) -> usize {
-        self.code.iter().map(|g| g.names.len()).sum()
+        self.code.iter().map(|g| g.names.len()).sum::<usize>() + self.steps.iter().map(|s| s.names.len()).sum::<usize>()
     }
 
     /// Number of cells on one processor.

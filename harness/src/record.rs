@@ -140,6 +140,32 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Why there is no time; none where there is one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Outcome::Timed(_) => None,
+            Outcome::Wrong { reason }
+            | Outcome::NotAvailable { reason }
+            | Outcome::DoesNotFit { reason }
+            | Outcome::Refused { reason }
+            | Outcome::Void { reason } => Some(reason),
+        }
+    }
+
+    /// What kind of result it is, in full words.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Outcome::Timed(_) => "timed",
+            Outcome::Wrong { .. } => "wrong result",
+            Outcome::NotAvailable { .. } => "not available",
+            Outcome::DoesNotFit { .. } => "does not fit",
+            Outcome::Refused { .. } => "refused",
+            Outcome::Void { .. } => "void",
+        }
+    }
+}
+
 /// Times of a correct cell.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -167,6 +193,9 @@ pub struct Timing {
     /// Share of the time spent waiting for the capped memory bandwidth (capped only): near 0, the cap did not bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paced_share: Option<f64>,
+    /// What the model counted (modelled processors only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
     /// Exact counts (emulated only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cycles: Option<Cycles>,
@@ -174,6 +203,18 @@ pub struct Timing {
     pub nmse: f64,
     /// Largest backward error against the f64 reference.
     pub backward_error: f64,
+}
+
+/// What a modelled core did in one run of a variant, counted; of a threaded variant one core's share.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Machine operations: instructions but for those that a register wider than the machine's takes more of.
+    pub operations: f64,
+    /// Bytes over the memory bus.
+    pub memory_bytes: f64,
+    /// Lanes of a register of the source.
+    pub lanes: u32,
 }
 
 /// What an emulated processor did in one run, counted.

@@ -67,6 +67,7 @@ fn ladder(tier: Tier, on: &MachineRef, softmax: bool, times_ns: [f64; 3], band: 
             bound: modelled,
             shares: modelled.map(|b| (b, 0.75)).into_iter().collect(),
             paced_share: None,
+            counts: None,
             cycles: None,
             nmse: 1e-14,
             backward_error: 2e-7,

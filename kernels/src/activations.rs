@@ -34,7 +34,7 @@ impl Activations {
 }
 
 /// Activations to blocks: `d = max|x| / 127` in f32, `q = round(x / d)`, halves away from zero.
-fn quantize(x: &[f32], block: usize, quants: &mut [i8], scales: &mut [f32]) {
+pub(crate) fn quantize(x: &[f32], block: usize, quants: &mut [i8], scales: &mut [f32]) {
     for ((x, q), d) in x.chunks_exact(block).zip(quants.chunks_exact_mut(block)).zip(scales) {
         *d = x.iter().fold(0.0, |m: f32, v| m.max(v.abs())) / 127.0;
         for (q, v) in q.iter_mut().zip(x) {

@@ -1,6 +1,7 @@
 //! The vocabulary: what a kernel, a variant, a shape and a case are, and how a folder's typed contract becomes something
 //! the harness can loop over without knowing argument types.
 
+mod choose;
 mod entry;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar, run_simd}
 use crate::operand::{Operand, Region};
 use crate::weights::Source;
 
+pub use choose::{machine_among, machine_for};
 pub use entry::Entry;
 
 /// Named sizes taken from a real model. GEMM letters: `C[m,n] = A[m,k] B[k,n]`; a GEMV has `m = 1`; row-wise kernels

@@ -6,6 +6,7 @@ pub mod attention_decode;
 pub mod attention_decode_q8;
 pub mod attention_prefill;
 pub mod compare;
+pub mod core;
 pub mod dot_fixed;
 pub mod dot_ternary;
 pub mod dtype;

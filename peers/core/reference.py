@@ -1,7 +1,7 @@
 """Logits of a GGUF model of architecture llama, qwen2 or deepseek2 in f64, as the papers define them: the oracle of the inference
 core, which shares no code with it.
 
-    python reference.py FILE --tokens 1,5,9 [--greedy N]
+    python reference.py FILE --tokens 1,5,9 [--greedy N] [--i8]
 
 Every token is recomputed over the whole prompt, without a cache, attention is expanded (no absorbed MLA), experts run one by one.
 Sources: llama: arXiv 2302.13971; grouped queries: 2305.13245; rotary positions: 2104.09864; YaRN: 2309.00071; MLA and experts:
@@ -15,10 +15,21 @@ import gguf
 import numpy as np
 
 
-class Model:
-    """Metadata and dequantized tensors of a file."""
+class Rounding(np.ndarray):
+    """A matrix before which activations become i8, 32 to a scale, as integer kernels have them."""
 
-    def __init__(self, path):
+    def __rmatmul__(self, x):
+        blocks = np.asarray(x).reshape(*x.shape[:-1], -1, 32)
+        scale = np.abs(blocks).max(-1, keepdims=True) / 127
+        scale[scale == 0] = 1
+        return (np.round(blocks / scale) * scale).reshape(x.shape) @ np.asarray(self)
+
+
+class Model:
+    """Metadata and dequantized tensors of a file. `i8`: activations become i8 before matrices in Q8_0."""
+
+    def __init__(self, path, i8=False):
+        self.i8 = i8
         reader = gguf.GGUFReader(path)
         self.fields = {key: field.contents() for key, field in reader.fields.items()}
         self.arch = self.fields["general.architecture"]
@@ -37,7 +48,11 @@ class Model:
         """A tensor as numbers, outermost dimension first."""
         tensor = self.tensors[name]
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        return values.reshape(tensor.shape[::-1]).astype(np.float64)
+        values = values.reshape(tensor.shape[::-1]).astype(np.float64)
+        # Rows of embeddings are looked up, and absorbed matrices are f32 in the core.
+        product = not name.endswith(("token_embd.weight", "attn_k_b.weight", "attn_v_b.weight"))
+        rounds = self.i8 and product and tensor.tensor_type == gguf.GGMLQuantizationType.Q8_0
+        return values.view(Rounding) if rounds else values
 
 
 def norm(x, gain, eps):
@@ -195,8 +210,9 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--tokens", required=True, help="ids of the prompt, with commas")
     parser.add_argument("--greedy", type=int, default=0, help="go on for so many tokens, the likeliest each time")
+    parser.add_argument("--i8", action="store_true", help="activations become i8 before matrices in Q8_0")
     args = parser.parse_args()
-    model = Model(args.file)
+    model = Model(args.file, args.i8)
     tokens = [int(t) for t in args.tokens.split(",")]
     for _ in range(args.greedy):
         tokens.append(int(logits(model, tokens)[-1].argmax()))

@@ -1,10 +1,11 @@
 /* The textbook's loop, as a compiler is given it: y[n] = W[n, k] x[k] in bytes and 32-bit sums. */
-void dot_fixed(const signed char *w, const signed char *x, int *y, int rows, int columns)
+void dot_fixed(const signed char *w, const signed char *x, long *y, int rows, int columns)
 {
-    for (int r = 0; r < rows; r++) {
-        int sum = 0;
-        for (int c = 0; c < columns; c++)
-            sum += w[r * columns + c] * x[c];
+    int r, c;
+    for (r = 0; r < rows; r++) {
+        long sum = 0;
+        for (c = 0; c < columns; c++)
+            sum += *w++ * x[c];
         y[r] = sum;
     }
 }

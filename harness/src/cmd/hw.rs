@@ -7,10 +7,14 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use toml::Value;
 
-use super::Failure;
-use super::output::{plain_table, print};
+use super::measure::{Sink, elsewhere};
+use super::output::{plain_table, print, progress};
+use super::{Failure, command_line};
+use crate::plan::Plan;
 use crate::profile::{GpuProfile, Hardware, Loaded, Profile, Sheet};
+use crate::record::{Environment, Outcome};
 use crate::report::units;
+use crate::shard::{Here, Share};
 
 /// Flags of `hw`.
 #[derive(Debug, Args)]
@@ -27,12 +31,19 @@ enum HwVerb {
         #[arg(env = "RETROBENCH_HW")]
         hw: String,
     },
-    /// The figures in which two machines of one kind differ.
+    /// The figures in which two machines of one kind differ, and the kernels that the difference decides: those whose fastest
+    /// variant, or what binds it, is another.
     Diff {
         /// A profile's id, or the path of a .toml file.
         first: String,
         /// Another.
         second: String,
+        /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
+        #[arg(env = "RETROBENCH_FILTER")]
+        filter: Option<String>,
+        /// Only the figures: nothing is modelled.
+        #[arg(long)]
+        figures: bool,
     },
     /// Checks profile files and says what is wrong with the first bad one.
     Check {
@@ -46,7 +57,10 @@ enum HwVerb {
 pub fn run(args: &HwArgs) -> Result<(), Failure> {
     match &args.verb {
         HwVerb::Show { hw } => show(hw),
-        HwVerb::Diff { first, second } => diff(first, second),
+        HwVerb::Diff { first, second, filter, figures } => {
+            diff(first, second)?;
+            if *figures { Ok(()) } else { flips(first, second, filter.as_deref()) }
+        }
         HwVerb::Check { files } => check(files),
     }
 }
@@ -169,6 +183,56 @@ fn diff(first: &str, second: &str) -> Result<(), Failure> {
     }
     let head = format!("{}\n{}\n{differ} of {total} figures differ", a.about, b.about);
     print(&if differ == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
+}
+
+/// The fastest variant of a kernel and shape on a machine, and what binds it.
+type Fastest = (String, Option<&'static str>, f64);
+
+/// Models a machine.
+fn fastest(hw: &str, plan: &Plan) -> Result<BTreeMap<(String, String), Fastest>, Failure> {
+    let machines = Hardware::select(hw).map_err(Failure::input)?;
+    let share = Share::of(None, plan, Here { native_s: None, capped_s: None }, &machines);
+    let bar = progress(share.cells(), false);
+    let mut sink = Sink::new(None)?;
+    elsewhere(plan, &machines, &share, &Environment::build(&command_line(), 1), &bar, &mut sink)?;
+    bar.finish_and_clear();
+    let mut best: BTreeMap<(String, String), Fastest> = BTreeMap::new();
+    for r in sink.records {
+        let Outcome::Timed(t) = &r.outcome else { continue };
+        let new = (r.variant, t.bound.map(|b| b.name()), t.time_ns);
+        let place = best.entry((r.kernel, r.shape)).or_insert_with(|| new.clone());
+        if new.2 < place.2 {
+            *place = new;
+        }
+    }
+    Ok(best)
+}
+
+/// Kernels whose winner or bound is another on the second machine.
+fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure> {
+    let plan = Plan::select(filter).map_err(Failure::input)?;
+    let (a, b) = (fastest(first, &plan)?, fastest(second, &plan)?);
+    let mut table = plain_table(&["kernel", "shape", "fastest", "bound", "times", "why it is listed"]);
+    let both: Vec<_> = a.iter().filter_map(|(place, on_a)| Some((place, on_a, b.get(place)?))).collect();
+    let mut flipped = 0;
+    for ((kernel, shape), x, y) in &both {
+        let why = match (x.0 != y.0, x.1 != y.1) {
+            (false, false) => continue,
+            (true, false) => "winner",
+            (false, true) => "bound",
+            (true, true) => "winner and bound",
+        };
+        flipped += 1;
+        let change = |a: &str, b: &str| if a == b { a.to_string() } else { format!("{a} → {b}") };
+        let bound = |side: &Fastest| side.1.unwrap_or(units::NONE);
+        let times = change(&units::time(x.2), &units::time(y.2));
+        table.add_row([kernel.as_str(), shape, &change(&x.0, &y.0), &change(bound(x), bound(y)), &times, why]);
+    }
+    let head = format!(
+        "\nOf {} kernels and shapes that run on both, {flipped} have another winner or bound (modelled)",
+        both.len()
+    );
+    print(&if flipped == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
 }
 
 fn check(files: &[PathBuf]) -> Result<(), Failure> {

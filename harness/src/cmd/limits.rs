@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::output::progress;
-use super::study::Study;
 use crate::capped::Caps;
+use crate::report::listing::Listing;
 use crate::worker::{Proven, clean_up_on_interrupt, prove};
 
 /// Limits, and how often each is tried.
@@ -24,7 +24,7 @@ const TRIALS: [(&str, usize); 11] = [
 const WATCH_S: f64 = 2.0;
 
 /// Tries them.
-pub fn study() -> Result<Study, Failure> {
+pub fn study() -> Result<Listing, Failure> {
     clean_up_on_interrupt();
     let bar = progress(TRIALS.iter().map(|(_, times)| times).sum(), false);
     let mut rows = Vec::new();
@@ -39,14 +39,13 @@ pub fn study() -> Result<Study, Failure> {
         rows.push(row(text, &tried));
     }
     bar.finish_and_clear();
-    Ok(Study {
-        about:
-            "Limits tried on their own in a worker (capped tier): what enforces each here, how often a probe under it \
+    Ok(Listing::of_words(
+        "Limits tried on their own in a worker (capped tier): what enforces each here, how often a probe under it \
                 stayed within it, and what the probes showed, each finding once."
-                .into(),
-        heads: &["limit", "mechanism", "kept", "tried", "shown"],
+            .into(),
+        &["limit", "mechanism", "kept", "tried", "shown"],
         rows,
-    })
+    ))
 }
 
 fn row(limit: &str, tried: &[Proven]) -> Vec<String> {

@@ -23,6 +23,7 @@ use crate::native::{self, Bay};
 use crate::plan::{CodeGroup, Group, Plan};
 use crate::profile::{Class, Emulated, GpuProfile, Hardware, Loaded};
 use crate::record::{Environment, Record};
+use crate::shard::{Here, Share, Stage};
 use crate::simt;
 use crate::simt::gate::ShaderGate;
 use crate::timed::cells::{self, Context};
@@ -78,7 +79,8 @@ pub fn parse_caps(text: &str) -> Result<Caps, CapError> {
     Caps::parse(text)
 }
 
-fn parse_isa(name: &str) -> Result<Isa, String> {
+/// A native instruction set that is there.
+pub fn parse_isa(name: &str) -> Result<Isa, String> {
     let known = || Isa::ALL.map(Isa::name).join(", ");
     let isa = Isa::ALL.into_iter().find(|i| i.name() == name).ok_or_else(|| format!("known are {}", known()))?;
     if isa.available() { Ok(isa) } else { Err(format!("this processor has no {name}")) }
@@ -135,10 +137,10 @@ fn cells_of(
     command: &str,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let here = usize::from(native) + usize::from(args.cap.is_some());
-    let elsewhere = plan.shader_cells() * machines.gpus.len() + plan.code_cells() * machines.emulated.len();
-    let cells = plan.cells() * (machines.cpus.len() + here) + elsewhere;
-    let bar = output::progress(cells, args.common.quiet);
+    let seconds = |there: bool| there.then_some(args.seconds);
+    let here = Here { native_s: seconds(native), capped_s: seconds(args.cap.is_some()) };
+    let share = Share::of(args.common.shard, plan, here, machines);
+    let bar = output::progress(share.cells(), args.common.quiet);
     if native {
         let options = native::Options {
             time_budget: Duration::from_secs_f64(args.seconds),
@@ -148,15 +150,14 @@ fn cells_of(
         let environment = Environment::here(command, args.common.seed);
         let calibrated = args.host_profile.as_deref().map(Loaded::load).transpose().map_err(Failure::input)?;
         let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
-        natively(plan, &bay, sources, &bar, sink)?;
+        natively(&plan.only(|g| share.has(Stage::Native, g)), &bay, sources, &bar, sink)?;
     }
     if let Some(caps) = &args.cap {
-        capped::under_caps(plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
+        let plan = plan.only(|g| share.has(Stage::Capped, g));
+        capped::under_caps(&plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
     }
     let nowhere = Environment::build(command, args.common.seed);
-    on_machines(plan, &machines.cpus, &nowhere, &bar, sink)?;
-    on_gpus(plan, &machines.gpus, &nowhere, &bar, sink)?;
-    on_consoles(plan, &machines.emulated, &nowhere, &bar, sink)?;
+    elsewhere(plan, machines, &share, &nowhere, &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
 }
@@ -219,27 +220,42 @@ pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, s
     Ok(())
 }
 
-/// The modelled cells of a plan on every machine; the cells of a machine run on all cores and come out in order.
+/// The modelled and emulated cells of a plan that a share has.
+pub fn elsewhere(
+    plan: &Plan,
+    machines: &Hardware,
+    share: &Share,
+    environment: &Environment,
+    bar: &ProgressBar,
+    sink: &mut Sink,
+) -> Result<(), Failure> {
+    on_machines(plan, &machines.cpus, &|m, g| share.has(Stage::Cpu(m), g), environment, bar, sink)?;
+    on_gpus(&plan.only(|g| share.has(Stage::Gpus, g)), &machines.gpus, environment, bar, sink)?;
+    on_consoles(plan, &machines.emulated, share, environment, bar, sink)
+}
+
+/// The modelled cells of a plan on every machine, of those groups `(machine, group)` that are `mine`; the cells of a machine run on all cores and come out in order.
 pub fn on_machines(
     plan: &Plan,
     machines: &[Loaded],
+    mine: &(dyn Fn(usize, usize) -> bool + Sync),
     environment: &Environment,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
     let gate = Gate::default();
     let context = Context { gate: &gate, environment };
-    for machine in machines {
+    for (m, machine) in machines.iter().enumerate() {
         bar.set_message(format!("modelled {}", machine.profile.id));
-        let one = |g: &Group| {
-            if g.variants.is_empty() {
+        let one = |(i, g): (usize, &Group)| {
+            if g.variants.is_empty() || !mine(m, i) {
                 return Ok(Vec::new());
             }
             let records = cells::cells(&context, g.kernel, &g.shape, &g.variants, machine);
             bar.inc(g.variants.len() as u64);
             records
         };
-        let all: Result<Vec<_>, _> = plan.groups.par_iter().map(one).collect();
+        let all: Result<Vec<_>, _> = plan.groups.par_iter().enumerate().map(one).collect();
         for records in all.map_err(Failure::input)? {
             sink.take(records)?;
         }
@@ -248,23 +264,34 @@ pub fn on_machines(
 }
 
 /// The emulated cells of a plan on every machine; those of a machine run on all cores and come out in order.
-pub fn on_consoles(
+fn on_consoles(
     plan: &Plan,
     machines: &[Loaded<Emulated>],
+    share: &Share,
     environment: &Environment,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    for machine in machines {
+    for (m, machine) in machines.iter().enumerate() {
         bar.set_message(format!("emulated {}", machine.profile.id));
-        let one = |g: &CodeGroup| {
+        let one = |(i, g): (usize, &CodeGroup)| {
+            if !share.has(Stage::Emulated(m), i) {
+                return Ok(Vec::new());
+            }
             let wanted = |name: &str| g.names.contains(&name);
             let records = emulated::cells::cells(environment, g.kernel, &g.shape, wanted, machine);
             bar.inc(g.names.len() as u64);
             records
         };
-        let all: Result<Vec<_>, _> = plan.code.par_iter().map(one).collect();
+        let all: Result<Vec<_>, _> = plan.code.par_iter().enumerate().map(one).collect();
         for records in all.map_err(Failure::input)? {
+            sink.take(records)?;
+        }
+        let mine = |i: &usize| share.has(Stage::Emulated(m), plan.code.len() + i);
+        let mine: Vec<_> = (0..plan.steps.len()).filter(mine).map(|i| &plan.steps[i]).collect();
+        let steps = mine.par_iter().map(|step| emulated::decode::cells(environment, step, machine));
+        for records in steps.collect::<Vec<_>>() {
+            bar.inc(records.len() as u64);
             sink.take(records)?;
         }
     }
@@ -273,7 +300,7 @@ pub fn on_consoles(
 
 /// The cells of a plan's shaders on every GPU. Kernels and shapes run on all cores, each interpreted once for all GPUs with
 /// warps as wide; records come out in the order of the plan.
-pub fn on_gpus(
+fn on_gpus(
     plan: &Plan,
     gpus: &[Loaded<GpuProfile>],
     environment: &Environment,

@@ -1,24 +1,35 @@
 //! The command line: one file per verb. This is the only place that prints, reads the environment or decides an exit
 //! code.
 
+mod baseline;
+mod builds;
 mod calibrate;
 mod capped;
+mod cells;
+mod cmp;
 mod doctor;
 mod hw;
 mod limits;
 mod list;
 mod measure;
+mod merge;
 mod output;
+mod rank;
 mod report;
 mod run;
 mod streaming;
 mod study;
+mod sweep;
 mod synth;
+mod verdicts;
 mod worker;
+mod worth;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::shard::Shard;
 
 /// Puts the hot kernels of an LLM inference core into a time machine: every rung of every optimization ladder, on this
 /// host and on machines nobody here owns.
@@ -39,17 +50,27 @@ enum Verb {
     Hw(hw::HwArgs),
     /// Measures or models the cells a filter selects.
     Measure(Box<measure::MeasureArgs>),
+    /// Joins the records of parts of a run (`--shard`).
+    Merge(merge::MergeArgs),
+    /// Says which of two takes less time, and how sure that is: variants, machines, builds, files of records.
+    Cmp(Box<cmp::CmpArgs>),
+    /// Orders variants or machines over the cells that all of them have.
+    Rank(Box<rank::RankArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
+    /// What optimization is worth, from records: speedups with bands, the floor, where gains come from, dividends, years.
+    Worth(worth::WorthArgs),
     /// Measures this host and writes a profile of it.
     Calibrate(calibrate::CalibrateArgs),
+    /// One or two figures of a machine over a range: which variant is fastest where, and where that changes.
+    Sweep(sweep::SweepArgs),
     /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
     Study(study::StudyArgs),
     /// Writes a model of a published shape with seeded weights, as a GGUF file.
     Synth(synth::SynthArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
-    /// Runs cells under limits for `measure --cap`.
+    /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
     #[command(hide = true)]
     Worker,
 }
@@ -63,6 +84,9 @@ pub struct Common {
     /// Threads of the threaded variants [default: all cores].
     #[arg(long, env = "RETROBENCH_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Only part i of n of the cells, balanced by cost; `merge` joins the parts.
+    #[arg(long, value_name = "I/N", env = "RETROBENCH_SHARD")]
+    shard: Option<Shard>,
     /// No progress bar.
     #[arg(long, short, env = "RETROBENCH_QUIET")]
     quiet: bool,
@@ -102,8 +126,13 @@ pub fn main() -> ExitCode {
         Verb::List(args) => list::run(&args),
         Verb::Hw(args) => hw::run(&args),
         Verb::Measure(args) => measure::run(&args),
+        Verb::Merge(args) => merge::run(&args),
+        Verb::Cmp(args) => cmp::run(&args),
+        Verb::Rank(args) => rank::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Worth(args) => worth::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
         Verb::Study(args) => study::run(&args),
         Verb::Synth(args) => synth::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
@@ -118,8 +147,33 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command that reproduces what this process does.
+/// The command that reproduces what this process does. A part of a run is reproduced by the whole run: its records name that.
 pub fn command_line() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).map(|a| output::shell_quoted(&a)).collect();
-    ["retrobench".to_string()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+    without_shard(std::env::args().skip(1))
+}
+
+fn without_shard(arguments: impl Iterator<Item = String>) -> String {
+    let mut words = vec!["retrobench".to_string()];
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        if argument == "--shard" {
+            arguments.next();
+        } else if !argument.starts_with("--shard=") {
+            words.push(output::shell_quoted(&argument));
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_names_the_command_of_the_whole() {
+        for part in ["measure --shard 3/8 softmax -q", "measure softmax --shard=3/8 -q", "measure softmax -q"] {
+            let arguments = part.split(' ').map(str::to_owned);
+            assert_eq!(without_shard(arguments), "retrobench measure softmax -q");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Failure;
 use crate::journal;
 use crate::record::{Outcome, Record};
+use crate::report::listing::{Datum, Listing};
 use crate::report::{self, Report};
 
 /// Formats of records.
@@ -47,10 +48,15 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Prints and exports the records.
     pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
+        self.write_as(|format| rendered(format, records, command))
+    }
+
+    /// Prints and exports what `render` makes in each format.
+    pub fn write_as(&self, render: impl Fn(Format) -> Result<String, Failure>) -> Result<(), Failure> {
         let exports =
             [(&self.export_markdown, Format::Md), (&self.export_json, Format::Json), (&self.export_csv, Format::Csv)];
         let write = |path: &Path, format| {
-            let text = rendered(format, records, command)?;
+            let text = render(format)?;
             if path.as_os_str() == "-" { print(&text) } else { write_file(path, text.as_bytes()) }
         };
         let mut done = vec![write(Path::new("-"), self.output)];
@@ -67,6 +73,30 @@ fn rendered(format: Format, records: &[Record], command: &str) -> Result<String,
         Format::Csv => report::csv(records),
         Format::Json => serde_json::to_string_pretty(records).map_err(Failure::input)? + "\n",
         Format::Jsonl => records.iter().map(journal::line).collect(),
+    })
+}
+
+/// Tables of results that are no records.
+pub fn listing_text(format: Format, listings: &[Listing]) -> Result<String, Failure> {
+    let joined = |each: fn(&Listing) -> String| listings.iter().map(each).collect::<Vec<_>>().join("\n");
+    Ok(match format {
+        Format::Table => joined(|listing| {
+            let heads = listing.shown_heads();
+            let mut table = plain_table(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+            table.add_rows(listing.rows.iter().map(|row| row.iter().map(Datum::shown).collect::<Vec<_>>()));
+            format!("{}\n\n{table}\n", listing.about)
+        }),
+        Format::Md => joined(Listing::markdown),
+        Format::Csv => joined(Listing::csv),
+        Format::Json => {
+            let all: Vec<_> = listings.iter().map(Listing::json).collect();
+            let value = if let [one] = &all[..] { one.clone() } else { all.into() };
+            serde_json::to_string_pretty(&value).map_err(Failure::input)? + "\n"
+        }
+        Format::Jsonl => {
+            let rows = listings.iter().flat_map(|l| l.json().as_array().cloned().unwrap_or_default());
+            rows.map(|row| format!("{row}\n")).collect()
+        }
     })
 }
 

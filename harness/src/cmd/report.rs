@@ -27,10 +27,10 @@ pub struct ReportArgs {
 /// Title where none is given.
 pub const TITLE: &str = "retrobench: what each optimization is worth";
 
-/// Reads the records and writes the pages.
-pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+/// Records of several files, and the lines that were skipped, which are said.
+pub fn read(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<String>), Failure> {
     let (mut records, mut notes) = (Vec::new(), Vec::new());
-    for path in &args.records {
+    for path in paths {
         let (more, skipped) = journal::read(path).map_err(Failure::input)?;
         records.extend(more);
         notes.extend(skipped);
@@ -41,6 +41,12 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     if records.is_empty() {
         return Err(Failure::input("no readable record in the files given"));
     }
+    Ok((records, notes))
+}
+
+/// Reads the records and writes the pages.
+pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+    let (records, notes) = read(&args.records)?;
     // The page names the command that made the records, not the one that rendered them.
     let command = records[0].environment.command.clone();
     write(&args.out, &args.title, &command, &records, &notes)

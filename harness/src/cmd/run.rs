@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, FromArgMatches};
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, natively, on_consoles, on_gpus, on_machines, options, parse_seconds};
+use super::measure::{Sink, elsewhere, natively, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
@@ -15,6 +15,7 @@ use crate::native::{self, Bay};
 use crate::plan::Plan;
 use crate::profile::{Hardware, Loaded, Profile};
 use crate::record::Environment;
+use crate::shard::{Here, Share, Stage};
 use crate::{calibrate, validate};
 
 /// Flags of `run`.
@@ -58,9 +59,12 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let command = command_line();
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
     let native = !args.modelled_only;
-    let cells = plan.cells() * (machines.cpus.len() + 2 * usize::from(native));
-    let elsewhere = plan.shader_cells() * machines.gpus.len() + plan.code_cells() * machines.emulated.len();
-    let bar = output::progress(cells + elsewhere, args.common.quiet);
+    let budget_s = args.seconds / plan.groups.len() as f64;
+    let here = Here { native_s: native.then_some(budget_s), capped_s: None };
+    let share = Share::of(args.common.shard, &plan, here, &machines);
+    // The model of this host runs the native cells once more.
+    let native_plan = plan.only(|g| share.has(Stage::Native, g));
+    let bar = output::progress(share.cells() + native_plan.cells(), args.common.quiet);
     let mut this_host = None;
     if native {
         bar.set_message("ceilings of this host");
@@ -69,23 +73,20 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let text = profile.to_toml();
         write_file(&args.out.join("this-host.toml"), text.as_bytes())?;
         let calibrated = Loaded { hash: Profile::hash(&text), profile };
-        let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
-        let options = native::Options { time_budget: share, ..options(&args.common) };
+        let options = native::Options { time_budget: Duration::from_secs_f64(budget_s), ..options(&args.common) };
         let environment = Environment::here(&command, args.common.seed);
         let bay = Bay::new(host, options, environment, Some(calibrated.clone())).map_err(Failure::input)?;
-        natively(&plan, &bay, &[], &bar, &mut sink)?;
+        natively(&native_plan, &bay, &[], &bar, &mut sink)?;
         this_host = Some(calibrated);
     }
     let nowhere = Environment::build(&command, args.common.seed);
-    on_machines(&plan, &machines.cpus, &nowhere, &bar, &mut sink)?;
-    on_gpus(&plan, &machines.gpus, &nowhere, &bar, &mut sink)?;
-    on_consoles(&plan, &machines.emulated, &nowhere, &bar, &mut sink)?;
+    elsewhere(&plan, &machines, &share, &nowhere, &bar, &mut sink)?;
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();
     if let Some(host) = this_host {
         let mut check = Sink::new(None)?;
         check.take(sink.records.clone())?;
-        on_machines(&plan, &[host], &nowhere, &bar, &mut check)?;
+        on_machines(&native_plan, &[host], &|_, _| true, &nowhere, &bar, &mut check)?;
         notes.extend(validate::compare(&check.records, HOST).map(|v| v.sentence()));
     }
     bar.finish_and_clear();

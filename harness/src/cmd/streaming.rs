@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::Failure;
 use super::output::{progress, write_file};
-use super::study::Study;
 use crate::capped::{Caps, Resource};
-use crate::report::chart::curve::{self, Curves};
+use crate::report::chart::curve::{self, Axis, Curves};
+use crate::report::listing::Listing;
 use crate::stats::median;
 use crate::stream::{self, Format, Job, Policy};
 use crate::worker::{Streamed, WorkerError, clean_up_on_interrupt, stream_under};
@@ -72,7 +72,7 @@ impl Files {
 }
 
 /// Runs every policy at every ratio; `caps` may limit storage beside. The chart goes to a file where one is named.
-pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Study, Failure> {
+pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Listing, Failure> {
     if caps.resources().iter().any(|r| *r != Resource::Storage) {
         return Err(Failure::input(format!(
             "--cap: {caps}: this study sets memory itself and takes storage=... alone"
@@ -110,8 +110,8 @@ pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Study, Fail
     if let Some(path) = chart {
         write_file(path, drawn(&rows, caps)?.as_bytes())?;
     }
-    Ok(Study {
-        about: format!(
+    Ok(Listing::of_words(
+        format!(
             "Decoding one layer of R1-Distill-Qwen-1.5B ({:.0} MB as f32) with its weights in a file, under a memory cap \
              that counts the pages of the file (cap/model), from a cold cache: {PASSES} passes, median of {REPEATS} runs. \
              Effective GB/s: f32 weights used per second over all passes; steady: the median pass after the first. All \
@@ -119,7 +119,7 @@ pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Study, Fail
             Format::F32.layer_bytes() as f64 / 1e6,
             caps.limit(Resource::Storage).map_or(String::new(), |limit| format!(", {limit}"))
         ),
-        heads: &[
+        &[
             "cap_over_model",
             "policy",
             "effective_gb_s",
@@ -131,7 +131,7 @@ pub fn study(seed: u64, caps: &Caps, chart: Option<&Path>) -> Result<Study, Fail
             "peak_mib",
         ],
         rows,
-    })
+    ))
 }
 
 /// The curve of each policy over the memory there is.
@@ -148,7 +148,9 @@ fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
         under: &format!("capped{storage} · a layer of R1-Distill-Qwen-1.5B, f32 weights used per second, from cold"),
         x: "memory cap over model",
         y: "GB/s, log scale",
+        axes: (Axis::Linear, Axis::Log),
         series: &series,
+        marks: &[],
     })
     .map_err(Failure::input)
 }

@@ -1,15 +1,18 @@
 //! `study`: what is known of kernels beside a time on a machine, computed here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
+use super::cells::parse_time;
 use super::measure::parse_caps;
-use super::output::{Format, plain_table, print};
-use super::{Failure, limits, streaming};
+use super::output::{Format, listing_text, print};
+use super::{Failure, limits, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
+use crate::report::listing::Listing;
 use crate::report::units;
 
 /// Flags of `study`.
@@ -18,7 +21,7 @@ pub struct StudyArgs {
     /// What to study.
     #[arg(value_enum)]
     what: What,
-    /// Format of standard output: table, md or csv.
+    /// Format of standard output.
     #[arg(long, short, value_enum, default_value_t = Format::Table, env = "RETROBENCH_OUTPUT")]
     output: Format,
     /// Seed of the numbers.
@@ -30,6 +33,12 @@ pub struct StudyArgs {
     /// Also draws the curves of streaming, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
+    /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts).
+    #[arg(long, default_value_t = 200, env = "RETROBENCH_TRIALS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    trials: u32,
+    /// Time of a trial of two that are the same (verdicts).
+    #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
+    time: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,16 +53,9 @@ enum What {
     /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
     /// measured here, in a few minutes.
     Streaming,
-}
-
-/// A table and what it is of.
-pub struct Study {
-    /// What the table shows.
-    pub about: String,
-    /// Heads of its columns, with units.
-    pub heads: &'static [&'static str],
-    /// Its rows.
-    pub rows: Vec<Vec<String>>,
+    /// How often `cmp` calls two different that are the same, and finds a planted slowdown of 3 %, beside criterion's rule on
+    /// samples taken one after the other; measured here, in most of an hour.
+    Verdicts,
 }
 
 /// Computes and prints.
@@ -65,40 +67,13 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,
+        What::Verdicts => verdicts::study(args.trials as usize, args.time, args.seed)?,
         What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
     };
-    print(&study.text(args.output)?)
+    print(&listing_text(args.output, &[study])?)
 }
 
-impl Study {
-    fn text(self, format: Format) -> Result<String, Failure> {
-        let Self { about, heads, rows } = self;
-        let heads: Vec<String> = heads.iter().map(|head| head.to_string()).collect();
-        Ok(match format {
-            Format::Table => {
-                let shown: Vec<String> = heads.iter().map(|head| head.replace('_', " ")).collect();
-                let mut table = plain_table(&shown.iter().map(String::as_str).collect::<Vec<_>>());
-                table.add_rows(rows);
-                format!("{about}\n\n{table}\n")
-            }
-            Format::Md => {
-                let line = |cells: &Vec<String>| format!("| {} |\n", cells.join(" | "));
-                let rule = "|---".repeat(heads.len()) + "|\n";
-                format!("{about}\n\n{}{rule}{}", line(&heads), rows.iter().map(line).collect::<String>())
-            }
-            Format::Csv => {
-                let quoted = |cell: &String| if cell.contains(',') { format!("\"{cell}\"") } else { cell.clone() };
-                let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n";
-                std::iter::once(&heads).chain(&rows).map(line).collect()
-            }
-            Format::Json | Format::Jsonl => {
-                return Err(Failure::input("a study has no records: -o table, md or csv"));
-            }
-        })
-    }
-}
-
-fn crossovers() -> Result<Study, Failure> {
+fn crossovers() -> Result<Listing, Failure> {
     let row = |q: &Question| {
         let found = q.ask().map_err(Failure::input)?;
         let name = |c: &Cell| format!("{}/{}", c.kernel, c.variant);
@@ -107,7 +82,7 @@ fn crossovers() -> Result<Study, Failure> {
             q.name.into(),
             q.lesson.into(),
             q.machine.into(),
-            q.figure.label().into(),
+            q.vary().label(),
             format!("{} ({} at {})", winner(found.ratio_low), by(found.ratio_low), q.range.0),
             found.at.map_or("no change".into(), units::plain),
             format!("{} ({} at {})", winner(found.ratio_high), by(found.ratio_high), q.range.1),
@@ -115,13 +90,13 @@ fn crossovers() -> Result<Study, Failure> {
         ])
     };
     let rows: Result<Vec<_>, Failure> = QUESTIONS.iter().map(row).collect();
-    Ok(Study {
-        about: "Where the faster of two variants changes (modelled tier): the figure varies, all others stay as the profile \
-                has them. The balance is a core's best rate of operations over that bandwidth."
+    Ok(Listing::of_words(
+        "Where the faster of two variants changes (modelled tier): the figure varies with what follows from it (a bandwidth \
+                with the prefetches that draw it), all others stay as the profile has them. The balance is a core's best rate of operations over that bandwidth."
             .into(),
-        heads: &["crossover", "lesson", "machine", "figure", "wins_below", "at", "wins_above", "balance"],
-        rows: rows?,
-    })
+        &["crossover", "lesson", "machine", "figure", "wins_below", "at", "wins_above", "balance"],
+        rows?,
+    ))
 }
 
 /// By how much the winner wins.
@@ -129,7 +104,7 @@ fn by(ratio: f64) -> String {
     units::ratio(ratio.max(1.0 / ratio))
 }
 
-fn fp8_promotion(seed: u64) -> Study {
+fn fp8_promotion(seed: u64) -> Listing {
     let about = format!(
         "{} products of e4m3, summed in {} bits after every {} (software model, not H800 hardware); worst of 40, over the sum \
          of absolute products",
@@ -149,9 +124,6 @@ fn fp8_promotion(seed: u64) -> Study {
         let interval = row.interval.map_or("none".into(), |i| i.to_string());
         vec![interval, data.into(), rounding.into(), format!("{:.1e}", row.worst), format!("{:.5}", row.additions)]
     };
-    Study {
-        about,
-        heads: &["promotion_interval", "data", "rounding", "worst_error", "additions_per_product"],
-        rows: promotion::study(seed).iter().map(cells).collect(),
-    }
+    let heads = ["promotion_interval", "data", "rounding", "worst_error", "additions_per_product"];
+    Listing::of_words(about, &heads, promotion::study(seed).iter().map(cells).collect())
 }

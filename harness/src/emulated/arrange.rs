@@ -2,6 +2,8 @@
 
 use kernels::kernel::Shape;
 
+use super::compiled::{self, Symbols};
+
 /// An order of an operand's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrangement {
@@ -20,11 +22,27 @@ pub enum Arrangement {
     /// A matrix of `n` rows of `k` bytes by the places of their bits, the highest first: for each row and place, that bit
     /// of seven neighbours as bits 1 to 7 of a byte, a whole number of pairs of bytes: `_planes`.
     Planes,
+    /// A matrix of -1, 0 and 1 as code for the 6510 and for the Z80, see [`compiled`]: `_code6510`, `_codez80`.
+    Code6510,
+    /// See [`Arrangement::Code6510`].
+    CodeZ80,
+    /// Numbers of 32 bits by their bytes, all the lowest ones first: `_bytes`.
+    Bytes,
 }
 
 impl Arrangement {
     /// Every order.
-    pub const ALL: [Self; 6] = [Self::Plain, Self::Columns, Self::Lists, Self::Halves, Self::Matrices, Self::Planes];
+    pub const ALL: [Self; 9] = [
+        Self::Plain,
+        Self::Columns,
+        Self::Lists,
+        Self::Halves,
+        Self::Matrices,
+        Self::Planes,
+        Self::Code6510,
+        Self::CodeZ80,
+        Self::Bytes,
+    ];
 
     /// What follows the operand's name in a label.
     pub const fn suffix(self) -> &'static str {
@@ -35,13 +53,16 @@ impl Arrangement {
             Self::Halves => "_halves",
             Self::Matrices => "_matrices",
             Self::Planes => "_planes",
+            Self::Code6510 => "_code6510",
+            Self::CodeZ80 => "_codez80",
+            Self::Bytes => "_bytes",
         }
     }
 
-    /// The operand's bytes in this order.
-    pub fn apply(self, bytes: &[u8], shape: &Shape) -> Result<Vec<u8>, String> {
+    /// The operand's bytes in this order, for a program with these symbols.
+    pub fn apply(self, bytes: &[u8], shape: &Shape, symbol: Symbols<'_>) -> Result<Vec<u8>, String> {
         let (n, k) = (shape.n, shape.k);
-        if self != Self::Plain && bytes.len() != n * k {
+        if !matches!(self, Self::Plain | Self::Bytes) && bytes.len() != n * k {
             return Err(format!("{} bytes are no matrix of {n} by {k}", bytes.len()));
         }
         match self {
@@ -53,6 +74,9 @@ impl Arrangement {
             }
             Self::Matrices => Ok(matrices(bytes, n, k)),
             Self::Planes => Ok(planes(bytes, k)),
+            Self::Code6510 => compiled::mos6510(bytes, shape, symbol),
+            Self::CodeZ80 => compiled::z80(bytes, shape, symbol),
+            Self::Bytes => Ok((0..4).flat_map(|place| bytes.iter().skip(place).step_by(4)).copied().collect()),
         }
     }
 }
@@ -108,18 +132,21 @@ fn planes(bytes: &[u8], k: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// No program.
+    const NONE: Symbols<'static> = &|_| None;
+
     #[test]
     fn columns_are_the_transpose_and_lists_name_every_weight_once() {
         let shape = Shape::new("test", 1, 2, 3);
-        assert_eq!(Arrangement::Columns.apply(&[1, 2, 3, 4, 5, 6], &shape), Ok(vec![1, 4, 2, 5, 3, 6]));
+        assert_eq!(Arrangement::Columns.apply(&[1, 2, 3, 4, 5, 6], &shape, NONE), Ok(vec![1, 4, 2, 5, 3, 6]));
         let ternary = [1, 0, 255, 1, 1, 0];
-        assert_eq!(Arrangement::Lists.apply(&ternary, &shape), Ok(vec![1, 0, 1, 2, 2, 0, 1, 0]));
+        assert_eq!(Arrangement::Lists.apply(&ternary, &shape, NONE), Ok(vec![1, 0, 1, 2, 2, 0, 1, 0]));
     }
 
     #[test]
     fn planes_hold_every_bit_at_its_place() {
         let row = [0x80, 0x01, 0, 0, 0, 0, 0x81, 0xff];
-        let made = Arrangement::Planes.apply(&row, &Shape::new("test", 1, 1, 8)).expect("a matrix");
+        let made = Arrangement::Planes.apply(&row, &Shape::new("test", 1, 1, 8), NONE).expect("a matrix");
         assert_eq!(made.len(), 8 * 2);
         assert_eq!(made[..4], [0b1000_0010, 0b10, 0, 0b10]);
         assert_eq!(made[14..], [0b1000_0100, 0b10]);
@@ -129,7 +156,7 @@ mod tests {
     fn halves_are_sums_of_16_bits() {
         let weights = [-128_i8, -128, 127, -1, 0, 127, -1, 0];
         let bytes = weights.map(|w| w as u8);
-        let made = Arrangement::Halves.apply(&bytes, &Shape::new("test", 1, 2, 4)).expect("a matrix");
+        let made = Arrangement::Halves.apply(&bytes, &Shape::new("test", 1, 2, 4), NONE).expect("a matrix");
         for (pair, weights) in made.chunks(2).zip(weights.chunks(2)) {
             let half = i16::from_le_bytes([pair[0], pair[1]]);
             assert_eq!(i32::from(half), 256 * i32::from(weights[1]) + i32::from(weights[0]) + 128);
@@ -141,7 +168,7 @@ mod tests {
     fn matrices_hold_three_rows_and_six_columns_twice() {
         let (n, k) = (4, 13);
         let weights: Vec<u8> = (0..n * k).map(|i| i as u8 + 1).collect();
-        let made = Arrangement::Matrices.apply(&weights, &Shape::new("test", 1, n, k)).expect("a matrix");
+        let made = Arrangement::Matrices.apply(&weights, &Shape::new("test", 1, n, k), NONE).expect("a matrix");
         assert_eq!(made.len(), 2 * 2 * 36);
         for row in 0..n {
             for column in 0..k {
@@ -158,8 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn words_fall_into_their_bytes() {
+        let words = [1_u8, 2, 3, 4, 5, 6, 7, 8];
+        let made = Arrangement::Bytes.apply(&words, &Shape::new("test", 1, 1, 1), NONE);
+        assert_eq!(made, Ok(vec![1, 5, 2, 6, 3, 7, 4, 8]));
+    }
+
+    #[test]
     fn what_is_no_matrix_is_refused() {
-        let error = Arrangement::Columns.apply(&[1, 2], &Shape::new("test", 1, 2, 3)).expect_err("too short");
+        let error = Arrangement::Columns.apply(&[1, 2], &Shape::new("test", 1, 2, 3), NONE).expect_err("too short");
         assert!(error.contains("2 by 3"), "{error}");
     }
 }

@@ -28,17 +28,21 @@ pub enum Misfit {
     Program(String),
 }
 
-/// An output's place.
+/// An operand's place in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Out {
-    operand: usize,
-    address: u32,
+pub struct Place {
+    /// Its number.
+    pub operand: usize,
+    /// First address.
+    pub address: u32,
+    /// Bytes, in the order that the program wants.
+    pub bytes: usize,
 }
 
 /// A program in a machine's memory with its operands.
 pub struct Loaded {
     run: u32,
-    outputs: Vec<Out>,
+    places: Vec<Place>,
     /// Bytes of operands that went into the store.
     pub stored_bytes: usize,
 }
@@ -49,11 +53,16 @@ impl Loaded {
         self.run
     }
 
+    /// Where the operands are that are in memory.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// Copies what the program left to the case's outputs.
     pub fn take_outputs(&self, console: &dyn Console, operands: &mut [Operand<'_>]) {
-        for out in &self.outputs {
-            if let Some(bytes) = operands[out.operand].bytes_mut() {
-                let left = console.read(out.address, bytes.len());
+        for place in &self.places {
+            if let Some(bytes) = operands[place.operand].bytes_mut() {
+                let left = console.read(place.address, bytes.len());
                 bytes.copy_from_slice(&left);
             }
         }
@@ -74,21 +83,19 @@ pub fn load(
     let run = program.label("run").ok_or_else(|| Misfit::Program("it has no label 'run'".into()))?;
     sizes(program, shape)?;
     console.load(&program.segments()).map_err(Misfit::Program)?;
-    let mut outputs = Vec::new();
+    let mut places = Vec::new();
     let mut stored = 0;
     for (i, (name, operand)) in names.iter().zip(operands.iter_mut()).enumerate() {
         for arrangement in Arrangement::ALL {
             let name = format!("{name}{}", arrangement.suffix());
             if let Some(address) = program.label(&format!("data_{name}")) {
-                let bytes = arranged(arrangement, &name, operand.bytes(), shape)?;
+                let bytes = arranged(arrangement, &name, operand.bytes(), shape, program)?;
                 room(console, program, &name, address, bytes.len())?;
                 console.write(address, &bytes);
-                if operand.bytes_mut().is_some() {
-                    outputs.push(Out { operand: i, address });
-                }
+                places.push(Place { operand: i, address, bytes: bytes.len() });
             }
             if let Some(label) = program.label(&format!("store_{name}")) {
-                let bytes = arranged(arrangement, &name, operand.bytes(), shape)?;
+                let bytes = arranged(arrangement, &name, operand.bytes(), shape, program)?;
                 let size = console.store().len();
                 let place = console.store().get_mut(stored..stored + bytes.len()).ok_or_else(|| {
                     Misfit::TooLarge(format!("{name} needs {} bytes of a store of {size}", stored + bytes.len()))
@@ -105,7 +112,7 @@ pub fn load(
             console.write(label, &(size as u64).to_le_bytes()[..word]);
         }
     }
-    Ok(Loaded { run, outputs, stored_bytes: stored })
+    Ok(Loaded { run, places, stored_bytes: stored })
 }
 
 fn named_sizes(shape: &Shape) -> [(&'static str, usize); 4] {
@@ -125,8 +132,16 @@ fn sizes(program: &Program, shape: &Shape) -> Result<(), Misfit> {
     Ok(())
 }
 
-fn arranged(arrangement: Arrangement, name: &str, bytes: &[u8], shape: &Shape) -> Result<Vec<u8>, Misfit> {
-    arrangement.apply(bytes, shape).map_err(|reason| Misfit::Program(format!("{name}: {reason}")))
+fn arranged(
+    arrangement: Arrangement,
+    name: &str,
+    bytes: &[u8],
+    shape: &Shape,
+    program: &Program,
+) -> Result<Vec<u8>, Misfit> {
+    arrangement
+        .apply(bytes, shape, &|name| program.symbol(name))
+        .map_err(|reason| Misfit::Program(format!("{name}: {reason}")))
 }
 
 /// Whether an operand fits where the program wants it.

@@ -17,7 +17,7 @@ pub struct Program {
     symbols: &'static [(&'static str, i64)],
 }
 
-/// Every `kernels/src/**/*.asm`, by path.
+/// Every `kernels/src/**/*.asm` by path, then those of `decode`.
 pub const PROGRAMS: &[Program] = include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 
 impl Program {
@@ -49,6 +49,11 @@ impl Program {
     /// A label, as an address.
     pub fn label(&self, name: &str) -> Option<u32> {
         u32::try_from(self.symbol(name)?).ok()
+    }
+
+    /// Whether it wants operands in the machine's store and reads them there itself.
+    pub fn reads_store(&self) -> bool {
+        self.symbols.iter().any(|(symbol, _)| symbol.starts_with("store_"))
     }
 
     /// Its bytes by address.

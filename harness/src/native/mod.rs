@@ -1,10 +1,10 @@
 //! The native tier: every variant of one kernel at one shape, checked and then timed against each other on this host.
-//! `choose` picks the machine of each, `memory` decides cold or warm, `schedule` takes the samples, `ceilings` is what they
-//! are held against.
+//! `memory` decides cold or warm, `schedule` takes the samples, `sampler` takes them one at a time in an order that others
+//! decide, `ceilings` is what they are held against.
 
 mod ceilings;
-mod choose;
 mod memory;
+pub mod sampler;
 pub(crate) mod schedule;
 
 use std::collections::BTreeMap;
@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use kernels::input::Input;
 use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError};
+pub use kernels::kernel::{machine_among, machine_for};
 use kernels::machine::Isa;
 use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use self::ceilings::Limited;
-pub use self::choose::{machine_among, machine_for};
 use self::memory::Room;
 use self::schedule::{Bench, Candidate, Clock, Limits, SAMPLE_NS, Samples, Wall};
 use crate::environment::{Host, available_bytes};
@@ -115,6 +115,15 @@ pub fn pool(threads: usize) -> Result<ThreadPool, ThreadsError> {
 /// to be out of every cache when they come again.
 pub fn typical_input(host: &Host, cost: &Cost, seed: u64) -> Input {
     Input { rotation_bytes: Room::of(host).rotation_bytes(cost.bytes, false), ..Input::typical(seed) }
+}
+
+/// Bytes of copies that the weights of a cell of this cost rotate through where so many processes have them at once, or how
+/// much more memory that takes than there is.
+pub fn rotation_bytes(host: &Host, cost: &Cost, processes: usize) -> Result<usize, String> {
+    let room = Room::of(host);
+    let share = room.available_bytes.map(|bytes| bytes / processes.max(1) as u64);
+    let room = Room { available_bytes: share, ..room };
+    room.does_not_fit(cost.bytes).map_or(Ok(room.rotation_bytes(cost.bytes, false)), Err)
 }
 
 /// A host ready to time: its facts, threads and, where it was calibrated, its ceilings.
@@ -343,6 +352,7 @@ impl Rung {
             bound: floor.beaten(interval.value),
             shares: Vec::new(),
             paced_share: self.samples.paced_share,
+            counts: None,
             cycles: None,
             nmse: self.errors[0],
             backward_error: self.errors[1],

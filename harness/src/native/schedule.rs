@@ -147,7 +147,7 @@ impl<'a> Bench<'a> {
     }
 
     /// One sample: time of one call, ns.
-    fn sample(&mut self, candidate: &Candidate, pace: &Pace) -> Result<f64, NotAvailable> {
+    pub fn sample(&mut self, candidate: &Candidate, pace: &Pace) -> Result<f64, NotAvailable> {
         if pace.warm_up {
             self.batch(candidate, 1)?;
         }
@@ -161,7 +161,7 @@ impl<'a> Bench<'a> {
     }
 
     /// How many calls make a sample, given the time of a first one.
-    fn pace(&mut self, candidate: &Candidate, first_ns: f64) -> Result<Pace, NotAvailable> {
+    pub fn pace(&mut self, candidate: &Candidate, first_ns: f64) -> Result<Pace, NotAvailable> {
         // The first call also touched memory for the first time; a long one is long all the same.
         let (mut calls, mut ns) = (1, first_ns);
         if first_ns < 10.0 * self.sample_ns {
@@ -219,11 +219,13 @@ impl<'a> Bench<'a> {
 
 /// How a candidate is sampled.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Pace {
-    calls: u64,
-    warm_up: bool,
+pub(crate) struct Pace {
+    /// Calls in a sample.
+    pub calls: u64,
+    /// True where a call that is not timed comes first.
+    pub warm_up: bool,
     /// Cost of a sample, warm-up included, ns.
-    sample_ns: f64,
+    pub sample_ns: f64,
 }
 
 /// Samples of each candidate: an equal share of the budget, and what the cheap ones leave goes to the others.

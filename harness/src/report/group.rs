@@ -220,6 +220,13 @@ pub fn floor(r: &Record) -> Option<f64> {
     timing(r)?.floor_ns.filter(|f| usable(*f))
 }
 
+/// Cycles for each two operations of the contract, which is a multiply-add where the kernel is made of those: of what an
+/// emulated processor counted.
+pub fn cycles_per_mac(r: &Record) -> Option<f64> {
+    let cycles = timing(r)?.cycles?.cycles as f64;
+    Some(2.0 * cycles / r.cost.operations as f64).filter(|each| usable(*each))
+}
+
 /// Speedup over naive where it is known and usable; an interval that is not one collapses to the ratio.
 pub fn speedup(r: &Record) -> Option<Speedup> {
     let s = timing(r)?.speedup.filter(|s| usable(s.ratio))?;
@@ -243,13 +250,8 @@ pub fn withheld(r: &Record) -> Option<(&'static str, &str)> {
 /// The status of a record in full words.
 pub fn status(r: &Record) -> &'static str {
     match &r.outcome {
-        Outcome::Timed(t) if usable(t.time_ns) => "timed",
-        Outcome::Timed(_) => "no usable time",
-        Outcome::Wrong { .. } => "wrong result",
-        Outcome::NotAvailable { .. } => "not available",
-        Outcome::DoesNotFit { .. } => "does not fit",
-        Outcome::Refused { .. } => "refused",
-        Outcome::Void { .. } => "void",
+        Outcome::Timed(t) if !usable(t.time_ns) => "no usable time",
+        outcome => outcome.status(),
     }
 }
 

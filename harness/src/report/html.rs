@@ -34,6 +34,7 @@ pub fn html(report: &Report) -> Result<String, ReportError> {
         sections.push(kernel_section(&book, k)?);
     }
     let rooflines = rooflines(&book)?;
+    let pairs = chart::pairs::svg(&book)?;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -48,6 +49,10 @@ pub fn html(report: &Report) -> Result<String, ReportError> {
                 h2 { "Summary" }
                 (summary_table(&book))
                 @for section in &sections { (section) }
+                @if let Some(pairs) = &pairs {
+                    h2 { "Then and now" }
+                    (figure("Old machines' tricks have descendants: the idea is the same, what it is worth is not", pairs))
+                }
                 h2 { "Rooflines" }
                 p.muted { "Operations per second against operations per byte of contract. Hollow: naive; filled: best." }
                 (rooflines)
@@ -70,6 +75,7 @@ pub(super) fn charts(book: &Book) -> Result<Vec<(String, String)>, ReportError> 
             }
         }
     }
+    out.extend(chart::pairs::svg(book)?.map(|svg| ("then and now".to_string(), svg)));
     for (i, site) in book.sites.iter().enumerate() {
         out.push((
             format!("roofline {} {}", site.tier.name(), site.id),

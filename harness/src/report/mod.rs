@@ -1,7 +1,7 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
 //! same bytes. `group` indexes the records, `finding` turns them into sentences, `ceilings` says which of them
-//! contradict a ceiling, `chart` into pictures; `html`,
-//! `markdown` and `table` put both on a page, in a text and on a terminal.
+//! contradict a ceiling, `chart` into pictures, `worth` into what optimization is worth; `html`,
+//! `markdown`, `table` and `listing` put them on a page, in a text and on a terminal.
 
 use crate::record::Record;
 
@@ -10,11 +10,13 @@ pub mod chart;
 mod finding;
 pub mod group;
 mod html;
+pub mod listing;
 mod markdown;
 mod summary;
 mod table;
 mod text;
 pub mod units;
+pub mod worth;
 
 pub use html::html;
 pub use markdown::markdown;

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::group::{Book, status, timing, withheld};
-use super::{ceilings, summary, text, units};
+use super::{ceilings, group, summary, text, units};
 use crate::record::{Record, Tier};
 
 /// Widest line of a terminal table, in columns.
@@ -76,7 +76,7 @@ fn plain(heads: &[&str]) -> Table {
 }
 
 /// Columns of [`csv`].
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 33] = [
     "kernel",
     "shape",
     "dims",
@@ -102,6 +102,8 @@ const FIELDS: [&str; 31] = [
     "operations",
     "bytes",
     "ops_per_s",
+    "cycles",
+    "cycles_per_mac",
     "nmse",
     "backward_error",
     "commit",
@@ -120,7 +122,7 @@ pub fn csv(records: &[Record]) -> String {
     out
 }
 
-fn csv_row(r: &Record) -> [String; 31] {
+fn csv_row(r: &Record) -> [String; 33] {
     let t = timing(r);
     let number = |x: Option<f64>| x.filter(|x| x.is_finite()).map(|x| x.to_string()).unwrap_or_default();
     let speedup = t.and_then(|t| t.speedup);
@@ -151,6 +153,8 @@ fn csv_row(r: &Record) -> [String; 31] {
         r.cost.operations.to_string(),
         r.cost.bytes.to_string(),
         number(t.map(|t| r.cost.operations as f64 / t.time_ns * 1e9)),
+        t.and_then(|t| t.cycles).map(|c| c.cycles.to_string()).unwrap_or_default(),
+        number(group::cycles_per_mac(r)),
         number(t.map(|t| t.nmse)),
         number(t.map(|t| t.backward_error)),
         e.commit.clone(),
@@ -160,17 +164,17 @@ fn csv_row(r: &Record) -> [String; 31] {
     ]
 }
 
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     let plain = !field.contains(['"', ',', '\n', '\r']) && field.trim() == field;
     if plain { field.to_string() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
 }
 
 /// Cells of the full table of one record, shared by the page and the Markdown: see [`HEADS`].
-pub(super) fn full_row(r: &Record) -> [String; 12] {
+pub(super) fn full_row(r: &Record) -> [String; 13] {
     let t = timing(r);
     let none = || units::NONE.to_string();
-    let band = t.and_then(super::group::band).filter(|(low, high)| low < high);
-    let gain = super::group::speedup(r);
+    let band = t.and_then(group::band).filter(|(low, high)| low < high);
+    let gain = group::speedup(r);
     let time = match (t, band) {
         (Some(t), Some((low, high))) => {
             format!("{} ({} – {})", units::time(t.time_ns), units::time(low), units::time(high))
@@ -193,15 +197,18 @@ pub(super) fn full_row(r: &Record) -> [String; 12] {
         format!("{} × {}", r.machine.isa, r.machine.threads),
         withheld(r).map_or(format!("timed{warm}"), |(_, why)| format!("{}: {why}", status(r))),
         time,
+        t.and_then(|t| t.cycles)
+            .zip(group::cycles_per_mac(r))
+            .map_or_else(none, |(counted, each)| format!("{} ({})", counted.cycles, units::plain(each))),
         speedup,
-        super::group::floor(r).zip(t).map_or_else(none, |(f, t)| units::percent(f / t.time_ns)),
+        group::floor(r).zip(t).map_or_else(none, |(f, t)| units::percent(f / t.time_ns)),
         t.and_then(|t| t.bound).map_or_else(none, |b| b.name().to_string()),
         t.map_or_else(none, |t| units::error(t.nmse)),
     ]
 }
 
 /// Heads of [`full_row`].
-pub(super) const HEADS: [&str; 12] = [
+pub(super) const HEADS: [&str; 13] = [
     "kernel",
     "shape",
     "rung",
@@ -210,6 +217,7 @@ pub(super) const HEADS: [&str; 12] = [
     "isa × threads",
     "status",
     "time (band)",
+    "cycles (per MAC)",
     "speedup (interval)",
     "of the limit",
     "bound",

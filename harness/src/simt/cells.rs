@@ -37,35 +37,16 @@ pub fn cells(
     shaders: &[usize],
     machines: &[Loaded<GpuProfile>],
 ) -> Result<Vec<Record>, ShapeError> {
-    let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
-    let mut case = kernel.prepare(shape, &input)?;
-    let cost = kernel.cost(shape);
-    let needed = operand_bytes(&case.operands());
     // Rung 0 is what every speedup is taken from, wanted or not.
     let all = kernel.shaders();
     let wanted: Vec<usize> = (0..all.len()).filter(|i| *i == 0 || shaders.contains(i)).collect();
-    let mut rules: BTreeMap<u32, Vec<Rules>> = BTreeMap::new();
-    for machine in machines {
-        let of = rules.entry(machine.profile.sm.warp_lanes.value).or_default();
-        let rule = Rules::of(&machine.profile);
-        if !of.contains(&rule) {
-            of.push(rule);
-        }
-    }
-    let mut counted: BTreeMap<(u32, usize), Result<Vec<Counted>, String>> = BTreeMap::new();
-    for (lanes, rules) in &rules {
-        for shader in &wanted {
-            let counts = context.gate.program(kernel, *shader).and_then(|p| count(&p, shape, case.as_mut(), rules));
-            counted.insert((*lanes, *shader), counts.map_err(|e| e.to_string()));
-        }
-    }
+    let counts = Counts::new(context, kernel, shape, &wanted, machines.iter().map(|m| &m.profile))?;
+    let cost = counts.cost;
     let mut records = Vec::new();
     for machine in machines {
         let mut naive_ns = None;
         for &shader in &wanted {
-            let gpu = &machine.profile;
-            let counts = &counted[&(gpu.sm.warp_lanes.value, shader)];
-            let outcome = outcome(context, kernel, shader, counts, gpu, needed, &cost);
+            let outcome = counts.outcome(context, kernel, shader, &machine.profile);
             if let (0, Outcome::Timed(t)) = (shader, &outcome) {
                 naive_ns = Some(t.time_ns);
             }
@@ -89,6 +70,65 @@ pub fn cells(
         }
     }
     Ok(records)
+}
+
+/// Shaders of a kernel at a shape, interpreted for the rules of some machines: what is to be priced.
+pub struct Counts {
+    counted: BTreeMap<(u32, usize), Result<Vec<Counted>, String>>,
+    needed: f64,
+    /// Work of the kernel.
+    pub cost: Cost,
+}
+
+impl Counts {
+    /// Interprets each of the `shaders` once for every width of warps.
+    ///
+    /// # Errors
+    /// A shape that the kernel does not have.
+    pub fn new<'g>(
+        context: &Context,
+        kernel: &dyn Kernel,
+        shape: &Shape,
+        shaders: &[usize],
+        gpus: impl Iterator<Item = &'g GpuProfile>,
+    ) -> Result<Self, ShapeError> {
+        let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
+        let mut case = kernel.prepare(shape, &input)?;
+        let needed = operand_bytes(&case.operands());
+        let mut rules: BTreeMap<u32, Vec<Rules>> = BTreeMap::new();
+        for gpu in gpus {
+            let of = rules.entry(gpu.sm.warp_lanes.value).or_default();
+            let rule = Rules::of(gpu);
+            if !of.contains(&rule) {
+                of.push(rule);
+            }
+        }
+        let mut counted = BTreeMap::new();
+        for (lanes, rules) in &rules {
+            for shader in shaders {
+                let counts = context.gate.program(kernel, *shader).and_then(|p| count(&p, shape, case.as_mut(), rules));
+                counted.insert((*lanes, *shader), counts.map_err(|e| e.to_string()));
+            }
+        }
+        Ok(Self { counted, needed, cost: kernel.cost(shape) })
+    }
+
+    /// True where the machine's rules were interpreted.
+    pub fn covers(&self, gpu: &GpuProfile) -> bool {
+        let rules = Rules::of(gpu);
+        let of_rules = |pass: &Counted| pass.traffic.iter().any(|t| t.rules == rules);
+        let there = |counted: &Result<Vec<Counted>, String>| counted.as_ref().map_or(true, |p| p.iter().all(of_rules));
+        let mut of_width = self.counted.iter().filter(|((lanes, _), _)| *lanes == rules.lanes).peekable();
+        of_width.peek().is_some() && of_width.all(|(_, counted)| there(counted))
+    }
+
+    /// One of the shaders on a machine whose rules were interpreted.
+    pub fn outcome(&self, context: &Context, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Outcome {
+        match self.counted.get(&(gpu.sm.warp_lanes.value, shader)) {
+            Some(counted) => outcome(context, kernel, shader, counted, gpu, self.needed, &self.cost),
+            None => Outcome::Void { reason: "not interpreted for warps as wide".into() },
+        }
+    }
 }
 
 /// True where operands of so many bytes survive in L2 between runs: such cells start warm, all others cold.
@@ -146,6 +186,7 @@ fn outcome(
         shares: priced.shares,
         cycles: None,
         paced_share: None,
+        counts: None,
         nmse: errors.nmse,
         backward_error: errors.backward,
     })
@@ -199,7 +240,7 @@ fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
 }
 
 /// Operations per second of this kind of work at best.
-fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
+pub fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
     match cost.work {
         Work::F32 => gpu.peak_f32_ops_per_s(),
         Work::Bf16 => gpu.peak_f16_ops_per_s(),

@@ -7,7 +7,7 @@ use super::{Estimate, Mode, Params, lanes, model};
 use crate::caught::caught;
 use crate::gate::Gate;
 use crate::profile::{Loaded, Profile};
-use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{CostRef, Counts, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
 
 /// What all modelled cells of a run share.
 pub struct Context<'a> {
@@ -77,8 +77,14 @@ pub fn streamed_bytes(case: &mut dyn Case) -> usize {
     case.regions().iter().filter(|r| r.streamed && !r.repacked).map(|r| r.bytes).sum()
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
-fn outcome(
+/// MiB that a run's operands take; other orders of them not counted.
+pub fn needed_mib(case: &mut dyn Case) -> f64 {
+    case.regions().iter().filter(|r| !r.repacked).map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64
+}
+
+/// One variant of a prepared case on a machine: what came out, the instruction set and the threads.
+#[allow(clippy::too_many_arguments, reason = "a struct would only rename them")]
+pub fn outcome(
     context: &Context,
     kernel: &dyn Kernel,
     case: &mut dyn Case,
@@ -95,8 +101,7 @@ fn outcome(
         Err(NotAvailable(reason)) => return (Outcome::NotAvailable { reason }, isa_name(about, 1, profile), threads),
     };
     let isa = isa_name(about, lanes, profile);
-    let needed =
-        case.regions().iter().filter(|r| !r.repacked).map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64;
+    let needed = needed_mib(case);
     if needed > profile.machine.memory_mib.value {
         let reason = format!("needs {needed:.0} MiB, the machine has {:.0} MiB", profile.machine.memory_mib.value);
         return (Outcome::DoesNotFit { reason }, isa, threads);
@@ -108,7 +113,7 @@ fn outcome(
     let outcome = match caught(|| model(case, variant, lanes, params, Mode::Sampled, warm)) {
         Err(reason) => Outcome::Void { reason },
         Ok(Ok(estimate)) => {
-            let mut timing = timing(&estimate, profile, warm, cost);
+            let mut timing = timing(&estimate, profile, lanes, warm, cost);
             timing.nmse = errors.nmse;
             timing.backward_error = errors.backward;
             Outcome::Timed(timing)
@@ -118,7 +123,7 @@ fn outcome(
     (outcome, isa, threads)
 }
 
-fn timing(estimate: &Estimate, profile: &Profile, warm: bool, cost: &Cost) -> Timing {
+fn timing(estimate: &Estimate, profile: &Profile, lanes: usize, warm: bool, cost: &Cost) -> Timing {
     let band = 1.0 + profile.machine.model_error_pct.value / 100.0;
     let compute_ns = cost.operations as f64 / peak_ops(profile, cost) * 1e9;
     let memory_ns = cost.bytes as f64 / profile.memory.bandwidth_gb_s.value;
@@ -133,6 +138,11 @@ fn timing(estimate: &Estimate, profile: &Profile, warm: bool, cost: &Cost) -> Ti
         bound: estimate.shares.first().map(|s| s.0),
         shares: estimate.shares.clone(),
         paced_share: None,
+        counts: Some(Counts {
+            operations: estimate.operations,
+            memory_bytes: estimate.memory_bytes,
+            lanes: lanes as u32,
+        }),
         cycles: None,
         nmse: 0.0,
         backward_error: 0.0,

@@ -9,7 +9,7 @@ use kernels::machine::Isa;
 use kernels::model::ModelFile;
 use kernels::weights::Source;
 
-use super::{Job, Limits, Reply, Request, Task, When};
+use super::{Job, Limits, Reply, Request, Task, When, sampling};
 use crate::capped::{Resource, budget, probe};
 use crate::environment::Host;
 use crate::guard::Rate;
@@ -19,7 +19,7 @@ use crate::profile::Loaded;
 use crate::stream;
 
 /// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
-const QUOTA_SAMPLE_NS: f64 = 200e6;
+pub(super) const QUOTA_SAMPLE_NS: f64 = 200e6;
 /// So many times what the last cache holds is read to find what memory gives.
 const BEYOND_CACHES: usize = 4;
 /// A sample may begin and end with a whole period's quota, one more than it has of periods of 10 ms; the share itself is
@@ -44,6 +44,7 @@ pub fn serve() -> Result<(), String> {
         Task::Fill(bytes) => say(&Reply::Filled(probe::fill(bytes))),
         Task::Measure(job) => measure(&job),
         Task::Prove(limits) => take(&limits).and_then(|()| prove(&limits, When::Before, None)),
+        Task::Compare(sitting) => sampling::serve(&sitting),
         Task::Stream(job) => stream::run(&job).and_then(|run| say(&Reply::Streamed(run))),
     };
     answered.or_else(|reason| say(&Reply::Failed(reason)))
@@ -64,7 +65,7 @@ fn orphaned(parent: u32) -> bool {
 }
 
 /// One line, in one write.
-fn say(reply: &Reply) -> Result<(), String> {
+pub(super) fn say(reply: &Reply) -> Result<(), String> {
     let mut line = serde_json::to_string(reply).map_err(|e| e.to_string())?;
     line.push('\n');
     let mut out = std::io::stdout().lock();
@@ -72,7 +73,7 @@ fn say(reply: &Reply) -> Result<(), String> {
 }
 
 /// Takes the limits that a process puts on itself.
-fn take(limits: &Limits) -> Result<(), String> {
+pub(super) fn take(limits: &Limits) -> Result<(), String> {
     // Before there are threads: they inherit it.
     if let Some(cores) = limits.caps.cores {
         probe::take_cores(cores)?;
@@ -148,7 +149,7 @@ fn left_bytes(job: &Job) -> Option<u64> {
 }
 
 /// Probes every limit that shows from inside, and says what each found. `entered` = calls by machine, after a run.
-fn prove(limits: &Limits, when: When, entered: Option<&BTreeMap<Isa, u64>>) -> Result<(), String> {
+pub(super) fn prove(limits: &Limits, when: When, entered: Option<&BTreeMap<Isa, u64>>) -> Result<(), String> {
     for resource in limits.caps.resources() {
         if let Some(evidence) = evidence(limits, resource, entered) {
             say(&Reply::Probed(resource, when, evidence))?;

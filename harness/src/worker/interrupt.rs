@@ -1,17 +1,17 @@
-//! A run that is interrupted ends its worker and lifts its limits before it ends.
+//! A run that is interrupted ends its workers and lifts its limits before it ends.
 
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The one worker that may run at a time.
+/// The workers that run.
 struct State {
-    /// Its process; 0 = none.
-    worker: u32,
+    /// Their processes.
+    workers: Vec<u32>,
     /// True once this process is about to end: no worker starts any more.
     ending: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { worker: 0, ending: false });
+static STATE: Mutex<State> = Mutex::new(State { workers: Vec::new(), ending: false });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -27,13 +27,13 @@ pub(super) fn start(command: &mut Command) -> std::io::Result<Child> {
         }
     }
     let child = command.spawn()?;
-    state.worker = child.id();
+    state.workers.push(child.id());
     Ok(child)
 }
 
-/// The worker has ended and was waited for.
-pub(super) fn ended() {
-    state().worker = 0;
+/// A worker has ended and was waited for.
+pub(super) fn ended(worker: u32) {
+    state().workers.retain(|w| *w != worker);
 }
 
 /// From now on Ctrl-C and the termination signal end the worker and remove this process's control groups first. What
@@ -43,7 +43,8 @@ pub fn clean_up_on_interrupt() {
     let _ = ctrlc::set_handler(|| {
         let mut state = state();
         state.ending = true;
-        if let Some(worker) = state.worker.try_into().ok().and_then(rustix::process::Pid::from_raw) {
+        let pids = state.workers.iter().filter_map(|w| rustix::process::Pid::from_raw((*w).try_into().ok()?));
+        for worker in pids {
             let _ = rustix::process::kill_process(worker, rustix::process::Signal::KILL);
         }
         drop(state);

@@ -1,11 +1,15 @@
 //! The child process that runs the cells of one kernel and shape under limits, and the side that starts it. They speak
 //! JSON lines over its standard input and output. `child` is what runs inside the limits, `warden` puts them round it and
-//! turns what it says into records, `count` finds the bytes that bandwidth is paced by.
+//! turns what it says into records, `count` finds the bytes that bandwidth is paced by. In a `session` a worker samples on
+//! demand (`sampling` is its inside); `rivals` are the sessions of a comparison.
 
 mod child;
 mod count;
 mod interrupt;
 mod proving;
+mod rivals;
+mod sampling;
+mod session;
 mod streaming;
 mod warden;
 
@@ -18,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::child::serve;
 pub use self::interrupt::clean_up_on_interrupt;
 pub use self::proving::{Proven, prove};
+pub use self::rivals::{Contest, Contestant, Contested};
 pub use self::streaming::{Streamed, stream as stream_under};
 pub use self::warden::{Warden, WorkerError};
 use crate::capped::probe::Evidence;
@@ -43,6 +48,8 @@ enum Task {
     Prove(Limits),
     /// Pass over a layer's file.
     Stream(Box<stream::Job>),
+    /// Sample on demand.
+    Compare(Box<session::Sitting>),
 }
 
 /// One kernel at one shape, and how to measure it.
@@ -111,6 +118,10 @@ enum Reply {
     Record(Box<Record>),
     /// What passes over a file took.
     Streamed(stream::Run),
+    /// It can be asked for samples.
+    Ready(session::Ready),
+    /// Time of one call, ns.
+    Sampled(f64),
     /// It cannot do what was asked, and why.
     Failed(String),
 }

@@ -71,7 +71,7 @@ pub struct Warden {
 
 /// What was found of the limits round one worker.
 #[derive(Default)]
-struct Proof(Vec<(Resource, When, Evidence)>);
+pub(super) struct Proof(pub Vec<(Resource, When, Evidence)>);
 
 impl Warden {
     /// Removes what dead runs left, and finds what can enforce each limit.
@@ -106,7 +106,7 @@ impl Warden {
             Reply::Record(record) => records.push(*record),
             Reply::Probed(resource, when, evidence) => proof.0.push((resource, when, evidence)),
             Reply::Failed(reason) => failed = Some(reason),
-            Reply::Filled(_) | Reply::Streamed(_) => {}
+            _ => {}
         })?;
         if let Some(reason) = failed {
             return Err(WorkerError::Failed(reason));
@@ -114,6 +114,53 @@ impl Warden {
         if !status.success() {
             return Ok(self.died(group, status, &enforcement));
         }
+        self.count(&enforcement, &mut proof);
+        self.fill(&enforcement, When::After, &mut proof)?;
+        let caps: Vec<CapRef> =
+            self.caps.resources().into_iter().map(|r| proof.cap(r, &self.caps, &enforcement)).collect();
+        let unproven = self.unproven(&proof);
+        Ok(records.into_iter().map(|record| self.finished(record, &caps, unproven.as_deref())).collect())
+    }
+
+    fn job(&self, group: &Group, source: Option<&Source>, enforcement: &Enforcement) -> Result<Job, ShapeError> {
+        Ok(Job {
+            kernel: group.kernel.name().into(),
+            shape: (&group.shape).into(),
+            variants: group.variants.clone(),
+            weights: source.map(|s| (s.tensor().file().path().to_path_buf(), s.tensor().info().name.clone())),
+            limits: self.limits(enforcement),
+            seconds: self.seconds,
+            threads: self.threads,
+            isa: self.isa.map(|isa| isa.name().into()),
+            seed: self.environment.seed,
+            bytes_per_call: self.bytes_per_call(group)?,
+            host_profile: self.host_profile.clone(),
+            environment: self.environment.clone(),
+        })
+    }
+
+    /// What a worker takes upon itself.
+    pub(super) fn limits(&self, enforcement: &Enforcement) -> Limits {
+        Limits {
+            caps: self.caps.clone(),
+            memory_by_budget: enforcement.memory_group().is_none(),
+            bandwidth_by_hardware: enforcement.bandwidth_by_hardware(),
+            folder: self.folder.clone(),
+            watch_s: WATCH_S,
+        }
+    }
+
+    /// Bytes of one call of each variant, by place on the ladder; empty without a bandwidth cap.
+    pub(super) fn bytes_per_call(&self, group: &Group) -> Result<Vec<f64>, ShapeError> {
+        if self.caps.bandwidth_bytes_per_s.is_none() {
+            return Ok(Vec::new());
+        }
+        let allowed = self.caps.simd.map_or(Isa::EVERY.to_vec(), |simd| simd.allowed());
+        count::bytes_per_call(group.kernel, &group.shape, &group.variants, self.isa, &allowed, &self.host)
+    }
+
+    /// Notes what the control groups counted over a run.
+    pub(super) fn count(&self, enforcement: &Enforcement, proof: &mut Proof) {
         if let Some(peak) = enforcement.memory_group().and_then(peak_bytes) {
             let limit = self.caps.memory_bytes.unwrap_or(u64::MAX);
             // Version 2 keeps the peak of the probe before the run too.
@@ -126,46 +173,10 @@ impl Warden {
             let shown = format!("it was stopped in {periods} periods");
             proof.0.push((Resource::Cpu, When::After, Ok(shown)));
         }
-        self.fill(&enforcement, When::After, &mut proof)?;
-        let caps: Vec<CapRef> =
-            self.caps.resources().into_iter().map(|r| proof.cap(r, &self.caps, &enforcement)).collect();
-        let unproven = self.caps.resources().into_iter().find_map(|r| proof.lack(r));
-        Ok(records.into_iter().map(|record| self.finished(record, &caps, unproven.as_deref())).collect())
-    }
-
-    fn job(&self, group: &Group, source: Option<&Source>, enforcement: &Enforcement) -> Result<Job, ShapeError> {
-        let bytes_per_call = match self.caps.bandwidth_bytes_per_s {
-            Some(_) => {
-                let allowed = self.caps.simd.map_or(Isa::EVERY.to_vec(), |simd| simd.allowed());
-                let (kernel, shape) = (group.kernel, &group.shape);
-                count::bytes_per_call(kernel, shape, &group.variants, self.isa, &allowed, &self.host)?
-            }
-            None => Vec::new(),
-        };
-        Ok(Job {
-            kernel: group.kernel.name().into(),
-            shape: (&group.shape).into(),
-            variants: group.variants.clone(),
-            weights: source.map(|s| (s.tensor().file().path().to_path_buf(), s.tensor().info().name.clone())),
-            limits: Limits {
-                caps: self.caps.clone(),
-                memory_by_budget: enforcement.memory_group().is_none(),
-                bandwidth_by_hardware: enforcement.bandwidth_by_hardware(),
-                folder: self.folder.clone(),
-                watch_s: WATCH_S,
-            },
-            seconds: self.seconds,
-            threads: self.threads,
-            isa: self.isa.map(|isa| isa.name().into()),
-            seed: self.environment.seed,
-            bytes_per_call,
-            host_profile: self.host_profile.clone(),
-            environment: self.environment.clone(),
-        })
     }
 
     /// Fills the memory group and notes what came of it.
-    fn fill(&self, enforcement: &Enforcement, when: When, proof: &mut Proof) -> Result<(), WorkerError> {
+    pub(super) fn fill(&self, enforcement: &Enforcement, when: When, proof: &mut Proof) -> Result<(), WorkerError> {
         let Some(limit) = self.caps.memory_bytes else { return Ok(()) };
         if let Some(evidence) = fill(enforcement, limit)? {
             proof.0.push((Resource::Memory, when, evidence));
@@ -190,6 +201,11 @@ impl Warden {
             record.outcome = Outcome::Void { reason: format!("cap not proven: {reason}") };
         }
         record
+    }
+
+    /// Why a limit is not proven, if one is not.
+    pub(super) fn unproven(&self, proof: &Proof) -> Option<String> {
+        self.caps.resources().into_iter().find_map(|r| proof.lack(r))
     }
 
     /// Records of cells that did not run.
@@ -316,13 +332,13 @@ pub(super) fn ask(
     if heard.is_err() {
         // One that was killed cannot be moved or spoken to: its end says what happened.
         if let Some(status) = child.try_wait()?.filter(|status| killed(*status)) {
-            interrupt::ended();
+            interrupt::ended(child.id());
             return Ok(status);
         }
         let _ = child.kill();
     }
     let status = child.wait();
-    interrupt::ended();
+    interrupt::ended(child.id());
     let (understood, status) = (heard?, status?);
     // One that was killed may have torn its last line; its end says what happened.
     if status.success() && !understood {

@@ -31,6 +31,6 @@ impl<E: Cached> Rung<AttentionDecode<E>> for HeadMajor {
 /// One head of a cache whose heads lie one after the other.
 #[inline(always)]
 pub(super) fn rows_by_head<'a, E: Element>(cache: &'a [E], size: &Size, kv_head: usize) -> Plain<'a, E> {
-    let data = &cache[kv_head * size.tokens * size.width..];
+    let data = &cache[kv_head * size.capacity * size.width..];
     Plain { data, stride: size.width, width: size.width, count: size.tokens }
 }

@@ -42,6 +42,8 @@ pub struct Size {
     pub width: usize,
     /// Cached tokens.
     pub tokens: usize,
+    /// Tokens that caches have room for whose heads lie one after the other.
+    pub capacity: usize,
 }
 
 /// Operands of one run.
@@ -54,7 +56,7 @@ pub struct Args<'a, E> {
     pub k: &'a [E],
     /// Values, as the keys.
     pub v: &'a [E],
-    /// The keys, `kv_heads × tokens × width`.
+    /// The keys, `kv_heads × capacity × width`.
     pub k_by_head: &'a [E],
     /// The values in the same order.
     pub v_by_head: &'a [E],
@@ -89,7 +91,7 @@ impl Size {
     /// Those of a shape; none where queries do not share the cache's heads evenly, or there is nothing.
     pub fn of(s: &Shape) -> Option<Self> {
         let fits = s.parts > 0 && s.m.is_multiple_of(s.parts) && s.m > 0 && s.n > 0 && s.k > 0;
-        fits.then_some(Self { heads: s.m, kv_heads: s.parts, width: s.k, tokens: s.n })
+        fits.then_some(Self { heads: s.m, kv_heads: s.parts, width: s.k, tokens: s.n, capacity: s.n })
     }
 
     /// Query heads that share a head of the cache.
@@ -112,6 +114,38 @@ impl Size {
     pub fn cache<'a, E>(&self, cache: &'a [E], head: usize, first: usize) -> &'a [E] {
         &cache[(first * self.kv_heads + head) * self.width..]
     }
+}
+
+/// Orders of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// `tokens × kv_heads × width`.
+    ByToken,
+    /// `kv_heads × capacity × width`.
+    ByHead,
+    /// Each head's keys as [`blocks::Abreast`] has them, its values as [`blocks::Panels`] has them.
+    InPanels,
+}
+
+/// The order that a variant reads.
+pub fn order(variant: &str) -> Order {
+    match variant {
+        "head_major" => Order::ByHead,
+        "panels" | "parallel" => Order::InPanels,
+        _ => Order::ByToken,
+    }
+}
+
+/// Where value `c` of key `t` lies among its head's keys abreast.
+pub fn place_of_key(t: usize, c: usize, width: usize) -> usize {
+    (t / PANEL * width + c) * PANEL + t % PANEL
+}
+
+/// Where value `c` of token `t` lies among its head's values in panels.
+pub fn place_of_value(t: usize, c: usize, width: usize) -> usize {
+    let panel = c / PANEL * PANEL;
+    let narrow = PANEL.min(width - panel);
+    (t / BLOCK * width + panel) * BLOCK + t % BLOCK * narrow + c - panel
 }
 
 /// Largest query and key. Scores of a trained model stay within tens; huge ones pick one token, and rounding which.
@@ -248,12 +282,8 @@ impl<E: Cached> Contract for AttentionDecode<E> {
             Copies::new(ordered, input)
         };
         let in_rows = |t: usize, c: usize| t * size.width + c;
-        let abreast = |t: usize, c: usize| (t / PANEL * size.width + c) * PANEL + t % PANEL;
-        let in_panels = |t: usize, c: usize| {
-            let panel = c / PANEL * PANEL;
-            let narrow = PANEL.min(size.width - panel);
-            (t / BLOCK * size.width + panel) * BLOCK + t % BLOCK * narrow + c - panel
-        };
+        let abreast = |t: usize, c: usize| place_of_key(t, c, size.width);
+        let in_panels = |t: usize, c: usize| place_of_value(t, c, size.width);
         Ok(Data {
             size,
             q: input.values_within(1, size.heads * size.width, 1.0, LARGEST),

@@ -27,7 +27,7 @@ impl<E: Cached> Rung<AttentionDecode<E>> for InPanels {
 /// The queries of one head of the cache before its keys.
 #[inline(always)]
 pub(super) fn abreast<'a, E: Cached>(q: &'a [f32], k: &'a [E], size: &Size, kv_head: usize) -> Abreast<'a, E> {
-    let of_head = size.tokens.next_multiple_of(PANEL) * size.width;
+    let of_head = size.capacity.next_multiple_of(PANEL) * size.width;
     let k = &k[kv_head * of_head..(kv_head + 1) * of_head];
     Abreast { q: size.queries(q, kv_head), k, width: size.width, count: size.tokens }
 }
@@ -35,6 +35,6 @@ pub(super) fn abreast<'a, E: Cached>(q: &'a [f32], k: &'a [E], size: &Size, kv_h
 /// Its values.
 #[inline(always)]
 pub(super) fn in_panels<'a, E: Cached>(v: &'a [E], size: &Size, kv_head: usize) -> Panels<'a, E> {
-    let of_head = size.tokens.next_multiple_of(BLOCK) * size.width;
+    let of_head = size.capacity.next_multiple_of(BLOCK) * size.width;
     Panels { data: &v[kv_head * of_head..(kv_head + 1) * of_head], width: size.width, count: size.tokens }
 }

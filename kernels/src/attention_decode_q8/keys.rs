@@ -129,6 +129,14 @@ impl Canary for Group {
 }
 
 impl Group {
+    /// Puts in the block of one token.
+    pub fn put(&mut self, token: usize, block: &BlockQ8_0) {
+        self.d[token] = block.d;
+        for (qs, four) in self.qs.iter_mut().zip(block.qs.chunks_exact(4)) {
+            qs[4 * token..4 * token + 4].copy_from_slice(bytemuck::cast_slice(four));
+        }
+    }
+
     /// Of one block of each token.
     pub fn interleave(tokens: &[BlockQ8_0; TOKENS]) -> Self {
         let byte = |c: usize, i: usize| tokens[i / 4].qs[4 * c + i % 4] as u8;

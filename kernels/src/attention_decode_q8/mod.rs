@@ -27,7 +27,8 @@ use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, 
 use crate::operand::Operand;
 use crate::weights::{Copies, within_f16_scales};
 
-use keys::{BlockRows, Group, GroupDots, Queries, TOKENS};
+use keys::{BlockRows, GroupDots};
+pub use keys::{Group, Queries, TOKENS};
 
 /// The contract.
 pub struct AttentionDecodeQ8;
@@ -40,11 +41,11 @@ pub struct Args<'a> {
     pub q: Queries<'a>,
     /// The same queries as f32, `scale * quant` rounded, for rungs that compute in f32.
     pub q_values: &'a [f32],
-    /// Keys, `kv_heads × tokens × width`.
+    /// Keys, `kv_heads × capacity × width`.
     pub k: &'a [BlockQ8_0],
     /// Values, as the keys.
     pub v: &'a [BlockQ8_0],
-    /// The keys, sixteen tokens abreast: `kv_heads × tokens / 16 × width / 32` groups, tokens rounded up.
+    /// The keys, sixteen tokens abreast: `kv_heads × capacity / 16 × width / 32` groups, rounded up.
     pub k_groups: &'a [Group],
     /// Output, `heads × width`.
     pub o: &'a mut [f32],
@@ -70,7 +71,8 @@ impl<'a> Args<'a> {
     #[inline(always)]
     fn rows(&self, cache: &'a [BlockQ8_0], kv_head: usize) -> BlockRows<'a> {
         let (blocks, count) = (self.size.width / BLOCK_LEN, self.size.tokens);
-        BlockRows { data: &cache[kv_head * count * blocks..(kv_head + 1) * count * blocks], blocks, count }
+        let first = kv_head * self.size.capacity * blocks;
+        BlockRows { data: &cache[first..first + count * blocks], blocks, count }
     }
 
     /// The keys of one head of the cache.
@@ -96,7 +98,7 @@ impl<'a> Args<'a> {
     #[inline(always)]
     fn abreast(&self, kv_head: usize) -> GroupDots<'a> {
         let (blocks, count) = (self.size.width / BLOCK_LEN, self.size.tokens);
-        let groups = count.div_ceil(TOKENS) * blocks;
+        let groups = self.size.capacity.div_ceil(TOKENS) * blocks;
         let k = &self.k_groups[kv_head * groups..(kv_head + 1) * groups];
         GroupDots { q: self.queries(kv_head), k, blocks, count }
     }

@@ -57,6 +57,11 @@ fn size_of_shape(s: &Shape) -> Option<Size> {
     Size::of(&Shape { m: s.n, n: s.m, ..s.clone() })
 }
 
+/// Values of `scores`, `abreast` and `scratch` that rungs need.
+pub fn rooms(size: &Size) -> [usize; 3] {
+    [size.tokens * size.tokens, tile::abreast_room(size), parallel::room(size)]
+}
+
 /// Runs `body` for every one of `n` parts of a triangle, the shortest with the longest: a task is as long as any other.
 #[inline(always)]
 fn in_pairs<M: Machine>(m: M, n: usize, mut body: impl FnMut(usize)) {
@@ -164,6 +169,7 @@ impl Contract for AttentionPrefill {
             shape: format!("{} {}", s.name, Self::dims(s)),
             reason: "query heads must be a multiple of the heads of keys, and there must be a token".into(),
         })?;
+        let [scores, abreast, scratch] = rooms(&size);
         let (queries, keys) = (size.tokens * size.heads * size.width, size.tokens * size.kv_heads * size.width);
         Ok(Data {
             size,
@@ -171,9 +177,9 @@ impl Contract for AttentionPrefill {
             k: input.values_within(0, keys, 1.0, LARGEST),
             v: input.values(2, keys, 1.0),
             o: Buffer::zeroed(queries),
-            scores: Buffer::zeroed(size.tokens * size.tokens),
-            abreast: Buffer::zeroed(tile::abreast_room(&size)),
-            scratch: Buffer::zeroed(parallel::room(&size)),
+            scores: Buffer::zeroed(scores),
+            abreast: Buffer::zeroed(abreast),
+            scratch: Buffer::zeroed(scratch),
         })
     }
 

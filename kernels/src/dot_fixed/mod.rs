@@ -2,13 +2,14 @@
 //! down to the 8-bit ones without a multiplier: there a product is eight shifts and adds, or two entries of a table of
 //! squares. Scales, where there are any, are a matter of the block and not of this loop.
 
+mod bytes;
 mod dot4;
 mod fixed_base;
 mod integer;
 mod naive;
 mod parallel;
 mod quarter_square;
-mod reference;
+pub(crate) mod reference;
 mod shift_add;
 mod simd_madd;
 #[cfg(test)]
@@ -23,6 +24,9 @@ use crate::machine::{Machine, Registers, tasks};
 use crate::operand::Operand;
 use crate::weights::Copies;
 
+#[cfg(test)]
+pub(crate) use bytes::MOST_COLUMNS;
+pub(crate) use bytes::{check_columns, halves, seeded};
 pub(crate) use simd_madd::every_row as simd_rows;
 
 /// The contract.
@@ -58,8 +62,6 @@ pub struct Data {
 pub const W_BIAS: i32 = 128;
 /// Makes an activation an index.
 pub const X_BIAS: i32 = 127;
-/// Most columns: so many products of the largest do not overflow an i32.
-const MOST_COLUMNS: usize = 1 << 17;
 
 impl Contract for DotFixed {
     const NAME: &'static str = "dot_fixed";
@@ -120,8 +122,14 @@ impl Contract for DotFixed {
     const MACHINE_CODE: &'static [MachineCode] = &[
         MachineCode::new(
             Processor::Mos6510,
-            "shift_add",
+            "soft_float",
             None,
+            "the textbook's f32 on a machine without any: both bytes are converted, multiplied and added by routines in integers",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "shift_add",
+            Some("soft_float"),
             "no multiplier: the magnitudes are multiplied by eight shifts and adds, and the product gets its sign back",
         ),
         MachineCode::new(
@@ -198,8 +206,14 @@ impl Contract for DotFixed {
         ),
         MachineCode::new(
             Processor::Z80,
-            "shift_add_unrolled",
+            "shift_add_upper",
             Some("shift_add"),
+            "the same code and data in the upper 32 KB, which the ULA does not share: nothing waits for the picture",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "shift_add_unrolled",
+            Some("shift_add_upper"),
             "the eight steps of a product stand one after the other, and the first only decides what the product begins with",
         ),
         MachineCode::new(
@@ -256,25 +270,15 @@ impl Contract for DotFixed {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        if s.k > MOST_COLUMNS {
-            return Err(ShapeError {
-                kernel: Self::NAME,
-                shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: format!("k = {} products may overflow an i32, at most {MOST_COLUMNS}", s.k),
-            });
-        }
-        let bytes = |stream: u64, len: usize, least: f32| {
-            let values = input.values(stream, len, 100.0);
-            Buffer::filled(len, |i| values.as_slice()[i].round().clamp(least, 127.0) as i8)
-        };
+        check_columns::<Self>(s)?;
         let biased = |of: &Buffer<i8>, bias: i32| {
             Buffer::filled(of.as_slice().len(), |i| (i32::from(of.as_slice()[i]) + bias) as i8)
         };
         // A timing model looks at no value: its zeros are indices, whichever they are.
         let blank = input.flavor == Flavor::Blank;
-        let w = if blank { Buffer::zeroed(s.n * s.k) } else { bytes(0, s.n * s.k, -128.0) };
+        let w = if blank { Buffer::zeroed(s.n * s.k) } else { seeded(input, 0, s.n * s.k, 100.0, -128.0..=127.0) };
         let w_biased = if blank { Buffer::zeroed(s.n * s.k) } else { biased(&w, W_BIAS) };
-        let x = bytes(1, s.k, -127.0);
+        let x = seeded(input, 1, s.k, 100.0, -127.0..=127.0);
         Ok(Data {
             w: Copies::new(w, input),
             w_biased: Copies::new(w_biased, input),
@@ -316,10 +320,8 @@ impl Contract for DotFixed {
         reference::row(&d.w.as_slice()[row * x.len()..(row + 1) * x.len()], x)
     }
 
-    // An f32 does not hold every i32: its upper and its lower half.
     fn output(d: &Data, row: usize) -> Vec<f32> {
-        let y = d.y.as_slice()[row];
-        vec![(y >> 16) as f32, (y & 0xffff) as f32]
+        halves(d.y.as_slice()[row])
     }
 }
 

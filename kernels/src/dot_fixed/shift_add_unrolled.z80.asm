@@ -1,6 +1,6 @@
 ; idea: the eight steps of a product stand one after the other, and the first only decides what the product begins with
 ;
-; Above $8000, where nothing waits for the ULA. T-states stand behind the instructions, 12/7 is taken/not taken.
+; T-states stand behind the instructions, 12/7 is taken/not taken.
 
          org $8000
 size_n:  word 0

@@ -10,6 +10,7 @@ mod reference;
 mod select;
 mod simd_madd;
 
+use crate::dot_fixed::{check_columns, seeded};
 use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -35,9 +36,6 @@ pub struct Data {
     x: Buffer<i8>,
     y: Buffer<i32>,
 }
-
-/// Most columns: the sum of so many activations is exact in an f32 too.
-const MOST_COLUMNS: usize = 1 << 17;
 
 impl Contract for DotTernary {
     const NAME: &'static str = "dot_ternary";
@@ -78,6 +76,24 @@ impl Contract for DotTernary {
             Some("branch"),
             "a row is two lists of columns, those of its ones and of its minus ones: zeros cost nothing, and nothing is decided",
         ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "compiled",
+            Some("index_lists"),
+            "the weights are the program: each that is not zero is an instruction that adds its activation or takes it off",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "branch",
+            None,
+            "each weight is looked at, and a branch adds its activation, takes it off, or does neither",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "compiled",
+            Some("branch"),
+            "the weights are the program: each that is not zero is an instruction that adds its activation or its complement",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -113,20 +129,11 @@ impl Contract for DotTernary {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        if s.k > MOST_COLUMNS {
-            return Err(ShapeError {
-                kernel: Self::NAME,
-                shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: format!("k = {} activations may sum to more than an f32 holds, at most {MOST_COLUMNS}", s.k),
-            });
-        }
-        let values = |stream: u64, len: usize, scale: f32, largest: f32| {
-            let values = input.values(stream, len, scale);
-            Buffer::filled(len, |i| values.as_slice()[i].round().clamp(-largest, largest) as i8)
-        };
+        check_columns::<Self>(s)?;
         let blank = input.flavor == Flavor::Blank;
-        let w = if blank { Buffer::zeroed(s.n * s.k) } else { values(0, s.n * s.k, 1.5, 1.0) };
-        Ok(Data { w: Copies::new(w, input), x: values(1, s.k, 100.0, 127.0), y: Buffer::zeroed(s.n) })
+        let w = if blank { Buffer::zeroed(s.n * s.k) } else { seeded(input, 0, s.n * s.k, 1.5, -1.0..=1.0) };
+        let x = seeded(input, 1, s.k, 100.0, -127.0..=127.0);
+        Ok(Data { w: Copies::new(w, input), x, y: Buffer::zeroed(s.n) })
     }
 
     fn args(d: &mut Data) -> Args<'_> {

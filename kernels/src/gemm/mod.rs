@@ -94,7 +94,7 @@ pub(crate) const EDGE: usize = 16;
 const WIDEST_PANEL: usize = 32;
 
 /// Values of `packed_a` and `packed_b` that the hungriest variant needs at this size.
-fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
+pub fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let tasks = m.div_ceil(parallel::ROWS_PER_TASK);
     let depth = packed::KC.min(k);
     let a = (packed::MC * depth + EDGE).max(tasks * parallel::SCRATCH_PER_TASK);

@@ -8,6 +8,7 @@ mod reference;
 mod tests;
 mod tokens_abreast;
 
+use crate::dot_fixed::{check_columns, halves, seeded};
 use crate::foreign::{MachineCode, Processor};
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -38,9 +39,6 @@ pub struct Data {
     k: usize,
     y: Buffer<i32>,
 }
-
-/// Most columns: so many products of the largest do not overflow an i32.
-const MOST_COLUMNS: usize = 1 << 17;
 
 impl Contract for GemmFixed {
     const NAME: &'static str = "gemm_fixed";
@@ -114,20 +112,10 @@ impl Contract for GemmFixed {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        if s.k > MOST_COLUMNS {
-            return Err(ShapeError {
-                kernel: Self::NAME,
-                shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: format!("k = {} products may overflow an i32, at most {MOST_COLUMNS}", s.k),
-            });
-        }
-        let bytes = |stream: u64, len: usize, least: f32| {
-            let values = input.values(stream, len, 100.0);
-            Buffer::filled(len, |i| values.as_slice()[i].round().clamp(least, 127.0) as i8)
-        };
+        check_columns::<Self>(s)?;
         Ok(Data {
-            w: Copies::new(bytes(0, s.n * s.k, -128.0), input),
-            x: bytes(1, s.m * s.k, -127.0),
+            w: Copies::new(seeded(input, 0, s.n * s.k, 100.0, -128.0..=127.0), input),
+            x: seeded(input, 1, s.m * s.k, 100.0, -127.0..=127.0),
             n: s.n,
             k: s.k,
             y: Buffer::zeroed(s.m * s.n),
@@ -151,10 +139,8 @@ impl Contract for GemmFixed {
         reference::row(&d.w.as_slice()[row * d.k..(row + 1) * d.k], &d.x.as_slice()[token * d.k..(token + 1) * d.k])
     }
 
-    // An f32 does not hold every i32: its upper and its lower half.
     fn output(d: &Data, row: usize) -> Vec<f32> {
-        let y = d.y.as_slice()[row];
-        vec![(y >> 16) as f32, (y & 0xffff) as f32]
+        halves(d.y.as_slice()[row])
     }
 }
 

@@ -1,6 +1,7 @@
 //! Integers, exact, at the ends of their ranges and for any number of tokens.
 
 use super::*;
+use crate::dot_fixed::MOST_COLUMNS;
 use crate::input::Canary;
 use crate::machine::Isa;
 use crate::machine::traced::Counter;

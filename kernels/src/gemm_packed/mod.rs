@@ -302,7 +302,7 @@ impl<F: Format> Contract for GemmPacked<F> {
 }
 
 /// Bytes of A as the rungs in intrinsics read it.
-fn packed_bytes<F: Format>(m: usize, blocks: usize) -> usize {
+pub fn packed_bytes<F: Format>(m: usize, blocks: usize) -> usize {
     #[cfg(target_arch = "x86_64")]
     return x86_product::packed_bytes::<F>(m, blocks);
     #[cfg(not(target_arch = "x86_64"))]

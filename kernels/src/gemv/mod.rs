@@ -59,7 +59,7 @@ pub struct Data<E: Element> {
 }
 
 /// Values of the widest step of any variant that arranges x.
-const STEP: usize = 32;
+pub const STEP: usize = 32;
 
 impl<E: Element> Contract for Gemv<E> {
     const NAME: &'static str = E::KERNEL;

@@ -60,6 +60,11 @@ pub struct Args<'a, E> {
     pub room: &'a mut [f32],
 }
 
+/// Values of `room` that rungs need.
+pub fn room(rows: usize) -> usize {
+    rows.max(parallel::room(rows))
+}
+
 /// Owned operands.
 pub struct Data<E: Element> {
     rows: usize,
@@ -174,13 +179,7 @@ impl<E: HeadElement> Contract for HeadArgmax<E> {
                 *w = E::encode((2.0 * largest) as f32 * x.signum());
             }
         }
-        Ok(Data {
-            rows: s.n,
-            w: Copies::new(w, input),
-            x,
-            y: Buffer::zeroed(2),
-            room: Buffer::zeroed(s.n.max(parallel::room(s.n))),
-        })
+        Ok(Data { rows: s.n, w: Copies::new(w, input), x, y: Buffer::zeroed(2), room: Buffer::zeroed(room(s.n)) })
     }
 
     fn args(d: &mut Data<E>) -> Args<'_, E> {

@@ -28,8 +28,10 @@ pub struct KvAppendQ8;
 pub struct Size {
     /// New tokens.
     pub tokens: usize,
-    /// Tokens that the caches have room for; the new ones are the last.
+    /// Tokens that the caches have room for.
     pub capacity: usize,
+    /// Place of the first new token.
+    pub first: usize,
     /// Heads of keys and values.
     pub heads: usize,
     /// Blocks of a head's key or value.
@@ -46,7 +48,7 @@ impl Size {
     #[inline(always)]
     pub fn place(&self, token: usize, b: usize) -> usize {
         let (head, b) = (b / self.blocks, b % self.blocks);
-        (head * self.capacity + self.capacity - self.tokens + token) * self.blocks + b
+        (head * self.capacity + self.first + token) * self.blocks + b
     }
 }
 
@@ -64,6 +66,11 @@ pub struct Args<'a> {
     pub v_cache: &'a mut [BlockQ8_0],
     /// Room for two numbers of each block of a token's keys and values.
     pub room: &'a mut [f32],
+}
+
+/// Values of `room` that rungs need.
+pub fn room(size: &Size) -> usize {
+    scales_together::room(size)
 }
 
 /// Owned operands.
@@ -145,7 +152,7 @@ impl Contract for KvAppendQ8 {
                     .into(),
             });
         }
-        let size = Size { tokens: s.m, capacity: s.n, heads: s.parts, blocks: s.k / BLOCK_LEN };
+        let size = Size { tokens: s.m, capacity: s.n, first: s.n - s.m, heads: s.parts, blocks: s.k / BLOCK_LEN };
         let stored = |stream: u64| {
             let mut values = input.values(stream, s.m * s.parts * s.k, 1.0);
             if input.flavor != Flavor::Blank {
@@ -163,7 +170,7 @@ impl Contract for KvAppendQ8 {
             v: stored(1),
             k_cache: Buffer::zeroed(cache),
             v_cache: Buffer::zeroed(cache),
-            room: Buffer::zeroed(scales_together::room(&size)),
+            room: Buffer::zeroed(room(&size)),
         })
     }
 

@@ -20,19 +20,19 @@ impl Rung<MlaDecode> for Absorbed {
 #[inline(always)]
 pub(crate) fn head_by_head<M: Machine, L: Latents>(m: M, a: Absorbing<'_, L>) {
     let (size, (k, v)) = (a.size, a.latents.rows());
-    let (plain, latent, row) = (size.plain(), size.latent, size.row());
+    let (value, latent, row) = (size.value, size.latent, size.row());
     tasks!(m, size.heads, 1, |h| {
         let (q, o_latent) = (&mut a.q_latent[..row], &mut a.o_latent[..latent]);
         absorb(m, &size, a.q, a.to_key, h, q);
-        attend(m, Dots { q, k }, v, size.scale(), &mut a.scratch[..size.tokens], o_latent);
-        emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * plain..(h + 1) * plain]);
+        attend(m, Dots { q, k }, v, size.scale, &mut a.scratch[..size.tokens], o_latent);
+        emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * value..(h + 1) * value]);
     });
 }
 
 /// `q_latent = W_k[h]^T q[h]`, then the part of q with the position in it.
 #[inline(always)]
 pub(super) fn absorb<M: Machine>(m: M, size: &Size, q: &[f32], to_key: &[f32], h: usize, q_latent: &mut [f32]) {
-    let (plain, latent) = (size.plain(), size.latent);
+    let (plain, latent) = (size.plain, size.latent);
     let q = &q[h * size.key()..(h + 1) * size.key()];
     let (made, rest) = q_latent.split_at_mut(latent);
     clear(m, made);
@@ -57,9 +57,9 @@ pub(super) fn absorb<M: Machine>(m: M, size: &Size, q: &[f32], to_key: &[f32], h
 /// `o = W_v[h] o_latent`.
 #[inline(always)]
 pub(super) fn emit<M: Machine>(m: M, size: &Size, o_latent: &[f32], to_value: &[f32], h: usize, o: &mut [f32]) {
-    let (plain, latent) = (size.plain(), size.latent);
-    for d in m.one().steps(0, plain, 1) {
-        let matrix = &to_value[(h * plain + d) * latent..(h * plain + d + 1) * latent];
+    let (value, latent) = (size.value, size.latent);
+    for d in m.one().steps(0, value, 1) {
+        let matrix = &to_value[(h * value + d) * latent..(h * value + d + 1) * latent];
         m.one().store(&dot::<M, f32, 2>(m, matrix, o_latent), o, d);
     }
 }

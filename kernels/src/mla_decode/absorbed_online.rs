@@ -21,13 +21,13 @@ impl Rung<MlaDecode> for AbsorbedOnline {
 #[inline(always)]
 pub(crate) fn all_heads<M: Machine, L: Latents>(m: M, a: Absorbing<'_, L>) {
     let (size, (k, v)) = (a.size, a.latents.rows());
-    let (heads, plain, latent, row) = (size.heads, size.plain(), size.latent, size.row());
+    let (heads, value, latent, row) = (size.heads, size.value, size.latent, size.row());
     tasks!(m, heads, 1, |h| absorb(m, &size, a.q, a.to_key, h, &mut a.q_latent[h * row..(h + 1) * row]));
     let (state, room) = a.scratch[..heads * (2 + BLOCK)].split_at_mut(2 * heads);
-    pass(m, Dots { q: a.q_latent, k }, v, size.scale(), state, room, a.o_latent);
+    pass(m, Dots { q: a.q_latent, k }, v, size.scale, state, room, a.o_latent);
     tasks!(m, heads, 1, |h| {
         let o_latent = &mut a.o_latent[h * latent..(h + 1) * latent];
         normalize(m, &state[2 * h..2 * h + 2], latent, o_latent);
-        emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * plain..(h + 1) * plain]);
+        emit(m, &size, o_latent, a.to_value, h, &mut a.o[h * value..(h + 1) * value]);
     });
 }

@@ -12,7 +12,7 @@ pub fn expand(
     to_value: &Buffer<f32>,
     blank: bool,
 ) -> (Buffer<f32>, Buffer<f32>) {
-    let (plain, key, latent) = (size.plain(), size.key(), size.latent);
+    let (plain, key, latent) = (size.plain, size.key(), size.latent);
     let mut keys = Buffer::zeroed(size.heads * size.tokens * key);
     let mut values = Buffer::zeroed(size.heads * size.tokens * plain);
     let rows = keys.as_mut_slice().chunks_exact_mut(key).zip(values.as_mut_slice().chunks_exact_mut(plain));

@@ -19,11 +19,11 @@ impl Rung<MlaDecode> for Expanded {
 #[inline(always)]
 pub(super) fn head_by_head<M: Machine>(m: M, a: Args<'_>) {
     let size = a.absorbing.size;
-    let (key, plain) = (size.key(), size.plain());
+    let (key, value) = (size.key(), size.value);
     tasks!(m, size.heads, 1, |h| {
         let (k, v) = a.expanded_rows(h);
-        let o = &mut a.absorbing.o[h * plain..(h + 1) * plain];
+        let o = &mut a.absorbing.o[h * value..(h + 1) * value];
         let q = &a.absorbing.q[h * key..(h + 1) * key];
-        attend(m, Dots { q, k }, v, size.scale(), &mut a.absorbing.scratch[..size.tokens], o);
+        attend(m, Dots { q, k }, v, size.scale, &mut a.absorbing.scratch[..size.tokens], o);
     });
 }

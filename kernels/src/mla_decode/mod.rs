@@ -36,14 +36,26 @@ pub struct Size {
     pub heads: usize,
     /// Cached tokens.
     pub tokens: usize,
+    /// Tokens that the expanded caches have room for.
+    pub capacity: usize,
     /// Width of a latent.
     pub latent: usize,
+    /// Values of a key that carry the position.
+    pub rope: usize,
+    /// The other values of a key.
+    pub plain: usize,
+    /// Values of a value.
+    pub value: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
 }
 
 impl Size {
     /// Those of a shape, whatever they are.
     pub fn given(s: &Shape) -> Self {
-        Self { heads: s.m, tokens: s.n, latent: s.k }
+        let (rope, plain) = (s.k / 8, s.k / 4);
+        let scale = 1.0 / ((plain + rope) as f32).sqrt();
+        Self { heads: s.m, tokens: s.n, capacity: s.n, latent: s.k, rope, plain, value: plain, scale }
     }
 
     /// Those of a shape whose latents are a multiple of `unit` wide.
@@ -62,25 +74,13 @@ impl Size {
         })
     }
 
-    /// Values of a key that carry the position.
-    pub fn rope(&self) -> usize {
-        self.latent / 8
-    }
-    /// The other values of a key; also the values of a value.
-    pub fn plain(&self) -> usize {
-        self.latent / 4
-    }
     /// Values of a key.
     pub fn key(&self) -> usize {
-        self.plain() + self.rope()
+        self.plain + self.rope
     }
     /// Values cached for a token in latent form: the latent, then the part of the key that carries the position.
     pub fn row(&self) -> usize {
-        self.latent + self.rope()
-    }
-    /// What scores are multiplied by.
-    pub fn scale(&self) -> f32 {
-        1.0 / (self.key() as f32).sqrt()
+        self.latent + self.rope
     }
     /// Size of the matrices' values that keeps the size of what they multiply.
     pub fn unit(&self) -> f32 {
@@ -93,9 +93,10 @@ impl Size {
     /// Operations of attending over latents, beside making queries and outputs of them; the latter; and the values that
     /// are not in the cache: matrices, queries, outputs.
     pub fn work(&self) -> (u64, u64, u64) {
-        let (heads, plain, latent) = (self.heads as u64, self.plain() as u64, self.latent as u64);
+        let [heads, both, latent] = [self.heads, self.plain + self.value, self.latent].map(|n| n as u64);
         let attend = heads * self.tokens as u64 * (2 * self.row() as u64 + 2 * latent + 6);
-        (attend, 4 * heads * plain * latent, 2 * heads * plain * latent + heads * (self.key() as u64 + plain))
+        let (matrices, ends) = (heads * both * latent, heads * (self.key() + self.value) as u64);
+        (attend, 2 * matrices, matrices + ends)
     }
 }
 
@@ -109,9 +110,9 @@ pub struct Absorbing<'a, L> {
     pub latents: L,
     /// What makes plain keys of latents, `heads × plain × latent`.
     pub to_key: &'a [f32],
-    /// What makes values of latents, `heads × plain × latent`.
+    /// What makes values of latents, `heads × value × latent`.
     pub to_value: &'a [f32],
-    /// Output, `heads × plain`.
+    /// Output, `heads × value`.
     pub o: &'a mut [f32],
     /// Room for queries in latent form, `heads × row`.
     pub q_latent: &'a mut [f32],
@@ -134,8 +135,10 @@ pub trait Latents: Copy {
 /// Latents in f32, `tokens × row`.
 #[derive(Clone, Copy)]
 pub struct PlainLatents<'a> {
-    size: Size,
-    data: &'a [f32],
+    /// Sizes.
+    pub size: Size,
+    /// From the first token's first value.
+    pub data: &'a [f32],
 }
 
 impl<'a> Latents for PlainLatents<'a> {
@@ -154,9 +157,9 @@ impl<'a> Latents for PlainLatents<'a> {
 pub struct Args<'a> {
     /// The latent form.
     pub absorbing: Absorbing<'a, PlainLatents<'a>>,
-    /// Expanded keys, `heads × tokens × key`.
+    /// Expanded keys, `heads × capacity × key`.
     pub keys: &'a [f32],
-    /// Expanded values, `heads × tokens × plain`.
+    /// Expanded values, `heads × capacity × value`.
     pub values: &'a [f32],
 }
 
@@ -179,14 +182,13 @@ impl<'a> Args<'a> {
     /// Head `h`'s expanded keys and values.
     pub fn expanded_rows(&self, h: usize) -> (Plain<'a, f32>, Plain<'a, f32>) {
         let size = self.absorbing.size;
-        let tokens = size.tokens;
         let rows = |cache: &'a [f32], width: usize| Plain {
-            data: &cache[h * tokens * width..(h + 1) * tokens * width],
+            data: &cache[h * size.capacity * width..],
             stride: width,
             width,
-            count: tokens,
+            count: size.tokens,
         };
-        (rows(self.keys, size.key()), rows(self.values, size.plain()))
+        (rows(self.keys, size.key()), rows(self.values, size.value))
     }
 }
 
@@ -273,7 +275,7 @@ impl Contract for MlaDecode {
         let size = Size::given(s);
         let (attend, absorb, others) = size.work();
         let bytes = 4 * ((size.tokens * size.row()) as u64 + others);
-        let (heads, tokens, cached) = (size.heads as u64, size.tokens as u64, (size.key() + size.plain()) as u64);
+        let (heads, tokens, cached) = (size.heads as u64, size.tokens as u64, (size.key() + size.value) as u64);
         let operations = (attend + absorb).min(heads * tokens * (2 * cached + 6));
         Cost { operations, bytes: bytes.min(4 * heads * (tokens + 1) * cached), work: Work::F32 }
     }
@@ -281,7 +283,7 @@ impl Contract for MlaDecode {
     // Rung 0 makes a key and a value of every token for every head, each a product with the latent.
     fn rung_0_operations(s: &Shape) -> f64 {
         let size = Size::given(s);
-        let (plain, latent, rope) = (size.plain() as f64, size.latent as f64, size.rope() as f64);
+        let (plain, latent, rope) = (size.plain as f64, size.latent as f64, size.rope as f64);
         let per_token = 2.0 * plain * (2.0 * latent + 2.0) + 2.0 * rope + 6.0;
         (s.m * s.n) as f64 * per_token / Self::cost(s).operations as f64
     }
@@ -293,7 +295,7 @@ impl Contract for MlaDecode {
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
         let size = Size::of::<Self>(s, 8)?;
-        let matrix = size.heads * size.plain() * size.latent;
+        let matrix = size.heads * size.plain * size.latent;
         let unit = size.unit();
         let latents = input.values_within(0, size.tokens * size.row(), 1.0, 1.0);
         let (to_key, to_value) =
@@ -307,7 +309,7 @@ impl Contract for MlaDecode {
             to_value: Copies::new(to_value, input),
             keys: Copies::new(keys, input),
             values: Copies::new(values, input),
-            o: Buffer::zeroed(size.heads * size.plain()),
+            o: Buffer::zeroed(size.heads * size.value),
             q_latent: Buffer::zeroed(size.heads * size.row()),
             o_latent: Buffer::zeroed(size.heads * size.latent),
             scratch: Buffer::zeroed(size.room()),
@@ -360,7 +362,7 @@ impl Contract for MlaDecode {
     }
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
-        let plain = d.size.plain();
-        d.o.as_slice()[row * plain..(row + 1) * plain].to_vec()
+        let value = d.size.value;
+        d.o.as_slice()[row * value..(row + 1) * value].to_vec()
     }
 }

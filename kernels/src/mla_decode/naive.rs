@@ -14,14 +14,14 @@ impl Rung<MlaDecode> for Naive {
     fn run<M: Machine>(m: M, Args { absorbing: a, .. }: Args<'_>) {
         let m = m.one();
         let size = a.size;
-        let (plain, latent) = (size.plain(), size.latent);
-        let scale = m.splat(size.scale());
+        let (plain, value, latent) = (size.plain, size.value, size.latent);
+        let scale = m.splat(size.scale);
         tasks!(m, size.heads, 1, |h| {
             let q = &a.q[h * size.key()..(h + 1) * size.key()];
-            let of_head = h * plain * latent..(h + 1) * plain * latent;
-            let (to_key, to_value) = (&a.to_key[of_head.clone()], &a.to_value[of_head]);
+            let of_head = |rows: usize| h * rows * latent..(h + 1) * rows * latent;
+            let (to_key, to_value) = (&a.to_key[of_head(plain)], &a.to_value[of_head(value)]);
             let scores = &mut a.scratch[h * size.tokens..(h + 1) * size.tokens];
-            let o = &mut a.o[h * plain..(h + 1) * plain];
+            let o = &mut a.o[h * value..(h + 1) * value];
             tasks!(m, size.tokens, 1, |t| {
                 let row = &a.latents.data[t * size.row()..(t + 1) * size.row()];
                 let [mut score] = m.zeros();
@@ -29,7 +29,7 @@ impl Rung<MlaDecode> for Naive {
                     let key = dot::<M::One, f32, 1>(m, &to_key[d * latent..(d + 1) * latent], &row[..latent]);
                     score = m.mul_add(&m.load(q, d), &key, &score);
                 }
-                for d in m.steps(0, size.rope(), 1) {
+                for d in m.steps(0, size.rope, 1) {
                     score = m.mul_add(&m.load(q, plain + d), &m.load(row, latent + d), &score);
                 }
                 m.store(&m.mul(&score, &scale), scores, t);
@@ -39,9 +39,9 @@ impl Rung<MlaDecode> for Naive {
             tasks!(m, size.tokens, 1, |t| {
                 let row = &a.latents.data[t * size.row()..(t + 1) * size.row()];
                 let p = m.load(scores, t);
-                for d in m.steps(0, plain, 1) {
-                    let value = dot::<M::One, f32, 1>(m, &to_value[d * latent..(d + 1) * latent], &row[..latent]);
-                    m.store(&m.mul_add(&p, &value, &m.load(o, d)), o, d);
+                for d in m.steps(0, value, 1) {
+                    let made = dot::<M::One, f32, 1>(m, &to_value[d * latent..(d + 1) * latent], &row[..latent]);
+                    m.store(&m.mul_add(&p, &made, &m.load(o, d)), o, d);
                 }
             });
         });

@@ -54,13 +54,13 @@ pub(crate) fn split<M: Machine, L: Latents>(m: M, a: Absorbing<'_, L>) {
             let first = task * TOKENS_PER_TASK;
             let count = TOKENS_PER_TASK.min(size.tokens - first);
             let (state, o) = part.split_at_mut(2 * size.heads);
-            pass(m, Dots { q: q_latent, k: k.part(first, count) }, v.slice(first, count), size.scale(), state, room, o);
+            pass(m, Dots { q: q_latent, k: k.part(first, count) }, v.slice(first, count), size.scale, state, room, o);
         },
     );
     let parts = &*parts;
     m.par_chunks_with(
         a.o,
-        size.plain(),
+        size.value,
         a.o_latent,
         size.latent,
         #[inline(always)]

@@ -21,7 +21,7 @@ pub fn head(
     head: usize,
     row: impl Fn(usize) -> Vec<f64>,
 ) -> RowReference {
-    let (plain, key, latent) = (size.plain(), size.key(), size.latent);
+    let (plain, key, latent) = (size.plain, size.key(), size.latent);
     let q: Vec<f64> = q[head * key..(head + 1) * key].iter().map(|x| f64::from(*x)).collect();
     let of_head = head * plain * latent..(head + 1) * plain * latent;
     let (to_key, to_value) = (&to_key[of_head.clone()], &to_value[of_head]);

@@ -65,7 +65,7 @@ impl<'a, const KEYS: bool> Rows for LatentRows<'a, KEYS> {
         (
             &quants[t * size.latent..(t + 1) * size.latent],
             &scales[t * runs..(t + 1) * runs],
-            &rope[t * size.rope()..(t + 1) * size.rope()],
+            &rope[t * size.rope..(t + 1) * size.rope],
         )
     }
     // Registers are at most 32 values from a multiple of as many, so of one run or of none.

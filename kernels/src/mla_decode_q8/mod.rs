@@ -19,7 +19,7 @@ use crate::mla_decode::{Absorbing, MlaDecode, Size};
 use crate::operand::Operand;
 use crate::weights::Copies;
 
-use latents::{QuantizedLatents, RUN};
+pub use latents::{QuantizedLatents, RUN};
 
 /// The contract.
 pub struct MlaDecodeQ8;
@@ -99,14 +99,14 @@ impl Contract for MlaDecodeQ8 {
     fn cost(s: &Shape) -> Cost {
         let size = Size::given(s);
         let (attend, absorb, others) = size.work();
-        let token = size.latent + 4 * (size.latent / RUN) + 2 * size.rope();
+        let token = size.latent + 4 * (size.latent / RUN) + 2 * size.rope;
         Cost { operations: attend + absorb, bytes: (size.tokens * token) as u64 + 4 * others, work: Work::F32 }
     }
 
     // Rung 0 scales every latent twice for every head, and shifts every bf16 to its place.
     fn rung_0_operations(s: &Shape) -> f64 {
         let size = Size::given(s);
-        let more = (size.heads * size.tokens * (2 * size.latent + size.rope())) as f64;
+        let more = (size.heads * size.tokens * (2 * size.latent + size.rope)) as f64;
         1.0 + more / Self::cost(s).operations as f64
     }
 
@@ -118,11 +118,11 @@ impl Contract for MlaDecodeQ8 {
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
         let size = Size::of::<Self>(s, RUN)?;
-        let matrix = size.heads * size.plain() * size.latent;
+        let matrix = size.heads * size.plain * size.latent;
         let unit = size.unit();
         let latents = input.values_within(0, size.tokens * size.latent, 1.0, 1.0);
         let Activations { quants, scales, .. } = Activations::of(latents.as_slice(), RUN, RUN);
-        let rope = input.values_within(4, size.tokens * size.rope(), 1.0, 1.0);
+        let rope = input.values_within(4, size.tokens * size.rope, 1.0, 1.0);
         let rope = Buffer::filled(rope.as_slice().len(), |i| bf16::from_f32(rope.as_slice()[i]));
         Ok(Data {
             size,
@@ -132,7 +132,7 @@ impl Contract for MlaDecodeQ8 {
             rope: Copies::new(rope, input),
             to_key: Copies::new(input.values_within(2, matrix, unit, unit), input),
             to_value: Copies::new(input.values_within(3, matrix, unit, unit), input),
-            o: Buffer::zeroed(size.heads * size.plain()),
+            o: Buffer::zeroed(size.heads * size.value),
             q_latent: Buffer::zeroed(size.heads * size.row()),
             o_latent: Buffer::zeroed(size.heads * size.latent),
             scratch: Buffer::zeroed(size.room()),
@@ -182,7 +182,7 @@ impl Contract for MlaDecodeQ8 {
     }
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
-        let plain = d.size.plain();
-        d.o.as_slice()[row * plain..(row + 1) * plain].to_vec()
+        let value = d.size.value;
+        d.o.as_slice()[row * value..(row + 1) * value].to_vec()
     }
 }

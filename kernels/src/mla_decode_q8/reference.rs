@@ -6,7 +6,7 @@ use crate::mla_decode::reference;
 
 /// One head.
 pub fn head(d: &Data, head: usize) -> RowReference {
-    let (latent, rope) = (d.size.latent, d.size.rope());
+    let (latent, rope) = (d.size.latent, d.size.rope);
     let (quants, scales) = (d.quants.as_slice(), d.scales.as_slice());
     let row = |t: usize| -> Vec<f64> {
         let value = |i: usize| f64::from(quants[i]) * f64::from(scales[i / RUN]);

@@ -1,7 +1,8 @@
-//! Which kernels one decode step calls, at which shapes and how often: what its time on any machine is the sum of.
+//! Which kernels one greedy decode step of the core calls with a cache in f32, at which shapes and how often: what its time
+//! on any machine is the sum of. A test of the core holds it against what the core calls.
 
 use super::Dtype;
-use super::config::{Attention, Config, Experts, Pairs, Scaling};
+use super::config::{Attention, Config, Experts, Pairs, Score};
 use crate::kernel::Shape;
 
 /// Calls of one kernel at one shape.
@@ -40,7 +41,7 @@ pub fn decode(config: &Config, dtype: Dtype, tokens: usize) -> Option<Vec<Operat
         step.experts(experts, mixtures);
     }
     step.rmsnorm("norm", config.hidden, 2 * config.layers + 1);
-    step.matrix("head", config.vocab, config.hidden, 1);
+    step.head();
     Some(step.list)
 }
 
@@ -71,7 +72,8 @@ impl Step<'_> {
 
     /// Activations become i8 once before the products that share them, where weights are in blocks.
     fn quantized(&mut self, what: &str, width: usize, times: usize) {
-        if matches!(self.dtype, Dtype::Q8_0 | Dtype::Q4_0 | Dtype::Q4K | Dtype::Q6K) {
+        // There is no kernel for blocks of 256.
+        if matches!(self.dtype, Dtype::Q8_0 | Dtype::Q4_0) {
             self.add("quantize_q8_0", what, [1, width, 1, 1], times);
         }
     }
@@ -81,10 +83,10 @@ impl Step<'_> {
     }
 
     fn rope(&mut self, heads: usize, width: usize, times: usize) {
-        let kernel = match (self.config.rope.pairs, &self.config.rope.scaling) {
-            (Pairs::Halves, _) => "rope_neox",
-            (Pairs::Interleaved, Scaling::Yarn { .. }) => "rope_yarn",
-            (Pairs::Interleaved, _) => "rope",
+        // Also where frequencies are scaled: sines and cosines grow in none of these models, as they do in `rope_yarn`.
+        let kernel = match self.config.rope.pairs {
+            Pairs::Halves => "rope_neox",
+            Pairs::Interleaved => "rope",
         };
         self.add(kernel, "rope", [heads, 1, width, 1], times);
     }
@@ -122,19 +124,51 @@ impl Step<'_> {
         }
     }
 
+    /// Of weights in f32 and bf16 the likeliest token is one kernel with the product.
+    fn head(&mut self) {
+        let Config { vocab, hidden, .. } = *self.config;
+        self.quantized("head", hidden, 1);
+        let kernel = match self.dtype {
+            Dtype::F32 => "head_argmax",
+            Dtype::Bf16 => "head_argmax_bf16",
+            _ => self.gemv,
+        };
+        self.add(kernel, "head", [1, vocab, hidden, 1], 1);
+    }
+
     fn feed_forward(&mut self, width: usize, what: &str, times: usize) {
+        self.quantized("ffn-in", self.config.hidden, times);
+        self.products(width, what, times);
+    }
+
+    fn products(&mut self, width: usize, what: &str, times: usize) {
         let hidden = self.config.hidden;
-        self.quantized("ffn-in", hidden, times);
         self.matrix(&format!("{what}-up"), width, hidden, 2 * times);
         self.add("swiglu", what, [1, width, 1, 1], times);
         self.quantized(&format!("{what}-down"), width, times);
         self.matrix(&format!("{what}-down"), hidden, width, times);
     }
 
-    /// A token reads its experts one after the other: each is a feed-forward layer of its own width.
+    /// Experts in f32 and bf16 are one kernel; of other types each is a feed-forward layer of its own width, and the
+    /// activations that they share are quantized once. Shared experts are one such layer.
     fn experts(&mut self, experts: &Experts, times: usize) {
-        self.add("moe_gate", "gate", [1, experts.routed, self.config.hidden, experts.groups], times);
-        self.feed_forward(experts.width, "expert", times * (experts.active + experts.shared));
+        let (hidden, &Experts { routed, width, .. }) = (self.config.hidden, experts);
+        match experts.score {
+            Score::Sigmoid => self.add("moe_gate", "gate", [1, routed, hidden, experts.groups], times),
+            Score::Softmax => {
+                self.add("gemv_f32", "gate", [1, routed, hidden, 1], times);
+                self.add("softmax", "gate", [1, routed, 1, 1], times);
+            }
+        }
+        match self.dtype {
+            Dtype::F32 => self.add("moe_ffn_f32", "experts", [1, hidden, width, routed], times),
+            Dtype::Bf16 => self.add("moe_ffn_bf16", "experts", [1, hidden, width, routed], times),
+            _ => self.products(width, "expert", times * experts.active),
+        }
+        self.quantized("ffn-in", hidden, times);
+        if experts.shared > 0 {
+            self.products(experts.shared * width, "shared-experts", times);
+        }
     }
 }
 
@@ -148,8 +182,10 @@ mod tests {
     fn products_read_the_weights_of_a_token() {
         for config in published::all() {
             let step = decode(&config, Dtype::F32, 100).expect("a kernel for f32");
+            let active = config.experts.as_ref().map_or(0, |e| e.active);
             let read = |o: &Operation| match (o.kernel, &config.attention) {
-                ("gemv_f32" | "moe_gate", _) => o.shape.n * o.shape.k,
+                ("gemv_f32" | "moe_gate" | "head_argmax", _) => o.shape.n * o.shape.k,
+                ("moe_ffn_f32", _) => 3 * active * o.shape.n * o.shape.k,
                 ("mla_decode", &Attention::Latent { heads, latent, nope, value, .. }) => {
                     latent * heads * (nope + value)
                 }

@@ -10,7 +10,7 @@ use crate::machine::Machine;
 /// that sum to 1, and the shared ones by 1. Also where all values are blank: what a run touches follows from the routes.
 pub(super) fn routes(size: &Size, input: &Input) -> (Buffer<f32>, Buffer<f32>) {
     let input = Input { flavor: Flavor::Typical, ..input.clone() };
-    let (chosen, shared) = (size.chosen(), size.shared());
+    let (chosen, shared) = (size.chosen, size.shared);
     let (taken, routed) = (chosen - shared, size.experts - shared);
     let keys = input.values(2, routed, 1.0);
     let mut order: Vec<usize> = (0..routed).collect();
@@ -67,7 +67,7 @@ impl<'a> Dispatch<'a> {
             m.store(&m.splat(route as f32), order, m.reveal(&place) as usize);
             m.store(&m.add(&place, &one), starts, at);
         }
-        Self { starts, order, chosen: size.chosen() }
+        Self { starts, order, chosen: size.chosen }
     }
 
     /// The places of expert `e`'s routes.

@@ -67,28 +67,26 @@ pub struct Size {
     pub inner: usize,
     /// Experts, the shared ones last.
     pub experts: usize,
+    /// Experts that a token goes to.
+    pub chosen: usize,
+    /// Experts that every token goes to, among the chosen.
+    pub shared: usize,
 }
 
 impl Size {
     fn of(s: &Shape) -> Self {
-        Self { tokens: s.m, width: s.n, inner: s.k, experts: s.parts }
-    }
-    /// Experts that a token goes to.
-    pub fn chosen(&self) -> usize {
-        (self.experts / 4).clamp(1, 8)
-    }
-    /// Experts that every token goes to.
-    pub fn shared(&self) -> usize {
-        if self.chosen() > 1 { self.chosen().div_ceil(4) } else { 0 }
+        let chosen = (s.parts / 4).clamp(1, 8);
+        let shared = if chosen > 1 { chosen.div_ceil(4) } else { 0 };
+        Self { tokens: s.m, width: s.n, inner: s.k, experts: s.parts, chosen, shared }
     }
     /// Pairs of a token and an expert.
     pub fn routes(&self) -> usize {
-        self.tokens * self.chosen()
+        self.tokens * self.chosen
     }
     /// Experts that some token goes to.
     pub fn active(&self) -> usize {
-        let (routed, shared) = (self.experts - self.shared(), self.shared());
-        if self.tokens == 0 { 0 } else { routed.min(self.tokens * (self.chosen() - shared)) + shared }
+        let (routed, shared) = (self.experts - self.shared, self.shared);
+        if self.tokens == 0 { 0 } else { routed.min(self.tokens * (self.chosen - shared)) + shared }
     }
     /// Weights of one of an expert's three matrices.
     pub fn matrix(&self) -> usize {
@@ -126,20 +124,31 @@ impl<'a, E> Expert<'a, E> {
     }
 }
 
-/// All experts: gate, up and down of the first, then of the second, ...
+/// All experts.
 #[derive(Clone, Copy)]
 pub struct Experts<'a, E> {
-    size: Size,
-    w: &'a [E],
+    /// Sizes.
+    pub size: Size,
+    /// From the first expert's gate, up and down on.
+    pub gate_up_down: [&'a [E]; 3],
+    /// Weights from an expert's matrix to that of the next.
+    pub apart: usize,
 }
 
 impl<'a, E> Experts<'a, E> {
+    /// Gate, up and down of the first, then of the second, ...
+    pub fn in_turn(size: Size, w: &'a [E]) -> Self {
+        let len = size.matrix();
+        // An offset beyond the end only where all matrices are empty.
+        Self { size, gate_up_down: [0, len, 2 * len].map(|at| &w[at.min(w.len())..]), apart: 3 * len }
+    }
+
     /// Expert `e`.
     #[inline(always)]
     pub fn get(&self, e: usize) -> Expert<'a, E> {
-        let len = self.size.matrix();
-        let part = |i: usize| &self.w[(3 * e + i) * len..(3 * e + i + 1) * len];
-        Expert { gate: part(0), up: part(1), down: part(2), size: self.size }
+        let at = e * self.apart..e * self.apart + self.size.matrix();
+        let [gate, up, down] = self.gate_up_down.map(|w| &w[at.clone()]);
+        Expert { gate, up, down, size: self.size }
     }
 }
 
@@ -177,8 +186,13 @@ pub struct Data<E: Element> {
 
 /// Values of `room` that the hungriest variant needs: gates, ups, and both combined in two orders, of every route (or of
 /// the one that rungs have at a time), and an output.
-fn room(size: &Size) -> usize {
+pub fn room(size: &Size) -> usize {
     4 * size.routes().max(1) * size.inner + size.tokens * size.width
+}
+
+/// Values of `order` that rungs need.
+pub fn order_room(size: &Size) -> usize {
+    dispatch::room(size)
 }
 
 /// Largest activation and, in units of a typical one, weight: their products pass an exp and another product.
@@ -256,7 +270,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
     }
 
     fn dims(s: &Shape) -> String {
-        format!("{}×{}×{}, {}/{} experts", s.m, s.n, s.k, Size::of(s).chosen(), s.parts)
+        format!("{}×{}×{}, {}/{} experts", s.m, s.n, s.k, Size::of(s).chosen, s.parts)
     }
 
     fn cost(s: &Shape) -> Cost {
@@ -273,7 +287,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
     // Both products' errors, the exp's, and the sum over experts.
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
         let products = dot_error_bound(s.n, partial_sums) + dot_error_bound(s.k, partial_sums);
-        Tolerance { nmse: 1e-10, backward: products + dot_error_bound(Size::of(s).chosen(), 1) + 4e-7 }
+        Tolerance { nmse: 1e-10, backward: products + dot_error_bound(Size::of(s).chosen, 1) + 4e-7 }
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data<E>, ShapeError> {
@@ -299,7 +313,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
             routes,
             weights,
             y: Buffer::zeroed(size.tokens * size.width),
-            order: Buffer::zeroed(dispatch::room(&size)),
+            order: Buffer::zeroed(order_room(&size)),
             room: Buffer::zeroed(room(&size)),
         })
     }
@@ -307,7 +321,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
     fn args(d: &mut Data<E>) -> Args<'_, E> {
         Args {
             size: d.size,
-            experts: Experts { size: d.size, w: d.w.as_slice() },
+            experts: Experts::in_turn(d.size, d.w.as_slice()),
             x: d.x.as_slice(),
             routes: d.routes.as_slice(),
             weights: d.weights.as_slice(),

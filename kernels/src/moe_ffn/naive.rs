@@ -13,7 +13,7 @@ impl<E: ExpertElement> Rung<MoeFfn<E>> for Naive {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_, E>) {
         let m = m.one();
-        let (size, width, inner, chosen) = (a.size, a.size.width, a.size.inner, a.size.chosen());
+        let (size, width, inner, chosen) = (a.size, a.size.width, a.size.inner, a.size.chosen);
         let (zero, one) = (m.splat(0.0), m.splat(1.0));
         let between = &mut a.room[..inner];
         clear(m, a.y);

@@ -12,11 +12,11 @@ fn product<E: Element>(row: &[E], x: &[f64]) -> (f64, f64) {
 /// One token. What is between the products errs by its two products' errors, times what the other side is and how steep
 /// silu may be, 1.1; the magnitudes pass that on to the outputs.
 pub fn token<E: Element>(d: &Data<E>, token: usize) -> RowReference {
-    let (size, experts) = (d.size, Experts { size: d.size, w: d.w.as_slice() });
+    let (size, experts) = (d.size, Experts::in_turn(d.size, d.w.as_slice()));
     let x: Vec<f64> =
         d.x.as_slice()[token * size.width..(token + 1) * size.width].iter().map(|x| f64::from(*x)).collect();
     let (mut values, mut magnitudes) = (vec![0.0; size.width], vec![0.0; size.width]);
-    for route in token * size.chosen()..(token + 1) * size.chosen() {
+    for route in token * size.chosen..(token + 1) * size.chosen {
         let expert = experts.get(d.routes.as_slice()[route] as usize);
         let weight = f64::from(d.weights.as_slice()[route]);
         let silu = |g: f64| g / (1.0 + (-g).exp());

@@ -8,7 +8,7 @@ use crate::machine::traced::Counter;
 /// A case with routes of the test's own.
 fn with_routes(shape: &Shape, expert: impl Fn(usize, usize) -> usize) -> Data<f32> {
     let mut d = MoeFfn::<f32>::prepare(shape, &Input::typical(5)).expect("the shape fits");
-    let chosen = d.size.chosen();
+    let chosen = d.size.chosen;
     let routes = d.routes.as_mut_slice().iter_mut().enumerate();
     routes.for_each(|(route, e)| *e = expert(route / chosen, route % chosen) as f32);
     d
@@ -68,7 +68,7 @@ fn the_declared_experts_are_those_that_tokens_go_to() {
     for (tokens, experts) in [(1, 8), (8, 8), (1, 66), (8, 66), (3, 5), (0, 8), (40, 16)] {
         let shape = Shape::new("test", tokens, 4, 4).parts(experts);
         let d = MoeFfn::<f32>::prepare(&shape, &Input::typical(2)).expect("the shape fits");
-        let chosen = d.size.chosen();
+        let chosen = d.size.chosen;
         let mut active: Vec<u32> = d.routes.as_slice().iter().map(|e| *e as u32).collect();
         assert_eq!(active.len(), tokens * chosen);
         for of_token in active.chunks(chosen) {
@@ -86,6 +86,6 @@ fn the_declared_experts_are_those_that_tokens_go_to() {
 
 #[test]
 fn v2_lite_has_its_experts() {
-    let size = Size { tokens: 1, width: 2048, inner: 1408, experts: 66 };
-    assert_eq!((size.chosen(), size.shared(), size.active()), (8, 2, 8));
+    let size = Size::of(&Shape::new("v2-lite", 1, 2048, 1408).parts(66));
+    assert_eq!((size.chosen, size.shared, size.active()), (8, 2, 8));
 }

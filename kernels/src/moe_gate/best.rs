@@ -86,14 +86,14 @@ pub(super) fn choose<M: Machine>(
     room: &mut [f32],
     y: &mut [f32],
 ) {
-    let (room, rest) = room.split_at_mut(2 * size.kept());
-    let mut kept = Best::new(m, size.kept(), room);
+    let (room, rest) = room.split_at_mut(2 * size.kept);
+    let mut kept = Best::new(m, size.kept, room);
     if size.groups > 1 {
         for g in m.steps(0, size.groups, 1) {
             kept.offer(m, sums, g, g);
         }
     }
-    let mut chosen = Best::new(m, size.chosen(), rest);
+    let mut chosen = Best::new(m, size.chosen, rest);
     // In the order of the experts, so that of equals the lowest index comes first.
     for g in 0..size.groups {
         if size.groups == 1 || kept.holds(m, g) {
@@ -102,7 +102,7 @@ pub(super) fn choose<M: Machine>(
             }
         }
     }
-    for i in m.steps(0, size.chosen(), 1) {
+    for i in m.steps(0, size.chosen, 1) {
         m.store(&m.load(chosen.ids(), i), y, i);
     }
 }

@@ -41,28 +41,24 @@ pub struct Size {
     pub groups: usize,
     /// Values of the token.
     pub width: usize,
+    /// Groups that are kept.
+    pub kept: usize,
+    /// Experts that are chosen.
+    pub chosen: usize,
+    /// What weights are multiplied by.
+    pub scale: f32,
 }
 
 impl Size {
     fn of(s: &Shape) -> Self {
-        Self { experts: s.n, groups: s.parts, width: s.k }
+        let (experts, groups, kept) = (s.n, s.parts, s.parts.div_ceil(2));
+        let (chosen, scale) = if groups > 1 { (8, 2.5) } else { (6, 1.0) };
+        let chosen = chosen.min(kept * experts.checked_div(groups).unwrap_or(0));
+        Self { experts, groups, width: s.k, kept, chosen, scale }
     }
     /// Experts of a group.
     pub fn group(&self) -> usize {
         self.experts / self.groups
-    }
-    /// Groups that are kept.
-    pub fn kept(&self) -> usize {
-        self.groups.div_ceil(2)
-    }
-    /// Experts that are chosen.
-    pub fn chosen(&self) -> usize {
-        let chosen = if self.groups > 1 { 8 } else { 6 };
-        chosen.min(self.kept() * self.group())
-    }
-    /// What weights are multiplied by.
-    pub fn scale(&self) -> f32 {
-        if self.groups > 1 { 2.5 } else { 1.0 }
     }
 }
 
@@ -110,7 +106,7 @@ pub struct Data {
 }
 
 /// Values of `room` that the hungriest variant needs: two lists of all experts with their keys, and lists of the groups.
-fn room(size: &Size) -> usize {
+pub fn room(size: &Size) -> usize {
     4 * size.experts + 4 * size.groups + 64
 }
 
@@ -188,7 +184,7 @@ impl Contract for MoeGate {
     }
 
     fn cost(s: &Shape) -> Cost {
-        let (experts, width, chosen) = (s.n as u64, s.k as u64, Size::of(s).chosen() as u64);
+        let (experts, width, chosen) = (s.n as u64, s.k as u64, Size::of(s).chosen as u64);
         // Beside its product an expert takes a negation, an exp, an addition, a division, its bias, and a comparison in
         // its group and one among all.
         let operations = experts * (2 * width + 7);
@@ -240,7 +236,7 @@ impl Contract for MoeGate {
             w: Copies::new(w, input),
             bias: Copies::new(bias, input),
             x,
-            y: Buffer::zeroed(2 * size.chosen()),
+            y: Buffer::zeroed(2 * size.chosen),
             scores: Buffer::zeroed(experts),
             biased: Buffer::zeroed(experts),
             room: Buffer::zeroed(room(&size)),

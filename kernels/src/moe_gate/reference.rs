@@ -34,14 +34,14 @@ pub fn route(d: &Data) -> RowReference {
     let size = d.size;
     let scores = scores(&size, d.w.as_slice(), d.x.as_slice());
     let mut biased: Vec<f64> = scores.iter().zip(d.bias.as_slice()).map(|((s, _), b)| s + f64::from(*b)).collect();
-    for group in best_first(&groups(&size, &biased)).into_iter().skip(size.kept()) {
+    for group in best_first(&groups(&size, &biased)).into_iter().skip(size.kept) {
         biased[group * size.group()..(group + 1) * size.group()].fill(f64::NEG_INFINITY);
     }
-    let chosen: Vec<usize> = best_first(&biased).into_iter().take(size.chosen()).collect();
+    let chosen: Vec<usize> = best_first(&biased).into_iter().take(size.chosen).collect();
     let sum: f64 = chosen.iter().map(|e| scores[*e].0).sum();
     let relative = |e: usize| scores[e].1 * (1.0 - scores[e].0);
     let worst = chosen.iter().map(|e| relative(*e)).fold(0.0, f64::max);
-    let weight = |e: usize| scores[e].0 / sum * f64::from(size.scale());
+    let weight = |e: usize| scores[e].0 / sum * f64::from(size.scale);
     let (mut values, mut magnitudes): (Vec<f64>, Vec<f64>) = chosen.iter().map(|e| (*e as f64, 1.0)).unzip();
     values.extend(chosen.iter().map(|e| weight(*e)));
     magnitudes.extend(chosen.iter().map(|e| weight(*e) * (1.0 + relative(*e) + worst)));

@@ -61,7 +61,7 @@ pub(super) fn weigh<M: Machine>(m: M, size: &Size, scores: &[f32], place: impl F
         sum = m.add(&sum, &s);
         m.store(&s, y, chosen + i);
     }
-    let scale = m.div(&m.splat(size.scale()), &sum);
+    let scale = m.div(&m.splat(size.scale), &sum);
     for i in m.steps(chosen, y.len(), 1) {
         m.store(&m.mul(&m.load(y, i), &scale), y, i);
     }

@@ -19,7 +19,7 @@ pub(super) fn select<M: Machine>(m: M, a: &mut Args<'_>) {
             m.store(&m.add(&m.load(keys, 0), &m.load(keys, 1)), sums, g);
         }
         let (_, ids) = sort(m, sums, lists);
-        for i in size.kept()..size.groups {
+        for i in size.kept..size.groups {
             let g = m.reveal(&m.load(ids, i)) as usize;
             for e in m.steps(g * group, (g + 1) * group, 1) {
                 m.store(&m.splat(f32::NEG_INFINITY), a.biased, e);
@@ -27,7 +27,7 @@ pub(super) fn select<M: Machine>(m: M, a: &mut Args<'_>) {
         }
     }
     let (_, ids) = sort(m, a.biased, lists);
-    for i in m.steps(0, size.chosen(), 1) {
+    for i in m.steps(0, size.chosen, 1) {
         m.store(&m.load(ids, i), a.y, i);
     }
     weigh_in_order(m, a);

@@ -30,11 +30,11 @@ fn of_equals_the_lowest_index_wins() {
         let shape = Shape::new("equal", 1, experts, 24).parts(groups);
         let size = Size::of(&shape);
         let mut case = Entry::<MoeGate>::new().prepare(&shape, &blank).expect("the shape fits");
-        let chosen = size.chosen();
+        let chosen = size.chosen;
         choices(&mut *case, |y, label| {
             let lowest: Vec<f32> = (0..chosen).map(|e| e as f32).collect();
             assert_eq!(y[..chosen], lowest, "{experts}/{groups} {label}");
-            let each = size.scale() / chosen as f32;
+            let each = size.scale / chosen as f32;
             assert!(y[chosen..].iter().all(|w| (w - each).abs() < 1e-6), "{experts}/{groups} {label}: {y:?}");
         });
     }
@@ -45,7 +45,7 @@ fn every_variant_chooses_the_same_experts() {
     for seed in 0..8 {
         for (experts, groups, width) in [(64, 1, 256), (256, 8, 128), (96, 4, 200), (48, 3, 77)] {
             let shape = Shape::new("test", 1, experts, width).parts(groups);
-            let chosen = Size::of(&shape).chosen();
+            let chosen = Size::of(&shape).chosen;
             let mut case = Entry::<MoeGate>::new().prepare(&shape, &Input::typical(seed)).expect("the shape fits");
             case.run(0, Isa::Scalar).expect("rung 0 runs anywhere");
             let naive = case.output();

@@ -17,7 +17,7 @@ impl Rung<RmsNorm> for Fused {
             #[inline(always)]
             |mut row| {
                 let squares = add_and_square(m, &mut row);
-                let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
+                let inverse = super::inverse_rms(m.one(), &squares, row.w.len(), row.epsilon);
                 super::scale(m, &mut row, &inverse);
             },
         );

@@ -16,7 +16,7 @@ use crate::operand::Operand;
 /// The contract.
 pub struct RmsNorm;
 
-/// Keeps the root away from zero; the models' `rms_norm_eps`.
+/// `rms_norm_eps` of Qwen and DeepSeek; Llama's is 1e-5.
 const EPSILON: f32 = 1e-6;
 
 /// Operands of one run. The sum goes to a buffer of its own instead of back to `h`, so that a run can be repeated.
@@ -27,6 +27,8 @@ pub struct Args<'a> {
     pub delta: &'a [f32],
     /// Weights, one per column.
     pub w: &'a [f32],
+    /// Keeps the root away from zero.
+    pub epsilon: f32,
     /// Output: `h + delta`.
     pub h_out: &'a mut [f32],
     /// Output: the normalised rows.
@@ -126,6 +128,7 @@ impl Contract for RmsNorm {
             h: d.h.as_slice(),
             delta: d.delta.as_slice(),
             w: d.w.as_slice(),
+            epsilon: EPSILON,
             h_out: d.h_out.as_mut_slice(),
             y: d.y.as_mut_slice(),
         }
@@ -163,6 +166,7 @@ struct Row<'a> {
     h: &'a [f32],
     delta: &'a [f32],
     w: &'a [f32],
+    epsilon: f32,
     h_out: &'a mut [f32],
     y: &'a mut [f32],
 }
@@ -178,6 +182,7 @@ fn rows<M: Machine>(m: M, a: Args<'_>, mut each: impl FnMut(Row<'_>)) {
             h: &a.h[at.clone()],
             delta: &a.delta[at.clone()],
             w: a.w,
+            epsilon: a.epsilon,
             h_out: &mut a.h_out[at.clone()],
             y: &mut a.y[at],
         });
@@ -186,9 +191,9 @@ fn rows<M: Machine>(m: M, a: Args<'_>, mut each: impl FnMut(Row<'_>)) {
 
 /// `1 / sqrt(sum of squares / n + eps)`.
 #[inline(always)]
-fn inverse_rms<M: Machine>(m: M, squares: &M::F, n: usize) -> M::F {
+fn inverse_rms<M: Machine>(m: M, squares: &M::F, n: usize, epsilon: f32) -> M::F {
     let mean = m.div(squares, &m.splat(n as f32));
-    m.div(&m.splat(1.0), &m.sqrt(&m.add(&mean, &m.splat(EPSILON))))
+    m.div(&m.splat(1.0), &m.sqrt(&m.add(&mean, &m.splat(epsilon))))
 }
 
 /// `y = h_out * inverse * w` in lanes.

@@ -25,7 +25,8 @@ impl Rung<RmsNorm> for Naive {
                     let h = m.load(row.h_out, c);
                     squares = m.mul_add(&h, &h, &squares);
                 }
-                super::scale(m, &mut row, &super::inverse_rms(m, &squares, n));
+                let inverse = super::inverse_rms(m, &squares, n, row.epsilon);
+                super::scale(m, &mut row, &inverse);
             },
         );
     }

@@ -20,7 +20,7 @@ impl Rung<RmsNorm> for Simd {
             |mut row| {
                 add(m, &mut row);
                 let squares = sum_of_squares(m, row.h_out);
-                let inverse = super::inverse_rms(m.one(), &squares, row.w.len());
+                let inverse = super::inverse_rms(m.one(), &squares, row.w.len(), row.epsilon);
                 super::scale(m, &mut row, &inverse);
             },
         );

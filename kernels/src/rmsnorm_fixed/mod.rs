@@ -7,7 +7,7 @@
 
 mod integer;
 mod naive;
-mod reference;
+pub mod reference;
 mod simd;
 
 use crate::foreign::{MachineCode, Processor};
@@ -85,6 +85,18 @@ impl Contract for RmsNormFixed {
             Some("divide"),
             "the inverse root is an entry of a table, so nothing is divided: a value is multiplied by its weight and by that",
         ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "table",
+            None,
+            "the inverse root is an entry of a table and a factor of eight bits: a value takes three products by quarter squares",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "table",
+            None,
+            "the inverse root is an entry of a table and a factor of eight bits: two products by shifts and adds for each value",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -134,12 +146,11 @@ impl Contract for RmsNormFixed {
             let byte = |i: usize| (values.as_slice()[i] + mean).round().clamp(-127.0, 127.0) as i8;
             Buffer::filled(len, |i| if blank { 0 } else { byte(i) })
         };
-        let root = |i: usize| (f64::from(ROOT_ONE) * (s.n as f64 / i as f64).sqrt()).round() as i32;
         Ok(Data {
             x: bytes(input, 1, s.m * s.n, 0.0, 60.0),
             // Trained norm weights lie near one, whatever the activations do.
             w: bytes(&Input::typical(input.seed), 0, s.n, STEPS as f32, 4.0),
-            roots: Buffer::filled(256, |i| if i < 64 { 0 } else { root(i) }),
+            roots: roots(s.n),
             y: Buffer::zeroed(s.m * s.n),
         })
     }
@@ -170,6 +181,12 @@ impl Contract for RmsNormFixed {
         let n = d.w.as_slice().len();
         d.y.as_slice()[row * n..(row + 1) * n].iter().map(|&y| f32::from(y)).collect()
     }
+}
+
+/// The table of [`Args::roots`] for rows of `n`.
+pub fn roots(n: usize) -> Buffer<i32> {
+    let root = |i: usize| (f64::from(ROOT_ONE) * (n as f64 / i as f64).sqrt()).round() as i32;
+    Buffer::filled(256, |i| if i < 64 { 0 } else { root(i) })
 }
 
 /// Calls `each` with the values, the weights and the output of every row, as independent tasks.

@@ -62,6 +62,11 @@ impl Args<'_> {
     }
 }
 
+/// Values of `room` that rungs need.
+pub fn room(positions: usize, width: usize) -> usize {
+    (positions + recurrence::STEPS) * width
+}
+
 /// Owned operands.
 pub struct Data {
     heads: usize,
@@ -74,11 +79,11 @@ pub struct Data {
 }
 
 /// Positions lie below it. The first part of a frequency has as many bits as are left of 24.
-const POSITIONS: usize = 1 << POSITION_BITS;
+pub const POSITIONS: usize = 1 << POSITION_BITS;
 const POSITION_BITS: u32 = 12;
 
 /// The two parts of a frequency, turns a position.
-fn split(turns: f64) -> [f32; 2] {
+pub(crate) fn split(turns: f64) -> [f32; 2] {
     // Masking bits off an f32 rounds it towards zero.
     let high = f32::from_bits((turns as f32).to_bits() & !((1 << POSITION_BITS) - 1));
     [high, (turns - f64::from(high)) as f32]
@@ -189,7 +194,7 @@ impl<V: Variety> Contract for Rope<V> {
             frequencies: Buffer::filled(s.k, part),
             x: input.values(0, values, 1.0),
             y: Buffer::zeroed(values),
-            room: Buffer::zeroed((s.n + recurrence::STEPS) * s.k),
+            room: Buffer::zeroed(room(s.n, s.k)),
         })
     }
 

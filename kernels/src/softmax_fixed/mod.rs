@@ -7,11 +7,12 @@
 
 mod naive;
 mod reciprocal;
-mod reference;
+pub mod reference;
 mod table;
 
+use crate::dot_fixed::seeded;
 use crate::foreign::{MachineCode, Processor};
-use crate::input::{Buffer, Flavor, Input};
+use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, tasks};
 use crate::operand::Operand;
@@ -94,6 +95,30 @@ impl Contract for SoftmaxFixed {
             Some("divide"),
             "dividing by the sum is subtracting its logarithm from an exponent: a share is one more entry of the same table",
         ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "divide",
+            None,
+            "exponentials come from a table, sums are whole numbers, and every share is a division bit by bit",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "logs",
+            Some("divide"),
+            "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "divide",
+            None,
+            "exponentials come from a table, sums are whole numbers, and every share is a division bit by bit",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "logs",
+            Some("divide"),
+            "a score is an entry of a table, and so is its share: dividing by the sum is subtracting its logarithm",
+        ),
     ];
     type Data = Data;
     type Args<'a> = Args<'a>;
@@ -141,11 +166,8 @@ impl Contract for SoftmaxFixed {
                 reason: format!("n = {} shares may be less than a step of 2^-15 each, at most {MOST}", s.n),
             });
         }
-        let x = input.values(0, s.m * s.n, 32.0);
-        let blank = input.flavor == Flavor::Blank;
-        let byte = |i: usize| if blank { 0 } else { x.as_slice()[i].round().clamp(-128.0, 127.0) as i8 };
         Ok(Data {
-            x: Buffer::filled(s.m * s.n, byte),
+            x: seeded(input, 0, s.m * s.n, 32.0, -128.0..=127.0),
             n: s.n,
             exps: exps(),
             logs: logs(),

@@ -75,11 +75,42 @@ struct Pass<'a, 'b> {
     at: (usize, usize),
 }
 
-impl Lookup for Pass<'_, '_> {
+impl<'a: 'b, 'b> Lookup for Pass<'a, 'b> {
     fn symbol(&self, name: &str) -> Result<Value, String> {
-        if let Some((_, text)) = self.variables.iter().rev().find(|(variable, _)| variable == name) {
-            return evaluate(&tokens(text)?, self);
+        match self.variable(name) {
+            Some(text) => evaluate(&tokens(text)?, &Outside(self)),
+            None => self.defined_symbol(name),
         }
+    }
+
+    fn here(&self) -> i64 {
+        self.address
+    }
+}
+
+/// What the text of a counter or an argument may name: no counter or argument, as those were replaced in it.
+struct Outside<'p, 'a, 'b>(&'p Pass<'a, 'b>);
+
+impl<'a: 'b, 'b> Lookup for Outside<'_, 'a, 'b> {
+    fn symbol(&self, name: &str) -> Result<Value, String> {
+        self.0.defined_symbol(name)
+    }
+
+    fn here(&self) -> i64 {
+        self.0.address
+    }
+}
+
+impl<'a, 'b> Pass<'a, 'b>
+where
+    'a: 'b,
+{
+    /// The text of a counter or an argument.
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().rev().find(|(variable, _)| variable == name).map(|(_, text)| text.as_str())
+    }
+
+    fn defined_symbol(&self, name: &str) -> Result<Value, String> {
         for name in self.full_names(name) {
             if let Some(&number) = self.symbols.get(&name) {
                 return Ok(Value { number, forward: !self.defined.contains(&name) });
@@ -91,15 +122,6 @@ impl Lookup for Pass<'_, '_> {
         Ok(Value { number: self.address, forward: true })
     }
 
-    fn here(&self) -> i64 {
-        self.address
-    }
-}
-
-impl<'a, 'b> Pass<'a, 'b>
-where
-    'a: 'b,
-{
     /// What a name may mean, the innermost first.
     fn full_names(&self, name: &str) -> Vec<String> {
         if !name.starts_with('.') {
@@ -181,8 +203,8 @@ where
             let close = rest.find('}').filter(|&close| close > open).ok_or("'{' without its '}'")?;
             made.push_str(&rest[..open]);
             let name = rest[open + 1..close].trim();
-            match self.variables.iter().rev().find(|(variable, _)| variable == name) {
-                Some((_, value)) => made.push_str(value),
+            match self.variable(name) {
+                Some(value) => made.push_str(value),
                 None => {
                     let value = evaluate(&tokens(name)?, self)?;
                     if value.forward {
@@ -275,9 +297,12 @@ where
             let (want, got) = (parameters.len(), arguments.len());
             return Err(format!("the macro '{name}' takes {want} arguments, {got} given"));
         }
-        let text = |argument: &Operand<'_>| {
-            argument.tokens().iter().map(super::expression::shown).collect::<Vec<_>>().join(" ")
+        // The caller's own counters and arguments mean nothing, or something else, inside.
+        let token = |token: &Token| match token {
+            Token::Word(word) => self.variable(word).map_or_else(|| word.clone(), str::to_owned),
+            other => super::expression::shown(other),
         };
+        let text = |argument: &Operand<'_>| argument.tokens().iter().map(token).collect::<Vec<_>>().join(" ");
         let variables = parameters.iter().zip(&arguments).map(|(p, a)| ((*p).to_owned(), text(a))).collect();
         let call = self.at;
         self.in_scope(variables, called.body).map_err(|message| {

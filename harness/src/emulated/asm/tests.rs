@@ -168,6 +168,12 @@ fn errors_say_where_and_what() {
 }
 
 #[test]
+fn arguments_are_the_callers_even_where_they_are_called_like_parameters() {
+    let program = " macro both low, high\n byte {low}, low, {high}\n endm\n macro outer low\n both low, 3\n endm\n";
+    assert_eq!(bytes(&format!("{program}low = 1\nhigh = 2\n both low, high\n outer low")), [1, 1, 2, 1, 1, 3]);
+}
+
+#[test]
 fn included_files_stand_where_they_are_named() {
     let read = |name: &str| match name {
         "one.inc" => {

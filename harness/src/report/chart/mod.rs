@@ -11,11 +11,15 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{ReportError, text};
 
 pub mod curve;
+pub mod field;
 pub mod heatmap;
 mod label;
 pub mod ladder;
+pub mod pairs;
+pub mod ranges;
 pub mod roofline;
 mod scale;
+pub mod stairs;
 
 /// Text and lines.
 pub(super) const INK: RGBColor = RGBColor(0x1b, 0x1f, 0x24);

@@ -1,7 +1,7 @@
 //! Which native machine a variant runs on here.
 
-use kernels::kernel::{About, NotAvailable, Width};
-use kernels::machine::Isa;
+use super::{About, NotAvailable, Width};
+use crate::machine::Isa;
 
 /// Machines for a variant without a preference, best first. Wider beats narrower; the byte dot product beats its absence.
 const BEST_FIRST: [Isa; 6] = [Isa::Avx512, Isa::Avx2Vnni, Isa::Avx2, Isa::NeonDot, Isa::Neon, Isa::Portable];

@@ -1,0 +1,93 @@
+//! `rank`: variants or machines in order, over the cells that all of them have.
+
+use clap::Args;
+
+use super::cells::{CellArgs, files_or_filter, read_whole};
+use super::cmp::By;
+use super::output::{self, Format, OutputArgs, listing_text};
+use super::{Failure, command_line};
+use crate::compare::rank::{CAUTION, Ranking, rank};
+use crate::plan::Plan;
+use crate::record::Record;
+use crate::report::listing::Listing;
+use crate::report::units;
+
+/// Flags of `rank`.
+#[derive(Debug, Args)]
+pub struct RankArgs {
+    /// Regular expression on kernel/shape/variant, or files of records.
+    #[arg(env = "RETROBENCH_FILTER")]
+    what: Vec<String>,
+    /// What is ranked.
+    #[arg(long, value_enum, default_value = "variant", env = "RETROBENCH_BY")]
+    by: By,
+    #[command(flatten)]
+    cells: CellArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Ranks and prints.
+pub fn run(args: &RankArgs) -> Result<(), Failure> {
+    let records: Vec<Record> = match files_or_filter(&args.what)? {
+        Ok(files) => files.iter().map(|f| read_whole(f)).collect::<Result<Vec<_>, _>>()?.concat(),
+        Err(filter) => args.cells.records(&Plan::select(filter).map_err(Failure::input)?)?,
+    };
+    output::verdict(&records)?;
+    let rankings = rank(&records, args.by.into());
+    if rankings.is_empty() {
+        return Err(Failure::input(format!(
+            "nothing to rank: two or more with a time are needed in one tier and kernel ({})",
+            command_line()
+        )));
+    }
+    args.output.write_as(|format| rendered(format, &rankings))
+}
+
+const HEADS: &[&str] = &["kernel", "tier", "machine", "place", "name", "geometric_mean", "cells", "notes"];
+
+fn rendered(format: Format, rankings: &[Ranking]) -> Result<String, Failure> {
+    if matches!(format, Format::Json | Format::Jsonl) {
+        return Err(Failure::input("a ranking has no records: -o table, md or csv; `measure -o json` gives the cells"));
+    }
+    let about = format!(
+        "Geometric mean of the time, over that of the first, in the cells that all of one ranking have.\n{CAUTION}{}",
+        rankings.iter().map(omissions).collect::<String>()
+    );
+    listing_text(format, &[Listing::of_words(about, HEADS, rankings.iter().flat_map(rows).collect())])
+}
+
+fn rows(ranking: &Ranking) -> Vec<Vec<String>> {
+    let row = |(i, place): (usize, &crate::compare::rank::Place)| {
+        vec![
+            ranking.kernel.clone(),
+            ranking.tier.name().into(),
+            ranking.machine.clone().unwrap_or(units::NONE.into()),
+            (i + 1).to_string(),
+            place.name.clone(),
+            format!("{:.3}", place.ratio),
+            ranking.cells.len().to_string(),
+            if place.tied { "not told apart from the one above".into() } else { String::new() },
+        ]
+    };
+    ranking.places.iter().enumerate().map(row).collect()
+}
+
+/// What a ranking leaves out, in a line.
+fn omissions(ranking: &Ranking) -> String {
+    let machine = ranking.machine.as_ref().map_or(String::new(), |m| format!(" on {m}"));
+    let of = format!("{}{machine}, {}", ranking.kernel, ranking.tier.name());
+    let mut out = String::new();
+    if let Some((cell, who)) = ranking.left_out.first() {
+        let all = ranking.left_out.len() + ranking.cells.len();
+        let all_of_them = if ranking.cells.is_empty() { ": no order" } else { "" };
+        out += &format!(
+            "\n{of}: {} of {all} cells are left out{all_of_them}, such as {cell}, of which {who} has no time.",
+            ranking.left_out.len()
+        );
+    }
+    if !ranking.without.is_empty() {
+        out += &format!("\n{of}: without any time: {}.", ranking.without.join(", "));
+    }
+    out
+}

@@ -1,0 +1,110 @@
+//! One token of a small model on an emulated machine, all of it in the machine's code: `model` says what is computed,
+//! `step` in which order, `sequencer` does it with the kernels' rungs and what stands between them (`glue.*.asm`),
+//! `reference` does the same in f64. The records are those of a kernel called `decode_step_fixed`.
+
+mod model;
+mod reference;
+mod sequencer;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use kernels::compare;
+use kernels::kernel::{Cost, RowReference, Tolerance, Work};
+use kernels::model::published;
+
+use super::cells;
+use crate::plan::Step;
+use crate::profile::{Emulated, Loaded};
+use crate::record::{CostRef, Environment, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use model::Model;
+use sequencer::{Sequencer, Stopped};
+
+/// What activations of eight bits with shifts for scales may cost, against f64: norm and softmax each may err by 1e-3 of
+/// what they give, and every layer rounds its activations eight times.
+const TOLERANCE: Tolerance = Tolerance { nmse: 0.05, backward: f64::INFINITY };
+
+/// What the variants of [`Step::RUNGS`] are.
+const IDEAS: [&str; 2] = [
+    "the first rung of every kernel in the machine's code, one after the other",
+    "of the products the rung that takes the fewest cycles with its weights brought, of the others the last rung",
+];
+
+/// What a step takes, for estimates: its products, whose weights it reads once.
+pub fn cost() -> Cost {
+    let weights = published::named("stories260k").map_or(0, |config| config.weights_per_token());
+    Cost { operations: 2 * weights, bytes: weights, work: Work::I8 }
+}
+
+/// The step's records on a machine.
+pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>) -> Vec<Record> {
+    let model = Model::seeded(environment.seed, step.position);
+    let mut naive_ns = None;
+    let mut records = Vec::new();
+    for (rung, name) in Step::RUNGS.into_iter().enumerate() {
+        let wanted = step.names.contains(&name);
+        // Rung 0 is what every speedup is taken from, wanted or not.
+        if !wanted && rung != 0 {
+            continue;
+        }
+        let mut outcome = outcome(&model, &machine.profile, rung == 0);
+        if let Outcome::Timed(timing) = &mut outcome {
+            naive_ns = naive_ns.or((rung == 0).then_some(timing.time_ns));
+            let ratio = naive_ns.map(|naive| naive / timing.time_ns);
+            timing.speedup = ratio.map(|ratio| Speedup { ratio, low: ratio, high: ratio });
+        }
+        if wanted {
+            records.push(Record {
+                schema: SCHEMA,
+                tier: Tier::Emulated,
+                kernel: Step::KERNEL.into(),
+                shape: step.shape(),
+                dims: format!("5 layers of 64, position {}", step.position),
+                variant: name.into(),
+                rung: rung as u32,
+                idea: IDEAS[rung].into(),
+                machine: cells::machine_ref(machine),
+                outcome,
+                cost: CostRef {
+                    operations: model.operations(),
+                    bytes: (model.weight_bytes() + model.cache_bytes()) as u64,
+                },
+                caps: Vec::new(),
+                environment: environment.clone(),
+            });
+        }
+    }
+    records
+}
+
+fn outcome(model: &Model, profile: &Emulated, naive: bool) -> Outcome {
+    let timed = timed(model, profile, naive).and_then(|mut timing| {
+        for edge in profile.edges() {
+            let at_edge = self::timed(model, &edge, naive)?;
+            timing.low_ns = timing.low_ns.min(at_edge.low_ns);
+            timing.high_ns = timing.high_ns.max(at_edge.high_ns);
+        }
+        Ok(timing)
+    });
+    match timed {
+        Ok(timing) => Outcome::Timed(timing),
+        Err(Stopped::TooLarge(reason)) => Outcome::DoesNotFit { reason },
+        Err(Stopped::Wrong(reason)) => Outcome::Wrong { reason },
+    }
+}
+
+fn timed(model: &Model, profile: &Emulated, naive: bool) -> Result<Timing, Stopped> {
+    let programs = sequencer::programs(profile, model, naive)?;
+    let mut sequencer = Sequencer::new(profile, model, programs)?;
+    let logits = step::step(model, &mut sequencer)?;
+    let truth = reference::logits(model);
+    let verdict = compare::verify(&TOLERANCE, &[0], |_| {
+        let reference = RowReference { values: truth.clone(), magnitudes: truth.iter().map(|x| x.abs()).collect() };
+        (reference, logits.iter().map(|x| *x as f32).collect())
+    });
+    if let Some(failure) = verdict.failure {
+        return Err(Stopped::Wrong(format!("logits: {failure}")));
+    }
+    let timing = cells::timing(&sequencer.spent, profile, programs.bytes() as u64);
+    Ok(Timing { nmse: verdict.nmse, backward_error: verdict.backward, ..timing })
+}

@@ -1,0 +1,86 @@
+//! The step in whole numbers beside f64, and on every machine.
+
+use super::model::Matrix;
+use super::step::{Operations, Place};
+use super::*;
+use crate::profile::Sheet;
+
+/// The operations as they are meant, without a machine.
+struct Exact;
+
+impl Operations for Exact {
+    type Error = std::convert::Infallible;
+
+    fn product(&mut self, _: Place, w: &Matrix, x: &[i8]) -> Result<Vec<i32>, Self::Error> {
+        Ok(step::product(w, x))
+    }
+    fn norm(&mut self, x: &[i8], w: &[i8]) -> Result<Vec<i8>, Self::Error> {
+        Ok(kernels::rmsnorm_fixed::reference::row(x, w).values.iter().map(|y| y.round() as i8).collect())
+    }
+    fn softmax(&mut self, x: &[i8], n: usize) -> Result<Vec<i32>, Self::Error> {
+        let row = |x: &[i8]| kernels::softmax_fixed::reference::row(x).values;
+        Ok(x.chunks(n).flat_map(row).map(|y| y.round() as i32).collect())
+    }
+    fn narrow(&mut self, sums: &[i32], shift: u8) -> Result<Vec<i8>, Self::Error> {
+        Ok(step::narrow(sums, shift))
+    }
+    fn add(&mut self, residual: &[i32], sums: &[i32], shift: u8) -> Result<Vec<i32>, Self::Error> {
+        Ok(step::add(residual, sums, shift))
+    }
+    fn rope(&mut self, x: &[i8], turn: &[i8]) -> Result<Vec<i8>, Self::Error> {
+        Ok(step::rope(x, turn))
+    }
+    fn swiglu(&mut self, gate: &[i8], up: &[i8], silu: &[i8]) -> Result<Vec<i8>, Self::Error> {
+        Ok(step::swiglu(gate, up, silu))
+    }
+}
+
+fn nmse(truth: &[f64], got: &[i32]) -> f64 {
+    let error: f64 = truth.iter().zip(got).map(|(t, y)| (t - f64::from(*y)).powi(2)).sum();
+    error / truth.iter().map(|t| t * t).sum::<f64>()
+}
+
+#[test]
+fn whole_numbers_stay_near_f64_and_other_weights_do_not() {
+    for seed in 0..4 {
+        let model = Model::seeded(seed, 31);
+        let Ok(logits) = step::step(&model, &mut Exact);
+        let near = nmse(&reference::logits(&model), &logits);
+        assert!(near < 0.5 * TOLERANCE.nmse, "seed {seed}: {near}");
+        assert!(nmse(&reference::logits(&Model::seeded(seed + 9, 31)), &logits) > 1.0);
+    }
+}
+
+#[test]
+fn what_a_step_reads_is_counted() {
+    let model = Model::seeded(1, 31);
+    // Per layer 2 x 64x64, 2 x 32x64, 3 x 172x64; 512x64 at the end.
+    assert_eq!(model.weight_bytes(), 5 * (2 * 4096 + 2 * 2048 + 3 * 11_008) + 32_768);
+    assert_eq!(model.cache_bytes(), 5 * 2 * 32 * 32);
+}
+
+/// llama2.c compiled for a Commodore 64 with its weights in a RAM expansion takes about eight minutes a token on stories260K
+/// (github.com/ytmytm/llama2.c64), nearly all of it in products of floating-point numbers: as our rung 0 has them.
+#[test]
+fn floating_point_on_the_commodore_takes_what_was_published() {
+    let published_ns = 480e9;
+    let text = include_str!("../../../../profiles/emulated/commodore-64.toml");
+    let profile = Emulated::parse("commodore-64.toml", text).expect("a profile");
+    let naive = timed(&Model::seeded(1, 31), &profile, true).expect("it fits");
+    let ratio = naive.time_ns / published_ns;
+    assert!((0.5..2.0).contains(&ratio), "{ratio} of what was published");
+}
+
+#[test]
+fn every_machine_does_a_step_or_says_what_does_not_fit() {
+    for (path, text) in Emulated::BUILT_IN {
+        let profile = Emulated::parse(path, text).expect("a profile");
+        let short = Model::seeded(1, 3);
+        let [naive, optimized] = [true, false].map(|naive| timed(&short, &profile, naive).expect("it fits"));
+        assert!(optimized.time_ns < naive.time_ns, "{path}: {} and {} ns", optimized.time_ns, naive.time_ns);
+        assert_eq!(timed(&short, &profile, false).expect("as before"), optimized, "{path}");
+        // Keys and values of 16384 tokens are more than any of them has.
+        let error = timed(&Model::seeded(1, 16_383), &profile, false).expect_err("too long").to_string();
+        assert!(error.contains("leave nothing of"), "{error}");
+    }
+}

@@ -1,0 +1,122 @@
+//! Feed-forward layers: dense ones, and mixtures of experts.
+
+use std::sync::Arc;
+
+use super::error::CoreError;
+use super::matrix::{Activations, Matrix, shape};
+use super::moe::Mixture;
+use super::rungs::{Ladders, Watch};
+use crate::input::Buffer;
+use crate::model::ModelFile;
+use crate::model::config::Config;
+use crate::swiglu;
+
+/// The feed-forward half of a layer.
+pub(super) enum FeedForward {
+    Dense(Dense),
+    Mixture(Box<Mixture>),
+}
+
+/// `down (silu(gate x) * up x)`.
+pub(super) struct Dense {
+    pub(super) gate: Matrix,
+    pub(super) up: Matrix,
+    pub(super) down: Matrix,
+}
+
+/// What is between the products.
+pub(super) struct Between {
+    gate: Buffer<f32>,
+    up: Buffer<f32>,
+    inner: Activations,
+}
+
+impl Between {
+    /// For so many tokens at once and layers at most `width` wide inside.
+    pub(super) fn room(tokens: usize, width: usize, hidden: usize) -> Self {
+        Self {
+            gate: Buffer::zeroed(tokens * width),
+            up: Buffer::zeroed(tokens * width),
+            inner: Activations::room(tokens, width, hidden),
+        }
+    }
+}
+
+impl Dense {
+    fn open(
+        file: &Arc<ModelFile>,
+        layer: usize,
+        suffix: &str,
+        (hidden, width): (usize, usize),
+        ladders: &Ladders,
+        prompts: bool,
+    ) -> Result<Self, CoreError> {
+        let open = |what: &str, sizes| {
+            Matrix::open(file, &format!("blk.{layer}.ffn_{what}{suffix}.weight"), sizes, ladders, prompts)
+        };
+        Ok(Self {
+            gate: open("gate", (width, hidden))?,
+            up: open("up", (width, hidden))?,
+            down: open("down", (hidden, width))?,
+        })
+    }
+
+    /// The experts that every token goes to, side by side.
+    pub(super) fn shared(
+        file: &Arc<ModelFile>,
+        layer: usize,
+        sizes: (usize, usize),
+        ladders: &Ladders,
+    ) -> Result<Self, CoreError> {
+        Self::open(file, layer, "_shexp", sizes, ladders, false)
+    }
+
+    /// `y` = the layer's output for the tokens of `x`.
+    pub(super) fn run(
+        &self,
+        l: &Ladders,
+        watch: &mut dyn Watch,
+        x: &mut Activations,
+        between: &mut Between,
+        y: &mut [f32],
+    ) {
+        let (tokens, width) = (x.tokens(), self.gate.n);
+        let len = tokens * width;
+        let (gate, up) = (&mut between.gate.as_mut_slice()[..len], &mut between.up.as_mut_slice()[..len]);
+        self.gate.multiply(l, watch, x, gate);
+        self.up.multiply(l, watch, x, up);
+        let inner = between.inner.write(tokens, width);
+        l.swiglu.run(watch, &shape(tokens, width, 1, 1), swiglu::Args { g: gate, u: up, y: inner });
+        self.down.multiply(l, watch, &mut between.inner, y);
+    }
+}
+
+impl FeedForward {
+    pub(super) fn open(
+        file: &Arc<ModelFile>,
+        config: &Config,
+        layer: usize,
+        ladders: &Ladders,
+        prompts: bool,
+    ) -> Result<Self, CoreError> {
+        Ok(match config.experts_of(layer) {
+            Some(experts) => Self::Mixture(Box::new(Mixture::open(file, config.hidden, experts, layer, ladders)?)),
+            None => Self::Dense(Dense::open(file, layer, "", (config.hidden, config.ffn), ladders, prompts)?),
+        })
+    }
+
+    /// As [`Dense::run`]; a mixture takes one token.
+    pub(super) fn run(
+        &mut self,
+        l: &Ladders,
+        watch: &mut dyn Watch,
+        x: &mut Activations,
+        between: &mut Between,
+        y: &mut [f32],
+    ) {
+        match self {
+            Self::Dense(dense) => dense.run(l, watch, x, between, y),
+            Self::Mixture(mixture) => mixture.run(l, watch, x, between, y),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Multi-head latent attention: projections, rotation of the parts that carry the position, the cache of latents or, for
+//! rungs that read them, of each head's own keys and values, and the way back. Writing either cache has no kernel, nor has
+//! quantizing latents.
+
+use std::sync::Arc;
+
+use half::bf16;
+
+use super::cache::KvKind;
+use super::error::CoreError;
+use super::matrix::{Activations, Matrix, shape};
+use super::rope::{frequencies, score_scale};
+use super::rungs::{Ladders, Watch};
+use super::tensors::{decode, has, vector};
+use crate::activations::quantize;
+use crate::input::Buffer;
+use crate::mla_decode::{Absorbing, Args, PlainLatents, Size};
+use crate::mla_decode_q8::{QuantizedLatents, RUN};
+use crate::model::config::{Attention, Config, Pairs};
+use crate::model::{Dtype, ModelFile};
+use crate::{rmsnorm, rope};
+
+/// One layer's weights and cache.
+pub(super) struct Layer {
+    q: Query,
+    kv_a: Matrix,
+    kv_norm: Vec<f32>,
+    /// What makes keys and values of latents, as the absorbed rungs take it.
+    to_key: Buffer<f32>,
+    to_value: Buffer<f32>,
+    /// The same as one matrix, where keys and values are cached.
+    kv_b: Option<Matrix>,
+    output: Matrix,
+    cache: Cache,
+}
+
+/// How queries are made.
+enum Query {
+    Whole(Matrix),
+    Ranked { a: Matrix, norm: Vec<f32>, b: Matrix },
+}
+
+enum Cache {
+    /// `capacity × row`.
+    Latents(Buffer<f32>),
+    /// Keys and values of each head.
+    Expanded(Buffer<f32>, Buffer<f32>),
+    /// Latents in i8 with their scales, and the part that carries the position.
+    Q8(Buffer<i8>, Buffer<f32>, Buffer<bf16>),
+}
+
+/// What layers share: sizes, and room for one at a time.
+pub(super) struct Shared {
+    /// With no token in the cache.
+    size: Size,
+    rank: Option<usize>,
+    pairs: Pairs,
+    epsilon: f32,
+    kv: KvKind,
+    frequencies: Buffer<f32>,
+    q: Buffer<f32>,
+    compressed: Buffer<f32>,
+    query: Activations,
+    /// A token's latent and the part of its key with the position in it; the latent once it is normalized.
+    kv_a: Buffer<f32>,
+    latent: Activations,
+    /// What is turned: that part of each head's query, and of the key.
+    unturned: Buffer<f32>,
+    turned: Buffer<f32>,
+    rope_room: Buffer<f32>,
+    /// Zeros, and sums nobody needs: these norms follow no residual stream.
+    zeros: Buffer<f32>,
+    sums: Buffer<f32>,
+    expanded: Buffer<f32>,
+    q_latent: Buffer<f32>,
+    o_latent: Buffer<f32>,
+    scratch: Buffer<f32>,
+    o: Activations,
+}
+
+impl Shared {
+    /// For texts of `capacity` tokens.
+    pub(super) fn new(config: &Config, kv: KvKind, capacity: usize) -> Result<Self, CoreError> {
+        let Attention::Latent { heads, query_rank, latent, nope, rope, value } = config.attention else {
+            unreachable!("only models with latent attention come here");
+        };
+        if kv == KvKind::Bf16 {
+            return Err(CoreError::NoKernel("a cache of latents in bf16: f32 and q8 there are".into()));
+        }
+        if kv == KvKind::Q8 && !latent.is_multiple_of(RUN) {
+            let why = format!("a cache in q8 of latents {latent} wide: {RUN} values share a scale");
+            return Err(CoreError::NoKernel(why));
+        }
+        let scale = score_scale(&config.rope) / ((nope + rope) as f32).sqrt();
+        let size = Size { heads, tokens: 0, capacity, latent, rope, plain: nope, value, scale };
+        let full = Size { tokens: capacity, ..size };
+        let (hidden, queries, widest) = (config.hidden, heads * size.key(), latent.max(query_rank.unwrap_or(0)));
+        Ok(Self {
+            size,
+            rank: query_rank,
+            pairs: config.rope.pairs,
+            epsilon: config.norm_eps,
+            kv,
+            frequencies: frequencies(&config.rope, rope),
+            q: Buffer::zeroed(queries),
+            compressed: Buffer::zeroed(query_rank.unwrap_or(0)),
+            query: Activations::room(1, query_rank.unwrap_or(0), queries),
+            kv_a: Buffer::zeroed(size.row()),
+            latent: Activations::room(1, latent, heads * (nope + value)),
+            unturned: Buffer::zeroed((heads + 1) * rope),
+            turned: Buffer::zeroed((heads + 1) * rope),
+            rope_room: Buffer::zeroed(rope::room(1, rope)),
+            zeros: Buffer::zeroed(widest),
+            sums: Buffer::zeroed(widest),
+            expanded: Buffer::zeroed(heads * (nope + value)),
+            q_latent: Buffer::zeroed(heads * size.row()),
+            o_latent: Buffer::zeroed(heads * latent),
+            scratch: Buffer::zeroed(full.room()),
+            o: Activations::room(1, heads * value, hidden),
+        })
+    }
+
+    fn norm(&mut self, l: &Ladders, watch: &mut dyn Watch, w: &[f32], of_query: bool) {
+        let n = w.len();
+        let (h, x) = match of_query {
+            true => (&self.compressed.as_slice()[..n], &mut self.query),
+            false => (&self.kv_a.as_slice()[..n], &mut self.latent),
+        };
+        let args = rmsnorm::Args {
+            h,
+            delta: &self.zeros.as_slice()[..n],
+            w,
+            epsilon: self.epsilon,
+            h_out: &mut self.sums.as_mut_slice()[..n],
+            y: x.write(1, n),
+        };
+        l.rmsnorm.run(watch, &shape(1, n, 1, 1), args);
+    }
+
+    /// Turns the parts that carry the position: of all queries, and of the key, which goes to `turned`'s end.
+    fn turn(&mut self, l: &Ladders, watch: &mut dyn Watch, position: usize) {
+        let Size { heads, rope, plain, latent, .. } = self.size;
+        let key = self.size.key();
+        let parts = self.unturned.as_mut_slice();
+        for (part, q) in parts.chunks_exact_mut(rope).zip(self.q.as_slice().chunks_exact(key)) {
+            part.copy_from_slice(&q[plain..]);
+        }
+        parts[heads * rope..].copy_from_slice(&self.kv_a.as_slice()[latent..]);
+        let args = rope::Args {
+            heads: heads + 1,
+            width: rope,
+            first: position,
+            frequencies: self.frequencies.as_slice(),
+            x: self.unturned.as_slice(),
+            y: self.turned.as_mut_slice(),
+            room: self.rope_room.as_mut_slice(),
+        };
+        let shape = shape(heads + 1, 1, rope, 1);
+        match self.pairs {
+            Pairs::Interleaved => l.rope.run(watch, &shape, args),
+            Pairs::Halves => l.rope_neox.run(watch, &shape, args),
+        }
+        let parts = self.turned.as_slice().chunks_exact(rope);
+        for (part, q) in parts.zip(self.q.as_mut_slice().chunks_exact_mut(key)) {
+            q[plain..].copy_from_slice(part);
+        }
+    }
+}
+
+impl Layer {
+    pub(super) fn open(
+        file: &Arc<ModelFile>,
+        config: &Config,
+        shared: &Shared,
+        layer: usize,
+        ladders: &Ladders,
+    ) -> Result<Self, CoreError> {
+        let (size, hidden) = (&shared.size, config.hidden);
+        let Size { heads, latent, plain, value, capacity, .. } = *size;
+        let name = |what: &str| format!("blk.{layer}.attn_{what}.weight");
+        let open = |what: &str, sizes| Matrix::open(file, &name(what), sizes, ladders, false);
+        let q = match shared.rank {
+            None => Query::Whole(open("q", (heads * size.key(), hidden))?),
+            Some(rank) => Query::Ranked {
+                a: open("q_a", (rank, hidden))?,
+                norm: vector(file, &name("q_a_norm"), rank)?,
+                b: open("q_b", (heads * size.key(), rank))?,
+            },
+        };
+        let (to_key, to_value) = matrices(file, &name, size)?;
+        let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| about.name.starts_with("expanded"));
+        if expanded && !has(file, &name("kv_b")) {
+            let why = "expanded rungs of mla_decode where the file has attn_k_b and attn_v_b instead of attn_kv_b";
+            return Err(CoreError::NoKernel(why.into()));
+        }
+        let cache = match shared.kv {
+            KvKind::Q8 => Cache::Q8(
+                Buffer::zeroed(capacity * latent),
+                Buffer::zeroed(capacity * latent / RUN),
+                Buffer::zeroed(capacity * size.rope),
+            ),
+            _ if expanded => {
+                Cache::Expanded(Buffer::zeroed(heads * capacity * size.key()), Buffer::zeroed(heads * capacity * value))
+            }
+            _ => Cache::Latents(Buffer::zeroed(capacity * size.row())),
+        };
+        Ok(Self {
+            q,
+            kv_a: open("kv_a_mqa", (size.row(), hidden))?,
+            kv_norm: vector(file, &name("kv_a_norm"), latent)?,
+            to_key,
+            to_value,
+            kv_b: if expanded { Some(open("kv_b", (heads * (plain + value), latent))?) } else { None },
+            output: open("output", (hidden, heads * value))?,
+            cache,
+        })
+    }
+
+    /// How its matrices are stored, by the first.
+    pub(super) fn dtype(&self) -> Dtype {
+        self.kv_a.dtype()
+    }
+
+    /// `y` = attention of the token of `x` at a position.
+    pub(super) fn run(
+        &mut self,
+        l: &Ladders,
+        watch: &mut dyn Watch,
+        s: &mut Shared,
+        x: &mut Activations,
+        position: usize,
+        y: &mut [f32],
+    ) {
+        match &self.q {
+            Query::Whole(q) => q.multiply(l, watch, x, s.q.as_mut_slice()),
+            Query::Ranked { a, norm, b } => {
+                a.multiply(l, watch, x, s.compressed.as_mut_slice());
+                s.norm(l, watch, norm, true);
+                b.multiply(l, watch, &mut s.query, s.q.as_mut_slice());
+            }
+        }
+        self.kv_a.multiply(l, watch, x, s.kv_a.as_mut_slice());
+        s.norm(l, watch, &self.kv_norm, false);
+        s.turn(l, watch, position);
+        self.append(l, watch, s, position);
+        let size = Size { tokens: position + 1, ..s.size };
+        self.attend(l, watch, s, size);
+        self.output.multiply(l, watch, &mut s.o, y);
+    }
+
+    fn append(&mut self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, t: usize) {
+        let Size { heads, latent, plain, value, capacity, rope, .. } = s.size;
+        let (row, key) = (s.size.row(), s.size.key());
+        let turned = &s.turned.as_slice()[heads * rope..];
+        match &mut self.cache {
+            Cache::Latents(cache) => {
+                let row = &mut cache.as_mut_slice()[t * row..(t + 1) * row];
+                row[..latent].copy_from_slice(s.latent.values());
+                row[latent..].copy_from_slice(turned);
+            }
+            Cache::Expanded(keys, values) => {
+                let made = s.expanded.as_mut_slice();
+                if let Some(kv_b) = &self.kv_b {
+                    kv_b.multiply(l, watch, &mut s.latent, made);
+                }
+                for (h, made) in made.chunks_exact(plain + value).enumerate() {
+                    let at = h * capacity + t;
+                    let (k, v) = (&mut keys.as_mut_slice()[at * key..(at + 1) * key], &made[plain..]);
+                    k[..plain].copy_from_slice(&made[..plain]);
+                    k[plain..].copy_from_slice(turned);
+                    values.as_mut_slice()[at * value..(at + 1) * value].copy_from_slice(v);
+                }
+            }
+            Cache::Q8(quants, scales, positions) => {
+                let quants = &mut quants.as_mut_slice()[t * latent..(t + 1) * latent];
+                let runs = latent / RUN;
+                quantize(s.latent.values(), RUN, quants, &mut scales.as_mut_slice()[t * runs..(t + 1) * runs]);
+                let positions = &mut positions.as_mut_slice()[t * rope..(t + 1) * rope];
+                positions.iter_mut().zip(turned).for_each(|(out, x)| *out = bf16::from_f32(*x));
+            }
+        }
+    }
+
+    fn attend(&self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, size: Size) {
+        let shape = shape(size.heads, size.tokens, size.latent, 1);
+        macro_rules! absorbing {
+            ($latents:expr) => {
+                Absorbing {
+                    size,
+                    q: s.q.as_slice(),
+                    latents: $latents,
+                    to_key: self.to_key.as_slice(),
+                    to_value: self.to_value.as_slice(),
+                    o: s.o.write(1, size.heads * size.value),
+                    q_latent: s.q_latent.as_mut_slice(),
+                    o_latent: s.o_latent.as_mut_slice(),
+                    scratch: s.scratch.as_mut_slice(),
+                }
+            };
+        }
+        match &self.cache {
+            Cache::Latents(cache) => {
+                let absorbing = absorbing!(PlainLatents { size, data: cache.as_slice() });
+                l.mla.run(watch, &shape, Args { absorbing, keys: &[], values: &[] });
+            }
+            Cache::Expanded(keys, values) => {
+                let absorbing = absorbing!(PlainLatents { size, data: &[] });
+                l.mla.run(watch, &shape, Args { absorbing, keys: keys.as_slice(), values: values.as_slice() });
+            }
+            Cache::Q8(quants, scales, rope) => {
+                let (quants, scales, rope) = (quants.as_slice(), scales.as_slice(), rope.as_slice());
+                let absorbing = absorbing!(QuantizedLatents { size, quants, scales, rope });
+                l.mla_q8.run(watch, &shape, absorbing);
+            }
+        }
+    }
+}
+
+/// What makes keys and values of latents, head by head `plain × latent` and `value × latent`: of `attn_kv_b`, or of
+/// llama.cpp's later `attn_k_b`, which has keys the other way round, and `attn_v_b`.
+fn matrices(
+    file: &ModelFile,
+    name: &dyn Fn(&str) -> String,
+    size: &Size,
+) -> Result<(Buffer<f32>, Buffer<f32>), CoreError> {
+    let Size { heads, latent, plain, value, .. } = *size;
+    if has(file, &name("k_b")) {
+        let k = decode(file, &name("k_b"), (heads * latent, plain))?;
+        let v = decode(file, &name("v_b"), (heads * value, latent))?;
+        let place = |i: usize| {
+            let (row, c) = (i / latent, i % latent);
+            (row / plain * latent + c) * plain + row % plain
+        };
+        return Ok((Buffer::filled(k.len(), |i| k[place(i)]), Buffer::filled(v.len(), |i| v[i])));
+    }
+    let both = decode(file, &name("kv_b"), (heads * (plain + value), latent))?;
+    // Row `r` of a head, of so many after `before` others.
+    let part = |rows: usize, before: usize| {
+        Buffer::filled(heads * rows * latent, |i| {
+            let (row, c) = (i / latent, i % latent);
+            both[(row / rows * (plain + value) + before + row % rows) * latent + c]
+        })
+    };
+    Ok((part(plain, 0), part(value, plain)))
+}
