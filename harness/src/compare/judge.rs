@@ -181,7 +181,7 @@ mod tests {
         // Times 100, 101, 102, ... in the order of sampling: 0 1 2 2 1 0.
         let block = vec![[100.0, 105.0], [101.0, 104.0], [102.0, 103.0]];
         for other in [1, 2] {
-            assert!(log_ratios(&[block.clone()], 0, other)[0].abs() < 1e-3);
+            assert!(log_ratios(std::slice::from_ref(&block), 0, other)[0].abs() < 1e-3);
         }
     }
 
