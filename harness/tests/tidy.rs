@@ -233,6 +233,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("profile", &[]),
         ("stats.rs", &[]),
         ("report", &["record"]),
+        ("compare", &["record", "stats"]),
         ("journal.rs", &["record"]),
         ("caught.rs", &[]),
         ("gate.rs", &["caught"]),
@@ -253,6 +254,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
             "worker",
             &[
                 "caught",
+                "compare",
                 "profile",
                 "record",
                 "plan",
