@@ -4,6 +4,7 @@
 mod calibrate;
 mod capped;
 mod doctor;
+mod document;
 mod hw;
 mod limits;
 mod list;
@@ -55,6 +56,8 @@ enum Verb {
     Sweep(sweep::SweepArgs),
     /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
     Study(study::StudyArgs),
+    /// Fills the figures of a text that the tool computes.
+    Document(document::DocumentArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Study(args) => study::run(&args),
+        Verb::Document(args) => document::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };
