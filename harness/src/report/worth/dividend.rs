@@ -97,7 +97,7 @@ pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
         }
     }
     let (title, under) = (
-        "How much more optimization is worth on a machine that has less",
+        "What optimization is worth on each machine, over what it is worth free",
         "speedup there over speedup free; mark: the middle kernel, line: from the least to the greatest",
     );
     ranges::svg(&Ranges { title, under, x: "dividend", series: &kinds, rows: &rows, one: true, label: units::ratio })
