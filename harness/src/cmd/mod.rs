@@ -8,6 +8,7 @@ mod capped;
 mod cells;
 mod cmp;
 mod doctor;
+mod document;
 mod generate;
 mod hw;
 mod limits;
@@ -71,6 +72,8 @@ enum Verb {
     Study(study::StudyArgs),
     /// Writes a model of a published shape with seeded weights, as a GGUF file.
     Synth(synth::SynthArgs),
+    /// Fills the figures of a text that the tool computes.
+    Document(document::DocumentArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Study(args) => study::run(&args),
         Verb::Synth(args) => synth::run(&args),
+        Verb::Document(args) => document::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };

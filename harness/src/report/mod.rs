@@ -5,6 +5,7 @@
 
 use crate::record::Record;
 
+pub mod blocks;
 mod ceilings;
 pub mod chart;
 mod finding;
