@@ -1,5 +1,7 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
+#[cfg(feature = "gpu")]
+pub mod adapter;
 pub mod calibrate;
 pub mod capped;
 pub mod caught;
@@ -11,10 +13,12 @@ pub mod environment;
 pub mod gate;
 pub mod guard;
 pub mod journal;
+pub mod links;
 pub mod native;
 pub mod pace;
 pub mod plan;
 pub mod profile;
+pub mod published;
 pub mod record;
 pub mod report;
 pub mod simt;

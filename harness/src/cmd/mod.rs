@@ -4,11 +4,15 @@
 mod calibrate;
 mod capped;
 mod doctor;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hw;
 mod limits;
+mod links;
 mod list;
 mod measure;
 mod output;
+mod published;
 mod report;
 mod run;
 mod streaming;
@@ -44,6 +48,9 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
     Study(study::StudyArgs),
+    /// Runs shaders on this host's GPUs, checks and times them.
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::GpuArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`.
@@ -102,6 +109,8 @@ pub fn main() -> ExitCode {
         Verb::Report(args) => report::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Study(args) => study::run(&args),
+        #[cfg(feature = "gpu")]
+        Verb::Gpu(args) => gpu::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };
