@@ -1,5 +1,7 @@
 //! What limits, models and measures the kernels. One file per verb under `cmd`; wire formats in `profile` and `record`.
 
+#[cfg(feature = "gpu")]
+pub mod adapter;
 pub mod calibrate;
 pub mod capped;
 pub mod caught;
@@ -13,11 +15,13 @@ pub mod gate;
 pub mod generate;
 pub mod guard;
 pub mod journal;
+pub mod links;
 pub mod merge;
 pub mod native;
 pub mod pace;
 pub mod plan;
 pub mod profile;
+pub mod published;
 pub mod record;
 pub mod report;
 pub mod shard;

@@ -10,12 +10,16 @@ mod cmp;
 mod doctor;
 mod document;
 mod generate;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hw;
 mod limits;
+mod links;
 mod list;
 mod measure;
 mod merge;
 mod output;
+mod published;
 mod rank;
 mod report;
 mod run;
@@ -74,6 +78,9 @@ enum Verb {
     Synth(synth::SynthArgs),
     /// Fills the figures of a text that the tool computes.
     Document(document::DocumentArgs),
+    /// Runs shaders on this host's GPUs, checks and times them.
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::GpuArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
@@ -143,6 +150,8 @@ pub fn main() -> ExitCode {
         Verb::Study(args) => study::run(&args),
         Verb::Synth(args) => synth::run(&args),
         Verb::Document(args) => document::run(&args),
+        #[cfg(feature = "gpu")]
+        Verb::Gpu(args) => gpu::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };

@@ -9,7 +9,7 @@ use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print};
-use super::{Failure, limits, streaming, verdicts};
+use super::{Failure, limits, links, published, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::listing::Listing;
@@ -30,7 +30,7 @@ pub struct StudyArgs {
     /// Limit on storage while streaming, such as storage=500MB/s.
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
-    /// Also draws the curves of streaming, as SVG.
+    /// Also draws the curves of streaming or of links, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
     /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts).
@@ -39,6 +39,12 @@ pub struct StudyArgs {
     /// Time of a trial of two that are the same (verdicts).
     #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
     time: Duration,
+    /// Class of the published rows.
+    #[arg(long, value_name = "CLASS", default_value = "gpu", env = "RETROBENCH_CLASS")]
+    class: String,
+    /// Prints the constants that published rows are predicted with, fitted anew: -o csv is the file that keeps them.
+    #[arg(long, env = "RETROBENCH_FIT")]
+    fit: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -50,6 +56,10 @@ enum What {
     Fp8Promotion,
     /// Limits of the capped tier tried on their own: what enforces each here, and what a probe under it reaches.
     Limits,
+    /// What several GPUs of DeepSeek-V3 wait for their links, by bandwidth, one after the other and overlapped; modelled.
+    Links,
+    /// Measurements that others published beside the model's predictions, with errors by group.
+    Published,
     /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
     /// measured here, in a few minutes.
     Streaming,
@@ -60,14 +70,22 @@ enum What {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
-    if !matches!(args.what, What::Streaming) && (args.cap.is_some() || args.chart.is_some()) {
-        return Err(Failure::input("--cap and --chart belong to `retrobench study streaming`"));
+    if !matches!(args.what, What::Streaming) && args.cap.is_some() {
+        return Err(Failure::input("--cap belongs to `retrobench study streaming`"));
+    }
+    if !matches!(args.what, What::Streaming | What::Links) && args.chart.is_some() {
+        return Err(Failure::input("--chart belongs to `retrobench study streaming` and `links`"));
+    }
+    if !matches!(args.what, What::Published) && args.fit {
+        return Err(Failure::input("--fit belongs to `retrobench study published`"));
     }
     let study = match args.what {
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,
         What::Verdicts => verdicts::study(args.trials as usize, args.time, args.seed)?,
+        What::Links => links::study(args.chart.as_deref())?,
+        What::Published => published::study(&args.class, args.fit)?,
         What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
     };
     print(&listing_text(args.output, &[study])?)

@@ -47,20 +47,15 @@ impl<'a> Memory<'a> {
         self.bindings[buffer as usize]
     }
 
+    /// A buffer's bytes, of which [`word`] reads.
+    pub fn slice(&self, buffer: u32) -> &[u8] {
+        self.buffers[buffer as usize].as_slice()
+    }
+
     /// A word; the caller has checked the address.
     #[inline]
     pub fn load(&self, buffer: u32, address: u32) -> u32 {
-        let bytes = self.buffers[buffer as usize].as_slice();
-        let at = address as usize;
-        match bytes.get(at..at + 4) {
-            Some(word) => u32::from_le_bytes([word[0], word[1], word[2], word[3]]),
-            None => {
-                let mut word = [0; 4];
-                let rest = bytes.get(at..).unwrap_or_default();
-                word[..rest.len().min(4)].copy_from_slice(&rest[..rest.len().min(4)]);
-                u32::from_le_bytes(word)
-            }
-        }
+        word(self.slice(buffer), address)
     }
 
     /// Writes a word, as far as the buffer goes.
@@ -76,6 +71,21 @@ impl<'a> Memory<'a> {
                     rest[..n].copy_from_slice(&value.to_le_bytes()[..n]);
                 }
             }
+        }
+    }
+}
+
+/// The word at an address, beyond the end padded with zeros.
+#[inline(always)]
+pub fn word(bytes: &[u8], address: u32) -> u32 {
+    let at = address as usize;
+    match bytes.get(at..at + 4) {
+        Some(word) => u32::from_le_bytes([word[0], word[1], word[2], word[3]]),
+        None => {
+            let mut word = [0; 4];
+            let rest = bytes.get(at..).unwrap_or_default();
+            word[..rest.len().min(4)].copy_from_slice(&rest[..rest.len().min(4)]);
+            u32::from_le_bytes(word)
         }
     }
 }

@@ -39,6 +39,16 @@ impl Program {
         self.codes.iter().any(|c| c.subgroups)
     }
 
+    /// The file and its bindings.
+    pub fn shader(&self) -> &Shader {
+        &self.shader
+    }
+
+    /// True where the shader may store to what is bound there.
+    pub fn stores_to(&self, binding: usize) -> bool {
+        self.codes.iter().flat_map(|c| &c.slots).any(|s| s.writable && s.binding as usize == binding)
+    }
+
     /// The launches of one run that have workgroups, each with its code.
     pub fn passes(&self, shape: &Shape) -> Vec<(Pass, &Code)> {
         let passes = (self.shader.passes)(shape).into_iter().filter(|p| !p.workgroups.contains(&0));

@@ -63,6 +63,7 @@ impl Element for bf16 {
 impl Element for f16 {
     const KERNEL: &'static str = "gemv_f16";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], f16 weights: one token through a dense layer in half the bytes";
+    const SHADERS: &'static [Shader] = shaders::F16;
 
     #[inline(always)]
     fn load<M: Machine>(m: M, s: &[f16], i: usize) -> M::F {

@@ -1,4 +1,4 @@
-//! The ladder for GPUs, over f32: which files, what is bound, how many workgroups.
+//! The ladders for GPUs, over f32 and f16: which files, what is bound, how many workgroups.
 
 use crate::foreign::{Binding, Pass, Shader};
 use crate::kernel::Shape;
@@ -16,7 +16,7 @@ const BY_FOURS: &[Binding] = &[
 /// Lanes of the narrowest warp: partial sums of a row that a warp shares.
 const LANES: usize = 32;
 
-/// Every shader, rung 0 first.
+/// Every shader over f32, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
     Shader::new("naive", include_str!("naive.wgsl"), PLAIN, |s| rows(s, 64)),
     Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), PLAIN, |s| rows(s, 4))
@@ -30,6 +30,20 @@ pub(super) const LADDER: &[Shader] = &[
         .partial_sums(LANES),
     Shader::new("several_rows", include_str!("several_rows.wgsl"), BY_FOURS, |s| rows(s, 8))
         .after("vector_loads")
+        .partial_sums(LANES),
+];
+
+/// Every shader over f16, rung 0 first. Weights are words of two.
+pub(super) const F16: &[Shader] = &[
+    Shader::new("naive_f16", include_str!("naive_f16.wgsl"), PLAIN, |s| rows(s, 64)),
+    Shader::new("warp_per_row_f16", include_str!("warp_per_row_f16.wgsl"), PLAIN, |s| rows(s, 4))
+        .after("naive_f16")
+        .partial_sums(LANES),
+    Shader::new("vector_loads_f16", include_str!("vector_loads_f16.wgsl"), BY_FOURS, |s| rows(s, 4))
+        .after("warp_per_row_f16")
+        .partial_sums(LANES),
+    Shader::new("several_rows_f16", include_str!("several_rows_f16.wgsl"), BY_FOURS, |s| rows(s, 8))
+        .after("vector_loads_f16")
         .partial_sums(LANES),
 ];
 

@@ -8,6 +8,7 @@ mod multi_row;
 mod naive;
 mod parallel;
 mod reference;
+mod shaders;
 mod simd_madd;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod x86_vnni;
 use crate::activations::Activations;
 use crate::compare::dot_error_bound;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::model::Dtype;
@@ -98,6 +100,7 @@ impl Contract for GemvQ8 {
             .after("dot4")
             .accumulators(LANE_SUMS),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     // Rung 0 multiplies each weight by its scale.
     const RUNG_0_OPERATIONS: f64 = 1.5;
     type Data = Data;

@@ -175,7 +175,8 @@ impl Config {
         self.experts.as_ref().filter(|experts| layer >= experts.dense_layers)
     }
 
-    fn attention_weights(&self) -> usize {
+    /// Weights of the attention of one layer.
+    pub fn attention_weights(&self) -> usize {
         let h = self.hidden;
         match self.attention {
             Attention::Grouped { heads, kv_heads, width, .. } => 2 * h * width * (heads + kv_heads),

@@ -15,6 +15,7 @@ pub fn all() -> Vec<Config> {
         tinyllama(),
         qwen("r1-distill-qwen-1.5b", [1536, 28, 12, 2, 8960, 151_936]),
         llama3("llama-3.2-3b", [3072, 28, 24, 8, 8192], true, 32.0),
+        ministral(),
         llama2("llama-2-7b", [4096, 32, 32, 32, 11_008, 32_000], 4096),
         llama2("mistral-7b", [4096, 32, 32, 8, 14_336, 32_000], 32_768),
         qwen("r1-distill-qwen-7b", [3584, 28, 28, 4, 18_944, 152_064]),
@@ -58,6 +59,16 @@ fn llama2(name: &str, [hidden, layers, heads, kv_heads, ffn, vocab]: [usize; 6],
 
 fn tinyllama() -> Config {
     llama2("tinyllama-1.1b", [2048, 22, 32, 4, 5632, 32_000], 2048)
+}
+
+/// Layers, width and heads: NVIDIA, Megatron Bridge, "Ministral 3". Its 3.4 billion parameters leave a feed-forward width
+/// of 9216; positions are turned as Llama 2 does here, which costs the same as YaRN.
+fn ministral() -> Config {
+    Config {
+        attention: Attention::Grouped { heads: 32, kv_heads: 8, width: 128, biases: false },
+        tied_head: true,
+        ..llama2("ministral-3-3b", [3072, 26, 32, 8, 9216, 131_072], 262_144)
+    }
 }
 
 fn llama3(name: &str, [hidden, layers, heads, kv_heads, ffn]: [usize; 5], tied_head: bool, factor: f64) -> Config {

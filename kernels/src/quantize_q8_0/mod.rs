@@ -7,6 +7,7 @@
 mod naive;
 mod parallel;
 mod reference;
+mod shaders;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod unrolled;
 mod x86_avx512;
 
 use crate::dtype::q8_0::BLOCK_LEN;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, OneF, tasks};
@@ -73,6 +75,7 @@ impl Contract for QuantizeQ8 {
         Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
             .after("simd"),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

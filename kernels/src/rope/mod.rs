@@ -8,6 +8,7 @@ mod parallel;
 mod polynomial;
 mod recurrence;
 mod reference;
+mod shaders;
 mod shared;
 mod simd;
 mod sine;
@@ -19,6 +20,7 @@ mod variety;
 
 use std::marker::PhantomData;
 
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -131,6 +133,7 @@ impl<V: Variety> Contract for Rope<V> {
         .after("polynomial")
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = V::SHADERS;
     const RUNG_0_OPERATIONS: f64 = V::RUNG_0_OPERATIONS;
     type Data = Data;
     type Args<'a> = Args<'a>;

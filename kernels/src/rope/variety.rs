@@ -1,6 +1,8 @@
 //! What the kernels of the ladder differ in: which two values of a head are a pair, how fast each pair turns, and whether
 //! it grows.
 
+use super::shaders;
+use crate::foreign::Shader;
 use crate::kernel::Shape;
 use crate::machine::Machine;
 
@@ -22,6 +24,8 @@ pub trait Variety: Send + Sync + 'static {
     const ABOUT: &'static str;
     /// See [`crate::kernel::Contract::RUNG_0_OPERATIONS`].
     const RUNG_0_OPERATIONS: f64 = ANGLE_AND_TURN / 6.0;
+    /// Its ladder for GPUs.
+    const SHADERS: &'static [Shader] = &[];
     /// What the turned pairs are multiplied by.
     const MAGNITUDE: f32 = 1.0;
     /// Which values are pairs.
@@ -64,6 +68,7 @@ impl Pairs for Interleaved {
 impl Variety for Interleaved {
     const KERNEL: &'static str = "rope";
     const ABOUT: &'static str = "y = x turned by position × frequency, pairs (2i, 2i + 1) of each head, f32";
+    const SHADERS: &'static [Shader] = shaders::NEIGHBOURS;
     type Pairs = Self;
 
     fn shapes() -> Vec<Shape> {
@@ -97,6 +102,7 @@ impl Pairs for Halves {
 impl Variety for Halves {
     const KERNEL: &'static str = "rope_neox";
     const ABOUT: &'static str = "y = x turned by position × frequency, pairs (i, i + k / 2) of each head, f32";
+    const SHADERS: &'static [Shader] = shaders::HALVES;
     type Pairs = Self;
 
     fn shapes() -> Vec<Shape> {

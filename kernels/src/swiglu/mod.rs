@@ -4,8 +4,10 @@
 mod naive;
 mod parallel;
 mod reference;
+mod shaders;
 pub(crate) mod simd;
 
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -56,6 +58,7 @@ impl Contract for SwiGlu {
         .after("simd")
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

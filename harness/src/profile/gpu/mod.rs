@@ -89,6 +89,45 @@ pub enum Generation {
     Apple,
 }
 
+impl Generation {
+    /// All, in order.
+    pub const ALL: [Generation; 11] = [
+        Self::Tesla,
+        Self::Fermi,
+        Self::Kepler,
+        Self::Maxwell,
+        Self::Pascal,
+        Self::Turing,
+        Self::Ampere,
+        Self::Hopper,
+        Self::Gcn,
+        Self::Rdna,
+        Self::Apple,
+    ];
+
+    /// As files spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tesla => "tesla",
+            Self::Fermi => "fermi",
+            Self::Kepler => "kepler",
+            Self::Maxwell => "maxwell",
+            Self::Pascal => "pascal",
+            Self::Turing => "turing",
+            Self::Ampere => "ampere",
+            Self::Hopper => "hopper",
+            Self::Gcn => "gcn",
+            Self::Rdna => "rdna",
+            Self::Apple => "apple",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|generation| generation.name() == name)
+    }
+}
+
 /// Whole-processor figures.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]

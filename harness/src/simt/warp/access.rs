@@ -2,7 +2,7 @@
 
 use super::{Warp, Watch};
 use crate::simt::code::{Inst, NONE, Op};
-use crate::simt::memory::Memory;
+use crate::simt::memory::{Memory, word};
 
 impl<const W: usize> Warp<W> {
     fn addresses(&self, inst: &Inst) -> [u32; W] {
@@ -28,8 +28,13 @@ impl<const W: usize> Warp<W> {
         }
         let end = inst.n as u32 * 4;
         let room = memory.bytes(inst.buf);
-        let beyond = |lane: &usize| addresses[*lane].checked_add(end).is_none_or(|e| e > room);
-        if let Some(lane) = self.lanes().find(beyond) {
+        let last = room.checked_sub(end);
+        let highest = match self.mask == Self::ALL {
+            true => addresses.iter().copied().fold(0, u32::max),
+            false => self.lanes().map(|lane| addresses[lane]).fold(0, u32::max),
+        };
+        if last.is_none_or(|last| highest > last) {
+            let lane = self.lanes().find(|lane| addresses[*lane] == highest).unwrap_or_default();
             let what = if inst.op == Op::LoadGlobal { "reads" } else { "writes" };
             let (at, binding) = (addresses[lane], memory.binding(inst.buf));
             return Err(format!(
@@ -41,10 +46,17 @@ impl<const W: usize> Warp<W> {
         watch.global(self.id, self.at - 1, inst, &addresses, self.mask)?;
         match inst.op {
             Op::LoadGlobal => {
+                let bytes = memory.slice(inst.buf);
                 for c in 0..inst.n as usize {
                     let mut out = [0; W];
-                    for lane in self.lanes() {
-                        out[lane] = memory.load(inst.buf, addresses[lane] + 4 * c as u32);
+                    if self.mask == Self::ALL {
+                        for lane in 0..W {
+                            out[lane] = word(bytes, addresses[lane] + 4 * c as u32);
+                        }
+                    } else {
+                        for lane in self.lanes() {
+                            out[lane] = word(bytes, addresses[lane] + 4 * c as u32);
+                        }
                     }
                     if inst.d[c] != NONE {
                         self.write(inst.d[c], &out);

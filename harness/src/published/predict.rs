@@ -1,0 +1,281 @@
+//! What the GPU model says of a row. Generating a token is the sum of its kernels at their shapes, each by the rung that
+//! stands for the software, and of a gap between kernels; what the host adds to a token is the profile's.
+
+use std::collections::BTreeMap;
+
+use kernels::KERNELS;
+use kernels::input::{Flavor, Input};
+use kernels::kernel::{Kernel, Shape};
+use kernels::model::config::{Attention, Config};
+use kernels::model::step::{self, Operation};
+use kernels::model::{Dtype, published};
+
+use super::{Format, Row, RowsError, Task};
+use crate::profile::gpu::Generation;
+use crate::profile::{GpuProfile, Loaded};
+use crate::record::Bound;
+use crate::simt::cells::{operand_bytes, priced, stays_cached};
+use crate::simt::gate::ShaderGate;
+use crate::simt::rules::Rules;
+use crate::simt::sample::{Counted, count};
+
+/// What is predicted of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prediction {
+    /// ns, as a sum of `ns` and of `gaps` gaps.
+    Time {
+        /// Kernels and host, without gaps.
+        ns: f64,
+        /// Gaps between kernels; none where a kernel is alone and its launch is in `ns`.
+        gaps: f64,
+        /// What most of the kernels' time is bound by.
+        bound: Bound,
+    },
+    /// Nothing, and why.
+    None(String),
+}
+
+impl Prediction {
+    /// ns with so long a gap.
+    pub fn ns(&self, gap_ns: f64) -> Option<f64> {
+        match self {
+            Prediction::Time { ns, gaps, .. } => Some(ns + gaps * gap_ns),
+            Prediction::None(_) => None,
+        }
+    }
+}
+
+/// A row with what is predicted of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicted {
+    /// The row.
+    pub row: Row,
+    /// Its GPU's generation.
+    pub generation: Generation,
+    /// The gap that the profile states, for generations without a fitted one, ns.
+    pub launch_ns: f64,
+    /// What the model says.
+    pub prediction: Prediction,
+}
+
+impl Predicted {
+    /// The prediction in the row's unit, with so long a gap.
+    pub fn value(&self, gap_ns: f64) -> Option<f64> {
+        let ns = self.prediction.ns(gap_ns)?;
+        Some(match (&self.row.task, self.row.unit.as_str()) {
+            (Task::Decode { .. }, _) => 1e9 / ns,
+            (Task::Kernel { sizes: [m, n, k], .. }, "GFLOPS") => 2.0 * (m * n * k) as f64 / ns,
+            _ => ns / 1e6,
+        })
+    }
+
+    /// `predicted / measured - 1`.
+    pub fn error(&self, gap_ns: f64) -> Option<f64> {
+        Some(self.value(gap_ns)? / self.row.measured - 1.0)
+    }
+}
+
+/// Predicts every row.
+///
+/// # Errors
+/// A row that names what is not there.
+pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Predicted>, RowsError> {
+    let gpus = rows.iter().map(|row| gpu_of(row, machines)).collect::<Result<Vec<_>, _>>()?;
+    let mut counts = Counts::new(&gpus);
+    let each = rows.into_iter().zip(gpus).map(|(row, gpu)| {
+        let wrong = |reason| RowsError { file: "profiles/published/gpu.csv", row: row.id.clone(), reason };
+        let prediction = match &row.task {
+            Task::None(reason) => Prediction::None(reason.clone()),
+            Task::AllReduce { ranks, bytes } => match all_reduce_ns(&gpu, *ranks, *bytes) {
+                Some(ns) => Prediction::Time { ns, gaps: 0.0, bound: Bound::Latency },
+                None => Prediction::None("the profile has no link".into()),
+            },
+            Task::Kernel { kernel, sizes: [m, n, k] } => {
+                let name = format!("{}/kernel", row.id).into();
+                let shape = Shape { name, m: *m, n: *n, k: *k, parts: 1, tour: false };
+                let cost = counts.best(&gpu, kernel, &shape, &row.rung, None).map_err(wrong)?;
+                let launches = cost.launches * gpu.machine.launch_ns.value;
+                Prediction::Time { ns: cost.body_ns + launches, gaps: 0.0, bound: cost.bound }
+            }
+            Task::Decode { model, format, tokens } => {
+                let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
+                decode(&mut counts, &gpu, &config, *format, *tokens, &row.rung).map_err(wrong)?
+            }
+        };
+        Ok(Predicted { generation: gpu.generation, launch_ns: gpu.machine.launch_ns.value, row, prediction })
+    });
+    each.collect()
+}
+
+/// The profile of a row's GPU, with what the row says differs. Memory that is wider or slower is as far from its peak.
+fn gpu_of(row: &Row, machines: &[Loaded<GpuProfile>]) -> Result<GpuProfile, RowsError> {
+    let found = machines.iter().find(|m| m.profile.id == row.profile);
+    let reason = format!("no profile {}", row.profile);
+    let mut gpu = found.map(|m| m.profile.clone()).ok_or(RowsError {
+        file: "profiles/published/gpu.csv",
+        row: row.id.clone(),
+        reason,
+    })?;
+    let [clock, sms, bandwidth] = row.differs;
+    if let Some(clock) = clock {
+        gpu.machine.clock_mhz.value = clock;
+    }
+    if let Some(sms) = sms {
+        gpu.machine.sms.value = sms as u32;
+    }
+    if let Some(bandwidth) = bandwidth {
+        gpu.memory.sustained_gb_s.value *= bandwidth / gpu.memory.bandwidth_gb_s.value;
+        gpu.memory.bandwidth_gb_s.value = bandwidth;
+    }
+    Ok(gpu)
+}
+
+/// A ring: each rank sends and receives `2 (n - 1) / n` of the vector in `2 (n - 1)` steps (Patarasuk and Yuan, JPDC 2009).
+/// ns; none without a link.
+pub fn all_reduce_ns(gpu: &GpuProfile, ranks: usize, bytes: f64) -> Option<f64> {
+    let link = gpu.link.as_ref()?;
+    let steps = 2.0 * (ranks as f64 - 1.0);
+    Some(bytes * steps / ranks as f64 / gpu.link_one_way_gb_s()? + steps * link.latency_ns.value)
+}
+
+/// What one operation takes on one machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OperationCost {
+    body_ns: f64,
+    launches: f64,
+    bound: Bound,
+}
+
+fn decode(
+    counts: &mut Counts,
+    gpu: &GpuProfile,
+    config: &Config,
+    format: Format,
+    tokens: usize,
+    rung: &str,
+) -> Result<Prediction, String> {
+    let dtype = match format {
+        Format::F16 => Dtype::F16,
+        Format::Q8_0 => Dtype::Q8_0,
+        Format::Q4_0 | Format::Q4KM => Dtype::Q4_0,
+    };
+    let step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
+    let has = gpu.memory.memory_mib.value * 1024.0 * 1024.0;
+    let needs = step.iter().filter(|o| is_product(o)).map(bytes).sum::<f64>();
+    if needs > has {
+        return Ok(Prediction::None(format!("does not fit: {:.0} of {:.0} GB", needs / 1e9, has / 1e9)));
+    }
+    // Bytes and their time in proportion.
+    let heavier = if format == Format::Q4KM { q4_k_m_over_q4_0(config) } else { 1.0 };
+    let (mut ns, mut gaps) = (gpu.machine.host_token_ns.value, 0.0);
+    let mut by: BTreeMap<Bound, f64> = BTreeMap::new();
+    for operation in &step {
+        let product = is_product(operation);
+        // A token's weights and cache are larger than any L2, its activations smaller.
+        let warm = !product && operation.kernel != "attention_decode";
+        let rung = if product { rung } else { "best" };
+        let cost = counts.best(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
+        let times = operation.times as f64;
+        let body = times * cost.body_ns * if product { heavier } else { 1.0 };
+        ns += body;
+        gaps += times * cost.launches;
+        *by.entry(cost.bound).or_insert(0.0) += body;
+    }
+    let bound = by.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(Bound::Launch, |b| b.0);
+    Ok(Prediction::Time { ns, gaps, bound })
+}
+
+fn is_product(operation: &Operation) -> bool {
+    operation.kernel.starts_with("gemv_")
+}
+
+/// All calls' weights, by contract.
+fn bytes(operation: &Operation) -> f64 {
+    let kernel = KERNELS.iter().find(|k| k.name() == operation.kernel);
+    kernel.map_or(0.0, |k| (operation.times as u64 * k.cost(&operation.shape).bytes) as f64)
+}
+
+/// llama.cpp's Q4_K_M keeps the output head, and in half of the layers the values and the down projection, as q6_K (6.5625
+/// bits a weight), all else as q4_K (4.5 bits, as q4_0); `llama_tensor_get_type` in its llama-quant.cpp.
+fn q4_k_m_over_q4_0(config: &Config) -> f64 {
+    let values = match config.attention {
+        Attention::Grouped { kv_heads, width, .. } => kv_heads * width * config.hidden,
+        Attention::Latent { .. } => 0,
+    };
+    let in_q6 = config.layers as f64 / 2.0 * (values + config.ffn * config.hidden) as f64
+        + (config.vocab * config.hidden) as f64;
+    1.0 + in_q6 * (6.5625 / 4.5 - 1.0) / config.weights_per_token() as f64
+}
+
+/// Shaders counted so far: each once for all machines with warps as wide.
+struct Counts {
+    gate: ShaderGate,
+    rules: BTreeMap<u32, Vec<Rules>>,
+    counted: BTreeMap<Key, (f64, Ladder)>,
+}
+
+/// Lanes, kernel, m, n, k, parts.
+type Key = (u32, &'static str, [usize; 4]);
+/// Every rung's counts, or why it has none.
+type Ladder = Vec<Result<Vec<Counted>, String>>;
+
+impl Counts {
+    fn new(gpus: &[GpuProfile]) -> Self {
+        let mut rules: BTreeMap<u32, Vec<Rules>> = BTreeMap::new();
+        for gpu in gpus {
+            let of = rules.entry(gpu.sm.warp_lanes.value).or_default();
+            if !of.contains(&Rules::of(gpu)) {
+                of.push(Rules::of(gpu));
+            }
+        }
+        Self { gate: ShaderGate::default(), rules, counted: BTreeMap::new() }
+    }
+
+    /// Time of the rung of this name, or of the fastest.
+    fn best(
+        &mut self,
+        gpu: &GpuProfile,
+        kernel: &str,
+        shape: &Shape,
+        rung: &str,
+        warm: Option<bool>,
+    ) -> Result<OperationCost, String> {
+        let found = KERNELS.iter().find(|k| k.name() == kernel && !k.shaders().is_empty());
+        let kernel: &dyn Kernel = *found.ok_or_else(|| format!("no shader of a kernel {kernel}"))?;
+        let (needed, ladder) = self.ladder(gpu.sm.warp_lanes.value, kernel, shape)?;
+        let warm = warm.unwrap_or_else(|| stays_cached(*needed, gpu));
+        let mut best: Option<OperationCost> = None;
+        for (shader, counted) in kernel.shaders().iter().zip(ladder) {
+            if rung != "best" && rung != shader.name {
+                continue;
+            }
+            let counted = counted.as_ref().map_err(|e| format!("{}/{}: {e}", kernel.name(), shader.name))?;
+            // A rung that the machine cannot run leaves the others.
+            let Ok(priced) = priced(gpu, counted, warm) else { continue };
+            let launches = counted.len() as f64;
+            let body_ns = priced.ns - launches * gpu.machine.launch_ns.value;
+            let bound = priced.shares.iter().map(|s| s.0).find(|b| *b != Bound::Launch).unwrap_or(Bound::Launch);
+            if best.is_none_or(|b| body_ns + launches * 1e3 < b.body_ns + b.launches * 1e3) {
+                best = Some(OperationCost { body_ns, launches, bound });
+            }
+        }
+        best.ok_or_else(|| format!("the {} runs no rung {rung} of {}", gpu.name, kernel.name()))
+    }
+
+    fn ladder(&mut self, lanes: u32, kernel: &dyn Kernel, shape: &Shape) -> Result<&(f64, Ladder), String> {
+        let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts]);
+        if !self.counted.contains_key(&key) {
+            let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
+            let mut case = kernel.prepare(shape, &input).map_err(|e| e.to_string())?;
+            let needed = operand_bytes(&case.operands());
+            let rules = &self.rules[&lanes];
+            let ladder = (0..kernel.shaders().len()).map(|shader| {
+                let program = self.gate.program(kernel, shader).map_err(|e| e.to_string())?;
+                count(&program, shape, case.as_mut(), rules).map_err(|e| e.to_string())
+            });
+            let ladder = ladder.collect();
+            self.counted.insert(key, (needed, ladder));
+        }
+        Ok(&self.counted[&key])
+    }
+}
