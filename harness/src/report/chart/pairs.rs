@@ -127,7 +127,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
         Tier::Native if !then => Some(1),
         _ => None,
     };
-    let mut best = None;
+    let mut best: Option<(_, &Record, f64)> = None;
     for record in of(trick.with).filter(|r| r.machine.class != "gpu") {
         let same = |r: &&Record| r.tier == record.tier && r.machine.id == record.machine.id && r.shape == record.shape;
         let other = of(trick.without).find(same);
@@ -136,7 +136,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
             continue;
         };
         let key = (place, record.machine.year, record.cost.operations);
-        if best.as_ref().is_none_or(|(known, ..)| *known < key) {
+        if best.is_none_or(|(known, ..)| known < key) {
             best = Some((key, record, without.time_ns / with.time_ns));
         }
     }
