@@ -69,7 +69,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let text = profile.to_toml();
         write_file(&args.out.join("this-host.toml"), text.as_bytes())?;
         let calibrated = Loaded { hash: Profile::hash(&text), profile };
-        let share = Duration::from_secs_f64(args.seconds / plan.groups.len() as f64);
+        let share = Duration::from_secs_f64(args.seconds / plan.groups.len().max(1) as f64);
         let options = native::Options { time_budget: share, ..options(&args.common) };
         let environment = Environment::here(&command, args.common.seed);
         let bay = Bay::new(host, options, environment, Some(calibrated.clone())).map_err(Failure::input)?;
