@@ -37,7 +37,7 @@ pub const MEAN: u8 = 6;
 /// Of what attention adds to the residual stream.
 pub const ATTENDED: u8 = 2;
 /// Of what a feed-forward part adds to it.
-pub const FED: u8 = 3;
+pub const FED: u8 = 2;
 
 /// `n` rows of `k` weights.
 #[derive(Clone)]

@@ -51,7 +51,7 @@ pub fn logits(m: &Model) -> Vec<f64> {
         let x = norm(&residual, &l.norms[1]);
         let [gate, up] = [&l.gate, &l.up].map(|w| product(w, &x, PROJECTED));
         let silu = |g: f64| g / (1.0 + (-g / 16.0).exp());
-        let hidden: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u / 32.0).collect();
+        let hidden: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u / 64.0).collect();
         add(&mut residual, product(&l.down, &hidden, FED));
     }
     product(&m.embedding, &norm(&residual, &m.norm), 0)

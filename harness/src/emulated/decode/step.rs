@@ -123,8 +123,8 @@ pub fn rope(x: &[i8], turn: &[i8]) -> Vec<i8> {
     x.chunks_exact(2).enumerate().flat_map(pair).collect()
 }
 
-/// `silu(gate) up`, by table, in 32nds.
+/// `silu(gate) up / 64`, by table.
 pub fn swiglu(gate: &[i8], up: &[i8], silu: &[i8]) -> Vec<i8> {
-    let of = |(g, u): (&i8, &i8)| byte(shifted(i32::from(silu[usize::from(*g as u8)]) * i32::from(*u), 5));
+    let of = |(g, u): (&i8, &i8)| byte(shifted(i32::from(silu[usize::from(*g as u8)]) * i32::from(*u), 6));
     gate.iter().zip(up).map(of).collect()
 }
