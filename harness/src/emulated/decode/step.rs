@@ -74,15 +74,16 @@ fn attention<O: Operations>(l: &Layer, o: &mut O, q: &[i8], k: &[i8], v: &[i8]) 
     }
     let tokens = scores.len() / HEADS;
     let shares = o.softmax(&scores, tokens)?;
+    let (share, mean) = shares(tokens);
     let mut attended = Vec::new();
     for (h, shares) in shares.chunks(tokens).enumerate() {
         let kv = h / (HEADS / KV_HEADS);
         let rows = with(&l.values[kv], v, kv);
         // Values are kept a dimension after the other, so that a mean is a product.
         let w = (0..HEAD * tokens).map(|i| rows[i % tokens * HEAD + i / tokens]).collect();
-        let shares = o.narrow(shares, SHARE)?;
+        let shares = o.narrow(shares, share)?;
         let sums = o.product(Place::Cache, &Matrix { n: HEAD, k: tokens, w }, &shares)?;
-        attended.extend(o.narrow(&sums, MEAN)?);
+        attended.extend(o.narrow(&sums, mean)?);
     }
     Ok(attended)
 }
