@@ -31,7 +31,7 @@ pub const PROJECTED: u8 = 9;
 /// Of scores.
 pub const SCORE: u8 = 7;
 /// Of a softmax's shares and of the mean of values: among many tokens no share is near one, and small ones count.
-pub const fn shares(tokens: usize) -> (u8, u8) {
+pub const fn share_shifts(tokens: usize) -> (u8, u8) {
     if tokens < 128 { (8, 6) } else { (7, 7) }
 }
 

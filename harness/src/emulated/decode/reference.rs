@@ -32,7 +32,7 @@ fn attention(l: &Layer, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
         let exps: Vec<f64> = keys.chunks(HEAD).map(|key| (score(key) / 16.0).exp()).collect();
         let sum: f64 = exps.iter().sum();
         // A share of one is 2^15 before its shift.
-        let (share, mean) = shares(exps.len());
+        let (share, mean) = share_shifts(exps.len());
         let scale = f64::from(1_u32 << 15 >> share >> mean);
         out.extend((0..HEAD).map(|i| values.chunks(HEAD).zip(&exps).map(|(v, e)| v[i] * e).sum::<f64>() / sum * scale));
     }

@@ -74,7 +74,7 @@ fn attention<O: Operations>(l: &Layer, o: &mut O, q: &[i8], k: &[i8], v: &[i8]) 
     }
     let tokens = scores.len() / HEADS;
     let shares = o.softmax(&scores, tokens)?;
-    let (share, mean) = shares(tokens);
+    let (share, mean) = share_shifts(tokens);
     let mut attended = Vec::new();
     for (h, shares) in shares.chunks(tokens).enumerate() {
         let kv = h / (HEADS / KV_HEADS);
