@@ -79,6 +79,13 @@ fn a_block_of_tape_takes_its_leader_and_its_bits() {
 }
 
 #[test]
+fn another_store_has_its_rate() {
+    let mut spectrum = Spectrum::new(3.5e6, 1 << 12, Some(20_480.0));
+    let spent = spectrum.stream(0, 0x8000, 1 << 12);
+    assert_eq!((spent.cycles, spent.transferred_bytes), (700_000, 1 << 12));
+}
+
+#[test]
 fn what_the_machine_lacks_is_a_fault() {
     for (source, expected) in [
         (" org $8000\n ld a,($1234)\n ret", "at $8000: $1234 is in the ROM, and there is none"),
