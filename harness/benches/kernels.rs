@@ -136,7 +136,7 @@ fn emulator_groups(c: &mut Criterion<WallTime>) {
     for machine in Loaded::<Emulated>::embedded().expect("embedded profiles are valid") {
         let profile = &machine.profile;
         let first = |k: &&'static dyn Kernel| Some((*k, emulated::cells::rungs(*k, profile).into_iter().next()?));
-        let Some((kernel, code)) = KERNELS.iter().find_map(|k| first(&k)) else { continue };
+        let Some((kernel, code)) = KERNELS.iter().find_map(first) else { continue };
         let shape = kernel.shapes().into_iter().next().expect("a shape");
         let prepared = emulated::cells::prepare(&Input::typical(SEED), kernel, &shape, &code, profile);
         let mut ready = prepared.expect("the kernel's own shapes fit").expect("the first shape fits a rung 0");

@@ -43,7 +43,7 @@ impl Step {
     /// What its records call it.
     pub const KERNEL: &'static str = "decode_step_fixed";
     /// Its variants.
-    pub const RUNGS: [&'static str; 2] = ["naive", "optimized"];
+    pub const RUNGS: [&'static str; 3] = ["naive", "optimized", "optimized_disk"];
     /// Where in a text it is taken: keys and values of the first fit 48 KB beside the rest, those of the second do not.
     const POSITIONS: [usize; 2] = [31, 255];
 

@@ -34,6 +34,12 @@ pub trait Console: Send {
     }
 }
 
+/// What bytes take from a store of so many bytes a second while the machine waits.
+pub fn at_rate(bytes: usize, bytes_per_s: f64, clock_hz: f64) -> Spent {
+    let cycles = (bytes as f64 / bytes_per_s * clock_hz).round() as u64;
+    Spent { cycles, transfer: cycles, transferred_bytes: bytes as u64, ..Spent::default() }
+}
+
 /// What a call took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {

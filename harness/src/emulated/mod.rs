@@ -36,10 +36,13 @@ pub fn processor(profile: &Emulated) -> Processor {
 /// The reason where the profile's machine has no emulator here.
 pub fn switch_on(profile: &Emulated) -> Result<Box<dyn Console>, String> {
     let clock_hz = profile.machine.clock_hz.value;
-    let store_bytes = (profile.store().store_kib.value * 1024.0) as usize;
+    let store = profile.store();
+    let store_bytes = (store.store_kib.value * 1024.0) as usize;
+    // What is neither the expansion's DMA nor a tape is known by its rate.
+    let rate = (!matches!(store.name.as_str(), "reu" | "tape")).then_some(store.bytes_per_s.value);
     match profile.console {
-        profile::Console::Commodore64 => Ok(Box::new(c64::Commodore64::new(clock_hz, store_bytes))),
+        profile::Console::Commodore64 => Ok(Box::new(c64::Commodore64::new(clock_hz, store_bytes, rate))),
         profile::Console::Playstation => Ok(Box::new(playstation::Playstation::new(profile)?)),
-        profile::Console::ZxSpectrum48k => Ok(Box::new(spectrum::Spectrum::new(clock_hz, store_bytes))),
+        profile::Console::ZxSpectrum48k => Ok(Box::new(spectrum::Spectrum::new(clock_hz, store_bytes, rate))),
     }
 }

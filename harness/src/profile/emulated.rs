@@ -134,6 +134,14 @@ impl Emulated {
         vec![at(load), at(other)]
     }
 
+    /// The machine with another of its streams for a store, by that one's name.
+    pub fn streaming_from(&self, name: &str) -> Option<Self> {
+        let at = self.streams.iter().position(|stream| stream.name == name)?;
+        let mut other = self.clone();
+        other.streams.swap(0, at);
+        Some(other)
+    }
+
     /// The stream that the emulator's store stands for.
     pub fn store(&self) -> &Stream {
         &self.streams[0]

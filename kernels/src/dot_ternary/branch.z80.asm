@@ -1,6 +1,6 @@
 ; idea: each weight is looked at, and a branch adds its activation, takes it off, or does neither
 ;
-; A row after the other, its sum in hl. About 95 T-states for each weight that is not zero, 57 for a zero. T-states stand
+; A row after the other, its sum in hl. About 138 T-states for each weight that is not zero, 52 for a zero. T-states stand
 ; behind the instructions, 12/7 is taken/not taken.
 
 most_k = 256

@@ -2,8 +2,8 @@
 ;
 ; Activations plus 128 lie in the zero page. A weight is `adc` or `sbc`, and an index counts what carries: `adc`, `bcc`,
 ; `inx`, 6 or 7 cycles and five bytes. A carry also goes into the next addition, one too many, which the count itself takes
-; back at the end of a row. The code is made with the model, not by a run: see the arrangement `_code6510`. About 7.7 cycles
-; for each weight that is not zero. The screen is blanked.
+; back at the end of a row. The code is made with the model, not by a run: see the arrangement `_code6510`. 7.6 to 7.9 cycles
+; for each weight that is not zero, of whole rows. The screen is blanked.
 
 most_k = 252
 count = $02                     ; of carries

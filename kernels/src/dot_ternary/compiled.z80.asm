@@ -3,7 +3,7 @@
 ; Activations plus 128 lie in a page, 127 less them in the next. A weight is `adc a,(hl)`, and c counts what carries; the
 ; carry goes into the next addition too, one too many, which the count takes back at the end of a row. Sums are pushed, so
 ; rows are done from the last to the first. The code is made with the model, not by a run: see the arrangement `_codez80`.
-; About 28 T-states for each weight that is not zero.
+; About 29 T-states for each weight that is not zero.
 
 most_k = 255
 

@@ -1,7 +1,7 @@
 ; idea: the inverse root is an entry of a table and a factor of eight bits: a value takes three products by quarter squares
 ;
 ; The sum of squares is brought to 64 ... 255 by shifts of two bits, whose number shifts the products. Magnitudes are
-; multiplied, by weight and by root, and shifted down, which rounds by the last bit. About 490 cycles for each value.
+; multiplied, by weight and by root, and shifted down, which rounds by the last bit. About 380 cycles for each value.
 
 most_n = 255
 

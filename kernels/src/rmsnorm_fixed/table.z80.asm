@@ -1,7 +1,7 @@
 ; idea: the inverse root is an entry of a table and a factor of eight bits: two products by shifts and adds for each value
 ;
 ; The sum of squares is brought to 64 ... 255 by shifts of two bits, whose number shifts the products. Magnitudes are
-; multiplied, by weight and by root, and shifted down, which rounds by the last bit. About 1150 T-states for each value.
+; multiplied, by weight and by root, and shifted down, which rounds by the last bit. About 1430 T-states for each value.
 
 most_n = 255
 

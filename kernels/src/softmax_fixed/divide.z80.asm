@@ -1,6 +1,6 @@
 ; idea: exponentials come from a table, sums are whole numbers, and every share is a division bit by bit
 ;
-; Sixteen steps of a subtraction that is taken back where it was too much, in two pairs of registers each. About 3050
+; Sixteen steps of a subtraction that is taken back where it was too much, in two pairs of registers each. About 3000
 ; T-states for each score.
 
          macro shares

@@ -16,7 +16,7 @@ use mos6502::instruction::Nmos6502;
 use mos6502::memory::Bus as _;
 use mos6502::registers::{StackPointer, Status};
 
-use super::console::{Console, Fault, Spent};
+use super::console::{Console, Fault, Spent, at_rate};
 use bus::Bus;
 
 /// Where a routine returns to: a place that no program may be at.
@@ -26,12 +26,14 @@ const RETURN: u16 = 0x0000;
 pub struct Commodore64 {
     cpu: CPU<Bus, Nmos6502>,
     clock_hz: f64,
+    /// Of a store that is no expansion unit, bytes/s.
+    store_bytes_per_s: Option<f64>,
 }
 
 impl Commodore64 {
-    /// Switched on, with so many bytes of RAM in the expansion unit.
-    pub fn new(clock_hz: f64, expansion_bytes: usize) -> Self {
-        Self { cpu: CPU::new(Bus::new(expansion_bytes), Nmos6502), clock_hz }
+    /// Switched on, with so many bytes in the expansion unit, or in a store of this rate that stands for it.
+    pub fn new(clock_hz: f64, expansion_bytes: usize, store_bytes_per_s: Option<f64>) -> Self {
+        Self { cpu: CPU::new(Bus::new(expansion_bytes), Nmos6502), clock_hz, store_bytes_per_s }
     }
 
     /// One instruction with what the machine around the processor adds to it.
@@ -103,6 +105,11 @@ impl Console for Commodore64 {
         const SET_UP: u64 = 8 * 6 + 6;
         let bus = &mut self.cpu.memory;
         bus.spent = Spent::default();
+        if let Some(rate) = self.store_bytes_per_s {
+            bus.ram[to as usize..][..bytes].copy_from_slice(&bus.reu.ram[from..][..bytes]);
+            // The picture stays where it was.
+            return at_rate(bytes, rate, self.clock_hz);
+        }
         bus.ram[to as usize..][..bytes].copy_from_slice(&bus.reu.ram[from..][..bytes]);
         bus.reu.count_moved(bytes as u64);
         bus.transfer_cycles = bytes as u64;

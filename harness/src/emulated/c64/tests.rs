@@ -9,7 +9,7 @@ use crate::emulated::asm;
 const HERE: u16 = 0x0800;
 
 fn machine() -> Commodore64 {
-    Commodore64::new(985_248.0, 1 << 16)
+    Commodore64::new(985_248.0, 1 << 16, None)
 }
 
 /// One instruction at [`HERE`] with these indices; returns the cycles.

@@ -3,7 +3,7 @@
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
 ; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
-; run_swiglu: bytes = silu(first) second / 32, rounded, silu by table
+; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
 sums     = $02                  ; pointers
 residual = $04
@@ -287,7 +287,7 @@ run_swiglu:
          sta sum
          lda high
          sta sum+1
-         ldx #5
+         ldx #6
          jsr keep_sum
          lda at
          cmp size_n

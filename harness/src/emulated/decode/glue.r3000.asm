@@ -3,7 +3,7 @@
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
 ; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
-; run_swiglu: bytes = silu(first) second / 32, rounded, silu by table
+; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
          org 0x80010000
 size_n:  long 0
@@ -121,8 +121,8 @@ run_swiglu:
          mult t0, t1
          addiu a2, a2, 1
          mflo t2
-         addiu t2, t2, 16
-         sra t2, t2, 5
+         addiu t2, t2, 32
+         sra t2, t2, 6
          keep
          addiu t9, t9, -1
          bnez t9, .next

@@ -3,7 +3,7 @@
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
 ; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
-; run_swiglu: bytes = silu(first) second / 32, rounded, silu by table
+; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
          org $8000
 size_n:  word 0
@@ -218,7 +218,7 @@ run_swiglu:
          ld h,data_silu/256
          ld a,(hl)
          call multiply
-         ld b,5
+         ld b,6
          call keep
          inc ix
          pop de

@@ -20,14 +20,18 @@ use crate::record::{CostRef, Environment, Outcome, Record, SCHEMA, Speedup, Tier
 use model::Model;
 use sequencer::{Sequencer, Stopped};
 
-/// What activations of eight bits with shifts for scales may cost, against f64: norm and softmax each may err by 1e-3 of
-/// what they give, and every layer rounds its activations eight times.
+/// What activations of eight bits with shifts for scales may cost against f64: of 16 models of other seeds and positions the
+/// worst had an NMSE of 0.03. Each operation is checked by itself, products and what is between the kernels to the bit.
 const TOLERANCE: Tolerance = Tolerance { nmse: 0.05, backward: f64::INFINITY };
 
+/// What the last variant streams from.
+const DISK: &str = "disk";
+
 /// What the variants of [`Step::RUNGS`] are.
-const IDEAS: [&str; 2] = [
+const IDEAS: [&str; 3] = [
     "the first rung of every kernel in the machine's code, one after the other",
     "of the products the rung that takes the fewest cycles with its weights brought, of the others the last rung",
+    "the same, with the weights on a disk instead of the machine's first store",
 ];
 
 /// What a step takes, for estimates: its products, whose weights it reads once.
@@ -47,7 +51,10 @@ pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>)
         if !wanted && rung != 0 {
             continue;
         }
-        let mut outcome = outcome(&model, &machine.profile, rung == 0);
+        let profile = if rung == 2 { machine.profile.streaming_from(DISK) } else { Some(machine.profile.clone()) };
+        // Not every machine has one.
+        let Some(profile) = profile else { continue };
+        let mut outcome = outcome(&model, &profile, rung == 0);
         if let Outcome::Timed(timing) = &mut outcome {
             naive_ns = naive_ns.or((rung == 0).then_some(timing.time_ns));
             let ratio = naive_ns.map(|naive| naive / timing.time_ns);

@@ -30,14 +30,15 @@ pub const RESIDUAL: u8 = 8;
 pub const PROJECTED: u8 = 9;
 /// Of scores.
 pub const SCORE: u8 = 7;
-/// Of a softmax's shares.
-pub const SHARE: u8 = 8;
-/// Of the mean of values.
-pub const MEAN: u8 = 6;
+/// Of a softmax's shares and of the mean of values: among many tokens no share is near one, and small ones count.
+pub const fn share_shifts(tokens: usize) -> (u8, u8) {
+    if tokens < 128 { (8, 6) } else { (7, 7) }
+}
+
 /// Of what attention adds to the residual stream.
 pub const ATTENDED: u8 = 2;
 /// Of what a feed-forward part adds to it.
-pub const FED: u8 = 3;
+pub const FED: u8 = 2;
 
 /// `n` rows of `k` weights.
 #[derive(Clone)]

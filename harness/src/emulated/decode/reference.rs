@@ -32,7 +32,8 @@ fn attention(l: &Layer, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
         let exps: Vec<f64> = keys.chunks(HEAD).map(|key| (score(key) / 16.0).exp()).collect();
         let sum: f64 = exps.iter().sum();
         // A share of one is 2^15 before its shift.
-        let scale = f64::from(1_u32 << 15 >> SHARE >> MEAN);
+        let (share, mean) = share_shifts(exps.len());
+        let scale = f64::from(1_u32 << 15 >> share >> mean);
         out.extend((0..HEAD).map(|i| values.chunks(HEAD).zip(&exps).map(|(v, e)| v[i] * e).sum::<f64>() / sum * scale));
     }
     out
@@ -51,7 +52,7 @@ pub fn logits(m: &Model) -> Vec<f64> {
         let x = norm(&residual, &l.norms[1]);
         let [gate, up] = [&l.gate, &l.up].map(|w| product(w, &x, PROJECTED));
         let silu = |g: f64| g / (1.0 + (-g / 16.0).exp());
-        let hidden: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u / 32.0).collect();
+        let hidden: Vec<f64> = gate.iter().zip(&up).map(|(g, u)| silu(*g) * u / 64.0).collect();
         add(&mut residual, product(&l.down, &hidden, FED));
     }
     product(&m.embedding, &norm(&residual, &m.norm), 0)

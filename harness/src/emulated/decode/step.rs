@@ -74,15 +74,16 @@ fn attention<O: Operations>(l: &Layer, o: &mut O, q: &[i8], k: &[i8], v: &[i8]) 
     }
     let tokens = scores.len() / HEADS;
     let shares = o.softmax(&scores, tokens)?;
+    let (share, mean) = share_shifts(tokens);
     let mut attended = Vec::new();
     for (h, shares) in shares.chunks(tokens).enumerate() {
         let kv = h / (HEADS / KV_HEADS);
         let rows = with(&l.values[kv], v, kv);
         // Values are kept a dimension after the other, so that a mean is a product.
         let w = (0..HEAD * tokens).map(|i| rows[i % tokens * HEAD + i / tokens]).collect();
-        let shares = o.narrow(shares, SHARE)?;
+        let shares = o.narrow(shares, share)?;
         let sums = o.product(Place::Cache, &Matrix { n: HEAD, k: tokens, w }, &shares)?;
-        attended.extend(o.narrow(&sums, MEAN)?);
+        attended.extend(o.narrow(&sums, mean)?);
     }
     Ok(attended)
 }
@@ -123,8 +124,8 @@ pub fn rope(x: &[i8], turn: &[i8]) -> Vec<i8> {
     x.chunks_exact(2).enumerate().flat_map(pair).collect()
 }
 
-/// `silu(gate) up`, by table, in 32nds.
+/// `silu(gate) up / 64`, by table.
 pub fn swiglu(gate: &[i8], up: &[i8], silu: &[i8]) -> Vec<i8> {
-    let of = |(g, u): (&i8, &i8)| byte(shifted(i32::from(silu[usize::from(*g as u8)]) * i32::from(*u), 5));
+    let of = |(g, u): (&i8, &i8)| byte(shifted(i32::from(silu[usize::from(*g as u8)]) * i32::from(*u), 6));
     gate.iter().zip(up).map(of).collect()
 }

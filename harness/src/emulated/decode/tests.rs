@@ -72,6 +72,22 @@ fn floating_point_on_the_commodore_takes_what_was_published() {
 }
 
 #[test]
+fn weights_on_a_disk_come_at_its_rate_where_it_holds_them() {
+    let profile = |id: &str| {
+        let (path, text) = Emulated::BUILT_IN.iter().find(|(path, _)| path.contains(id)).expect("built in");
+        Emulated::parse(path, text).expect("a profile")
+    };
+    let model = Model::seeded(1, 3);
+    let disk = profile("zx-spectrum").streaming_from(DISK).expect("it has a disk");
+    let spent = timed(&model, &disk, false).expect("it fits");
+    let streamed = spent.cycles.expect("counted").streamed_bytes as f64 / disk.store().bytes_per_s.value;
+    assert!(spent.time_ns > streamed * 1e9 && spent.time_ns < 4.0 * streamed * 1e9, "{} ns", spent.time_ns);
+    let error = timed(&model, &profile("commodore").streaming_from(DISK).expect("it has a disk"), false);
+    assert!(error.expect_err("too small").to_string().contains("a store of 174080"));
+    assert_eq!(profile("playstation").streaming_from(DISK), None);
+}
+
+#[test]
 fn every_machine_does_a_step_or_says_what_does_not_fit() {
     for (path, text) in Emulated::BUILT_IN {
         let profile = Emulated::parse(path, text).expect("a profile");

@@ -67,7 +67,7 @@ impl Places {
 
 /// Runs one instruction from a T-state on and gives the T-states it took.
 fn measured(i: &Instruction, longer: bool, at: Places, start: u64) -> u64 {
-    let mut m = Spectrum::new(3.5e6, 0);
+    let mut m = Spectrum::new(3.5e6, 0, None);
     let mut bytes = i.bytes.clone();
     if i.accesses.contains("nn:") {
         let end = bytes.len();

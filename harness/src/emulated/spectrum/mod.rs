@@ -9,7 +9,7 @@ mod ula;
 
 use rustzx_z80::{RegName16, Z80};
 
-use super::console::{Console, Fault, Spent};
+use super::console::{Console, Fault, Spent, at_rate};
 use ula::Ula;
 
 /// First address of RAM; below it is the ROM, which this machine does not have.
@@ -25,12 +25,14 @@ pub struct Spectrum {
     ula: Ula,
     clock_hz: f64,
     tape: Vec<u8>,
+    /// Of a store that is no tape, bytes/s.
+    store_bytes_per_s: Option<f64>,
 }
 
 impl Spectrum {
-    /// Switched on, at the first T-state of a frame, with a tape of so many bytes.
-    pub fn new(clock_hz: f64, tape_bytes: usize) -> Self {
-        Self { cpu: Z80::default(), ula: Ula::new(), clock_hz, tape: vec![0; tape_bytes] }
+    /// Switched on, at the first T-state of a frame, with so many bytes on a tape, or in a store of this rate in its place.
+    pub fn new(clock_hz: f64, tape_bytes: usize, store_bytes_per_s: Option<f64>) -> Self {
+        Self { cpu: Z80::default(), ula: Ula::new(), clock_hz, tape: vec![0; tape_bytes], store_bytes_per_s }
     }
 }
 
@@ -68,8 +70,12 @@ impl Console for Spectrum {
         let moved = &self.tape[from..from + bytes];
         let cycles = block_t(moved);
         self.ula.memory[to as usize..][..bytes].copy_from_slice(moved);
-        self.ula.t += cycles;
-        Spent { cycles, transfer: cycles, transferred_bytes: bytes as u64, ..Spent::default() }
+        let spent = match self.store_bytes_per_s {
+            Some(rate) => at_rate(bytes, rate, self.clock_hz),
+            None => Spent { cycles, transfer: cycles, transferred_bytes: bytes as u64, ..Spent::default() },
+        };
+        self.ula.t += spent.cycles;
+        spent
     }
 
     fn call(&mut self, address: u32, most_cycles: u64) -> Result<Spent, Fault> {

@@ -5,7 +5,7 @@ use super::*;
 
 fn running(source: &str) -> Spectrum {
     let program = assemble("test.asm", source, encoder("z80").expect("an encoder")).expect("a source without errors");
-    let mut spectrum = Spectrum::new(3.5e6, 16);
+    let mut spectrum = Spectrum::new(3.5e6, 16, None);
     spectrum.load(&program.segments).expect("a program in RAM");
     spectrum
 }
@@ -66,7 +66,7 @@ fn a_copy_by_the_stack_takes_little_more_than_half_of_ldir() {
 
 #[test]
 fn a_block_of_tape_takes_its_leader_and_its_bits() {
-    let mut spectrum = Spectrum::new(3.5e6, 16);
+    let mut spectrum = Spectrum::new(3.5e6, 16, None);
     spectrum.store()[4..6].copy_from_slice(&[0x00, 0xf0]);
     let spent = spectrum.stream(4, 0x8000, 2);
     assert_eq!(spectrum.read(0x8000, 2), [0x00, 0xf0]);
@@ -76,6 +76,13 @@ fn a_block_of_tape_takes_its_leader_and_its_bits() {
     let before = spectrum.ula.t;
     spectrum.stream(0, 0x8000, 16);
     assert!(spectrum.ula.t > before);
+}
+
+#[test]
+fn another_store_has_its_rate() {
+    let mut spectrum = Spectrum::new(3.5e6, 1 << 12, Some(20_480.0));
+    let spent = spectrum.stream(0, 0x8000, 1 << 12);
+    assert_eq!((spent.cycles, spent.transferred_bytes), (700_000, 1 << 12));
 }
 
 #[test]
@@ -94,7 +101,7 @@ fn what_the_machine_lacks_is_a_fault() {
         let fault = running(source).call(0x8000, 1000).expect_err(source);
         assert_eq!(fault.to_string(), expected);
     }
-    let refused = Spectrum::new(3.5e6, 0).holds(0x3fff, 1).expect_err("no RAM");
+    let refused = Spectrum::new(3.5e6, 0, None).holds(0x3fff, 1).expect_err("no RAM");
     assert_eq!(refused, "$3fff..$04000 is not in RAM below the stack, $4000..$ff00");
-    assert!(Spectrum::new(3.5e6, 0).holds(0xff00, 1).is_err());
+    assert!(Spectrum::new(3.5e6, 0, None).holds(0xff00, 1).is_err());
 }

@@ -2,7 +2,7 @@
 //! now, each over the rung without it.
 
 use super::super::group::{Book, timing};
-use super::super::{ReportError, units};
+use super::super::{ReportError, text, units};
 use super::scale::Scale;
 use super::{At, BEST, Canvas, GRID, MUTED, Picture, RUNG, Style, draw, fitted};
 use crate::record::{Record, Tier};
@@ -60,7 +60,7 @@ const WIDTH: i32 = 760;
 const HALF: i32 = WIDTH / 2;
 const TOP: i32 = 64;
 const PITCH: i32 = 70;
-const BAR: i32 = HALF - 90;
+const BAR: i32 = 150;
 
 /// Draws the pairs of which both sides have records; none where there is no such pair.
 ///
@@ -80,8 +80,8 @@ pub fn picture(book: &Book) -> Result<Option<Picture>, ReportError> {
     draw((WIDTH, height), 480, label, |c| {
         let heading = "What a trick was worth then, and what became of it is worth now";
         fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
-        for (x, words) in [(12, "then: emulated"), (HALF + 12, "now")] {
-            let under = format!("{words} · times faster than the rung without it, log scale");
+        for (x, words) in [(12, "then · emulated"), (HALF + 12, "now")] {
+            let under = format!("{words} · times faster than without, log scale");
             fitted(c, (x, 42), At::Left, Style::new(11.0).color(MUTED), HALF - 24, &under)?;
         }
         for (i, pair) in pairs.iter().enumerate() {
@@ -106,12 +106,15 @@ fn half(
 ) -> Result<(), ReportError> {
     let r = worth.record;
     fitted(c, (x, y + 8), At::Left, Style::new(12.5).bold(), HALF - 24, trick.name)?;
-    let detail = format!("{} {} over {}, {}", trick.kernel, trick.with, trick.without, worth.machine);
+    let detail = format!("{} {} over {}", trick.kernel, trick.with, trick.without);
     fitted(c, (x, y + 25), At::Left, Style::new(11.0).color(MUTED), HALF - 24, &detail)?;
     // A trick that costs time has a bar of the least width.
     let end = Scale::log(1.0, (most * 1.05).max(1.1), x, BAR).px(worth.ratio.max(1.0)).max(x + 2);
     c.fill(x, y + 38, end - x, 14, color)?;
-    c.text(end + 8, y + 45, At::Left, Style::new(12.5).bold(), &units::ratio(worth.ratio))?;
+    let ratio = units::ratio(worth.ratio);
+    c.text(end + 8, y + 45, At::Left, Style::new(12.5).bold(), &ratio)?;
+    let beside = end + 18 + text::width(&ratio, 13.0);
+    fitted(c, (beside, y + 45), At::Left, Style::new(11.0).color(MUTED), x + HALF - 20 - beside, &worth.machine)?;
     let tip = format!("{}\n{} {}, {}\n{}", r.idea, r.shape, r.dims, r.tier.name(), units::ratio(worth.ratio));
     c.tip(x, y, HALF - 24, PITCH - 8, &tip);
     Ok(())
@@ -127,7 +130,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
         Tier::Native if !then => Some(1),
         _ => None,
     };
-    let mut best: Option<((usize, Option<u16>, u64), &Record, f64)> = None;
+    let mut best: Option<(_, &Record, f64)> = None;
     for record in of(trick.with).filter(|r| r.machine.class != "gpu") {
         let same = |r: &&Record| r.tier == record.tier && r.machine.id == record.machine.id && r.shape == record.shape;
         let other = of(trick.without).find(same);
@@ -136,7 +139,7 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
             continue;
         };
         let key = (place, record.machine.year, record.cost.operations);
-        if best.as_ref().is_none_or(|(known, ..)| *known < key) {
+        if best.is_none_or(|(known, ..)| known < key) {
             best = Some((key, record, without.time_ns / with.time_ns));
         }
     }
