@@ -23,7 +23,7 @@ use crate::record::{Environment, Outcome};
 use crate::report::units;
 use crate::simt::gate::ShaderGate;
 use crate::timed::cells::Context;
-use crate::worker::{Warden, clean_up_on_interrupt};
+use crate::worker::{Warden, WorkerError, clean_up_on_interrupt};
 
 /// Flags of `generate`.
 #[derive(Debug, Args)]
@@ -179,7 +179,10 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
                 environment: Environment::here(&command_line(), args.common.seed),
                 host: Host::read(),
             };
-            let generated = warden.generate(&mut job, &mut say).map_err(Failure::unenforced)?;
+            let generated = warden.generate(&mut job, &mut say).map_err(|e| match e {
+                WorkerError::Unenforced(_) => Failure::unenforced(e),
+                _ => Failure::input(e),
+            })?;
             for cap in &generated.caps {
                 eprintln!("\n{} {}: {}; {}", cap.resource, cap.limit, cap.mechanism, cap.proof.join("; "));
             }

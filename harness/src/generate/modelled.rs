@@ -192,6 +192,7 @@ impl Whole<'_> {
             variant: variant.into(),
             rung,
             idea: idea.into(),
+            after: (rung > 0).then(|| "naive".into()),
             machine,
             outcome,
             cost: CostRef { operations: total(|c| c.operations), bytes: total(|c| c.bytes) },

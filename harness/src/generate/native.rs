@@ -133,6 +133,7 @@ fn record(
         variant: variant.into(),
         rung,
         idea: idea.into(),
+        after: (rung > 0).then(|| "naive".into()),
         machine: MachineRef {
             id: "this-host".into(),
             name: host.cpu,
