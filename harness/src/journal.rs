@@ -226,6 +226,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn numbers_are_read_back_to_the_last_bit() {
+        for ns in [1_107_474.747_474_747_5, 0.1 + 0.2, 1.0 / 3.0, 5e-324, f64::MAX] {
+            let written = line(&timed(Tier::Modelled, "toy", "naive", ns));
+            let read: Record = serde_json::from_str(&written).expect("a record");
+            assert_eq!(line(&read), written);
+        }
+    }
+
+    #[test]
     fn unreadable_and_empty_files_are_clear_errors() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let missing = read(&folder.path().join("none.jsonl")).expect_err("missing").to_string();

@@ -113,6 +113,10 @@ pub struct MachineRef {
 /// What came out of a cell. Everything but `Timed` is a result with its reason, never a missing row.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", tag = "status", deny_unknown_fields)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every record is timed: a box would be one more allocation of each"
+)]
 pub enum Outcome {
     /// Correct and timed.
     Timed(Timing),

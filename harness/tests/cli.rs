@@ -238,3 +238,34 @@ fn a_report_is_also_a_comment_a_block_of_a_readme_and_pictures() {
     let story = fs::read(place.path("site/png/story.png")).expect("a picture");
     assert!(story.starts_with(b"\x89PNG"));
 }
+
+#[test]
+fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
+    let place = Place::new();
+    let text = |rungs: &str| {
+        place.succeeds(&["generate", "--prompt", "The", "--steps", "12", "--rungs", rungs, "--threads", "1"])
+    };
+    let naive = text("naive");
+    assert!(naive.starts_with("The") && naive.len() > 10, "{naive}");
+    assert_eq!(naive, text("best"));
+    assert_eq!(naive, text("naive,gemv_f32=multi_row"));
+    place.succeeds(&["generate", "--model", "stories260k", "--hw", "pentium-ii-350", "--journal", "tokens.jsonl"]);
+    let (records, _) = harness::journal::read(&place.path("tokens.jsonl")).expect("records");
+    assert_eq!(records.iter().map(|r| r.variant.as_str()).collect::<Vec<_>>(), ["naive", "best"]);
+    assert!(records.iter().all(|r| r.kernel == "decode" && r.shape == "stories260k/t64" && timed(r)));
+}
+
+#[test]
+fn wishes_of_generate_that_cannot_be_met_are_said() {
+    let place = Place::new();
+    for (flags, words) in [
+        (["--rungs", "worst"], "naive, best"),
+        (["--rungs", "gemv_f32=sind"], "multi_row"),
+        (["--kv", "q4"], "bf16"),
+        (["--model", "nowhere.gguf"], "nowhere.gguf"),
+        (["--steps", "100000"], "there is room for"),
+        (["--hw", "commodore-64"], "emulated machines"),
+    ] {
+        place.refuses(&["generate", flags[0], flags[1]], &[words]);
+    }
+}

@@ -179,8 +179,8 @@ fn fastest(sweep: &Sweep) -> String {
         [] => "nothing runs".into(),
         [(n, only)] if *n == winners.len() => format!("{} is fastest all along", sweep.short(*only)),
         _ => {
-            let each = wins.iter().map(|(n, i)| format!("{} at {n}", sweep.short(*i)));
-            format!("of {} points the fastest is {}", winners.len(), each.collect::<Vec<_>>().join(", "))
+            let each: Vec<String> = wins.iter().map(|(n, i)| format!("{} at {n}", sweep.short(*i))).collect();
+            format!("fastest of {} points: {}", winners.len(), each.join(", "))
         }
     }
 }
@@ -239,16 +239,21 @@ fn drawn(sweep: &Sweep) -> Result<String, Failure> {
             })
         }
         _ => {
-            let line = |i: usize| {
-                let timed = sweep.points.iter().filter_map(|p| Some((p.at[0], time_ns(&p.outcomes[i])? / 1e3)));
-                (names[i].clone(), timed.collect())
+            let times = || sweep.points.iter().flat_map(|p| p.outcomes.iter().filter_map(time_ns));
+            let (unit_ns, unit) = match times().fold(0.0, f64::max) {
+                longest if longest >= 1e9 => (1e9, "time, s"),
+                longest if longest >= 1e6 => (1e6, "time, ms"),
+                _ => (1e3, "time, µs"),
             };
-            let series: Vec<(String, Vec<(f64, f64)>)> = (0..names.len()).map(line).collect();
+            let line = |i: usize| {
+                let timed = sweep.points.iter().filter_map(|p| Some((p.at[0], time_ns(&p.outcomes[i])? / unit_ns)));
+                (names[i].clone(), timed.collect::<Vec<_>>())
+            };
+            let series: Vec<_> = (0..names.len()).map(line).filter(|(_, points)| !points.is_empty()).collect();
             let marks: Vec<_> = sweep.crossings.iter().map(|c| (c.at, sweep.sentence(c))).collect();
             let title = sweep.crossings.first().map_or_else(|| fastest(sweep), |c| sweep.sentence(c));
             let (x, axes) = (labels.first().map_or("", String::as_str), (Axis::Log, Axis::Log));
-            let curves =
-                Curves { title: &title, under: &under, x, y: "time, µs", axes, series: &series, marks: &marks };
+            let curves = Curves { title: &title, under: &under, x, y: unit, axes, series: &series, marks: &marks };
             curve::picture(&curves)
         }
     };

@@ -1,10 +1,11 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
-//! same bytes. `group` indexes the records, `finding` turns them into sentences, `technique` groups rungs by idea, `ceilings`
-//! says which records contradict a ceiling, `worth` what optimization is worth, `chart` draws; `site`, `markdown`, `splice`, `table` and `listing` put all that into a folder of
-//! pages, a pull request's comment, a README and a terminal.
+//! same bytes. `group` indexes the records, `finding` turns them into sentences, `technique` groups rungs by idea, `worth`
+//! says what optimization is worth, `ceilings` which records contradict a ceiling, `chart` draws; `site`, `markdown`,
+//! `splice`, `table` and `listing` put all that into a folder of pages, a pull request's comment, a README and a terminal.
 
 use crate::record::Record;
 
+pub mod blocks;
 mod ceilings;
 pub mod chart;
 mod finding;

@@ -127,6 +127,13 @@ impl ModelFile {
         &self.parts[0]
     }
 
+    /// Lets go of what reading the metadata has brought into memory.
+    pub(super) fn release_pages(&self) {
+        if let Some(Bytes::Mapped(map)) = self.parts.first() {
+            map::release(map);
+        }
+    }
+
     /// The file that holds a tensor.
     pub(super) fn part_of(&self, info: &TensorInfo) -> &[u8] {
         &self.parts[info.part]

@@ -29,6 +29,15 @@ pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
     unsafe { Mmap::map(&file) }.map_err(|e| ModelError::io(path, &e))
 }
 
+/// Lets go of the pages of a map that are in memory: those in use come back from the file. What cannot be let go of stays.
+pub(super) fn release(map: &Mmap) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the pages of a map that nobody can write to are the file's, and read from it again: no byte changes.
+    drop(unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) });
+    #[cfg(not(target_os = "linux"))]
+    let _ = map;
+}
+
 /// Maps `len` bytes of an open file from `offset` on, a multiple of the page size, for reading: for those who choose
 /// themselves which part of a file is in memory.
 pub fn map_range(file: &File, offset: u64, len: usize) -> std::io::Result<Mmap> {

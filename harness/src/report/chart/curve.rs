@@ -62,7 +62,7 @@ pub fn picture(curves: &Curves) -> Result<Picture, ReportError> {
             c.line(&at, color, 2)?;
             for (place, (px, value)) in at.iter().zip(points) {
                 // Colours come round again: then the points are square.
-                if i / KERNELS.len() % 2 == 0 {
+                if (i / KERNELS.len()).is_multiple_of(2) {
                     c.disc(place.0, place.1, 3, color)?;
                 } else {
                     c.fill(place.0 - 3, place.1 - 3, 6, 6, color)?;

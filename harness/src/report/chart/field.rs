@@ -34,7 +34,7 @@ pub fn picture(field: &Field) -> Result<Picture, ReportError> {
     let (columns, rows) = (field.x.1.len() as i32, field.y.1.len() as i32);
     let shown = shown(field);
     let bottom = TOP + rows * CELL.1;
-    let width = (LEFT + columns * CELL.0 + 16).max(460);
+    let width = (LEFT + columns * CELL.0 + 16).max(620);
     let height = bottom + 52 + 18 * shown.len() as i32;
     let label = format!("{}: the fastest by {} and {}.", field.title, field.x.0, field.y.0);
     draw((width, height), 420, &label, |c| {

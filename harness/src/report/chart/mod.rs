@@ -12,6 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{ReportError, text};
 
 pub mod curve;
+pub mod decode;
 pub mod field;
 mod label;
 pub mod ladder;

@@ -5,8 +5,8 @@ use super::super::{ReportError, text};
 use super::scale::Scale;
 use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
-const WIDTH: i32 = 720;
-const NAMES: i32 = 210;
+const WIDTH: i32 = 800;
+const NAMES: i32 = 290;
 const PLOT: i32 = 440;
 const TOP: i32 = 78;
 const LANE: i32 = 11;

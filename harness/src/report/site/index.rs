@@ -2,10 +2,11 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::super::chart::decode;
 use super::super::chart::strip::{self, Row, Strip, Width};
 use super::super::group::Book;
 use super::super::{ReportError, ceilings, finding, units};
-use super::{Frame, parts, used};
+use super::{Frame, figure, parts, used};
 use crate::record::Tier;
 
 pub(super) fn sections(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
@@ -16,6 +17,7 @@ pub(super) fn sections(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
         verdict(frame),
         kernels(frame),
         machines(frame, &rows),
+        whole_models(frame)?,
         rest(frame),
     ])
 }
@@ -156,6 +158,22 @@ fn machines(frame: &Frame, rows: &[Row]) -> Markup {
             } } }
         } }
     }
+}
+
+/// Tokens a second of whole models, where there are records of them.
+fn whole_models(frame: &Frame) -> Result<Markup, ReportError> {
+    let mut drawn = Vec::new();
+    for model in decode::models(frame.book.records) {
+        let picture = decode::picture(frame.book.records, model)?;
+        drawn.extend(picture.map(|picture| figure(&format!("Tokens a second of {model}"), &picture.inline(), None)));
+    }
+    Ok(html! {
+        @if !drawn.is_empty() {
+            h2 { "Whole models" }
+            p { "One token through every kernel of a model: what the ladders are worth together." }
+            @for figure in &drawn { (figure) }
+        }
+    })
 }
 
 fn rest(frame: &Frame) -> Markup {

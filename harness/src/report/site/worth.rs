@@ -3,10 +3,11 @@
 
 use maud::{Markup, html};
 
+use super::super::ReportError;
 use super::super::chart::pairs;
 use super::super::group::Book;
+use super::super::listing::Listing;
 use super::super::worth::{METRICS, Metric};
-use super::super::{ReportError, finding, text};
 use super::{Frame, figure};
 use crate::record::Record;
 
@@ -49,9 +50,29 @@ fn section(metric: &Metric, book: &Book, headed: bool) -> Result<Markup, ReportE
     };
     // The places of records in a part of the book are not those in the data of the site: tips keep their words.
     picture.tips.iter_mut().for_each(|t| t.record = None);
-    let about = (metric.listing)(book).about;
+    let listing = (metric.listing)(book);
     Ok(html! {
-        @if headed { h2 #(text::slug(metric.name)) { (finding::capital(metric.name)) } }
-        div.fit { (figure(&about, &picture.inline(), None)) }
+        @if headed { h2 #(metric.name) { (metric.title) } }
+        div.fit { (figure(&listing.about, &picture.inline(), None)) }
+        @if headed { (table(metric.name, &listing)) }
     })
+}
+
+fn table(name: &str, listing: &Listing) -> Markup {
+    html! {
+        @if !listing.rows.is_empty() { details {
+            summary { (listing.rows.len()) " rows" }
+            div.scroll { table.data data-name=(name) {
+                thead { tr { @for head in listing.shown_heads() { th scope="col" { (head) } } } }
+                tbody { @for row in &listing.rows { tr {
+                    @for datum in row {
+                        @match datum.number() {
+                            Some(value) => td.n data-v=(value) { (datum.shown()) },
+                            None => td { (datum.shown()) },
+                        }
+                    }
+                } } }
+            } }
+        } }
+    }
 }

@@ -98,7 +98,7 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         }
     }
     let (title, under) = (
-        "How much more optimization is worth on a machine that has less",
+        "What optimization is worth on each machine, over what it is worth free",
         "speedup there over speedup free; mark: the middle kernel, line: from the least to the greatest",
     );
     ranges::picture(&Ranges {

@@ -74,6 +74,8 @@ impl Tokenizer {
         let ends = [id("eos")?, id("eot")?, id("eom")?, begin].into_iter().flatten().collect();
         let spm = matches!(method, Method::Spm(_));
         let prompt_begins = flag(file, "tokenizer.ggml.add_bos_token")?.unwrap_or(spm);
+        // The tables have been made of the whole vocabulary, of which few strings will be looked at again.
+        file.release_pages();
         Ok(Self { vocabulary, method, begin, prompt_begins, ends })
     }
 

@@ -230,11 +230,14 @@ fn llama2c_token(bytes: &[u8], at: u32) -> (f32, &[u8]) {
     read().unwrap_or_default()
 }
 
-/// Numbers of byte strings by what they are, with the strings elsewhere: a hash table, open addressing, half empty at least.
+/// Numbers of byte strings by what they are, with the strings elsewhere: a hash table with open addressing.
 #[derive(Debug)]
 pub(super) struct Table {
     slots: Vec<u32>,
-    state: RandomState,
+    /// Eight other bits of each slot's hash: without them, each string that happens to fall to the same slot would have to be
+    /// looked at, and so a page of the file be brought into memory.
+    tags: Vec<u8>,
+    seed: u64,
 }
 
 const EMPTY: u32 = u32::MAX;
@@ -242,28 +245,43 @@ const EMPTY: u32 = u32::MAX;
 impl Table {
     /// Of strings that are equal, the first is kept.
     pub(super) fn new<'a>(strings: impl Iterator<Item = &'a [u8]>, len: usize) -> Self {
-        let state = RandomState::new();
-        let mut slots = vec![EMPTY; (2 * len + 1).next_power_of_two()];
+        // Random, so that no file can be made whose strings all fall together.
+        let seed = RandomState::new().hash_one(0);
+        // A fifth of the slots is empty at least.
+        let slots = (len + len / 4 + 1).next_power_of_two();
+        let mut table = Self { slots: vec![EMPTY; slots], tags: vec![0; slots], seed };
         for (i, string) in strings.enumerate() {
-            let mut slot = state.hash_one(string) as usize & (slots.len() - 1);
+            let (mut slot, tag) = table.hash(string);
             // Of equal strings the second lies behind the first and is never found.
-            while slots[slot] != EMPTY {
-                slot = (slot + 1) & (slots.len() - 1);
+            while table.slots[slot] != EMPTY {
+                slot = (slot + 1) & (slots - 1);
             }
-            slots[slot] = i as u32;
+            (table.slots[slot], table.tags[slot]) = (i as u32, tag);
         }
-        Self { slots, state }
+        table
     }
 
     pub(super) fn find<'a>(&self, string: &[u8], of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.state.hash_one(string) as usize & mask;
+        let (mut slot, tag) = self.hash(string);
         loop {
             match self.slots[slot] {
                 EMPTY => return None,
-                i if of(i) == string => return Some(i),
-                _ => slot = (slot + 1) & mask,
+                i if self.tags[slot] == tag && of(i) == string => return Some(i),
+                _ => slot = (slot + 1) & (self.slots.len() - 1),
             }
         }
+    }
+
+    /// Slot and tag. Eight bytes at a time, folded into half of their product: several times faster than the standard one, which shows
+    /// when a file of 300 thousand strings is opened.
+    fn hash(&self, string: &[u8]) -> (usize, u8) {
+        let mut hash = self.seed ^ string.len() as u64;
+        for chunk in string.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let product = u128::from(hash ^ u64::from_le_bytes(word)) * u128::from(self.seed | 1);
+            hash = (product as u64) ^ (product >> 64) as u64;
+        }
+        (hash as usize & (self.slots.len() - 1), (hash >> 56) as u8)
     }
 }

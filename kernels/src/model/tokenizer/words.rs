@@ -2,12 +2,21 @@
 //! what is left between earlier matches and to the matches themselves. They are data of the models' `tokenizer.json` (Meta's
 //! Llama 3, Qwen2, deepseek-llm-7b, DeepSeek-V3), under the names that GGUF files have for them (`tokenizer.ggml.pre`).
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 
-/// The rules of one family of models.
+/// The rules of one family of models, made once.
 #[derive(Debug)]
 pub(super) struct Words {
-    steps: Vec<Regex>,
+    steps: &'static [Regex],
+}
+
+type Rules = LazyLock<Vec<Regex>>;
+
+fn made(rules: &[&str]) -> Vec<Regex> {
+    // A test makes all of them.
+    rules.iter().filter_map(|rule| Regex::new(rule).ok()).collect()
 }
 
 /// Names in the message about one that is not known.
@@ -57,21 +66,26 @@ const DEEPSEEK_LLM: &[&str] = &[
 impl Words {
     /// The rules of a name; none where it is not known.
     pub(super) fn named(name: &str) -> Option<Self> {
+        static RULES: [Rules; 4] = [
+            LazyLock::new(|| made(LLAMA3)),
+            LazyLock::new(|| made(QWEN2)),
+            LazyLock::new(|| made(DEEPSEEK_LLM)),
+            LazyLock::new(|| made(DEEPSEEK_V3)),
+        ];
         let rules = match name {
-            "llama-bpe" => LLAMA3,
-            "qwen2" | "deepseek-r1-qwen" => QWEN2,
-            "deepseek-llm" => DEEPSEEK_LLM,
-            "deepseek-v3" => DEEPSEEK_V3,
+            "llama-bpe" => &RULES[0],
+            "qwen2" | "deepseek-r1-qwen" => &RULES[1],
+            "deepseek-llm" => &RULES[2],
+            "deepseek-v3" => &RULES[3],
             _ => return None,
         };
-        let steps = rules.iter().map(|rule| Regex::new(rule)).collect::<Result<_, _>>().ok()?;
-        Some(Self { steps })
+        Some(Self { steps: rules })
     }
 
     /// The words of a text: together they are all of it.
     pub(super) fn split<'a>(&self, text: &'a str) -> Vec<&'a str> {
         let mut words = vec![text];
-        for rule in &self.steps {
+        for rule in self.steps {
             let mut next = Vec::new();
             for word in words {
                 let mut at = 0;
@@ -99,5 +113,25 @@ impl Words {
             Some((last, _)) if last > 0 => start + last,
             _ => end,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_an_expression() {
+        for rules in [LLAMA3, QWEN2, DEEPSEEK_LLM, DEEPSEEK_V3] {
+            assert_eq!(made(rules).len(), rules.len());
+        }
+    }
+
+    #[test]
+    fn a_run_of_spaces_leaves_its_last_to_the_next_word() {
+        let words = Words::named("qwen2").unwrap();
+        assert_eq!(words.split("a   b  "), ["a", "  ", " b", "  "]);
+        assert_eq!(words.split("x \n  y12"), ["x", " \n", " ", " y", "1", "2"]);
+        assert_eq!(words.split(""), [""; 0]);
     }
 }
