@@ -133,6 +133,7 @@ fn record(
         variant: variant.into(),
         rung,
         idea: idea.into(),
+        after: None,
         machine: MachineRef {
             id: "this-host".into(),
             name: host.cpu,

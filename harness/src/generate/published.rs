@@ -66,6 +66,7 @@ fn record(
         variant: row.software,
         rung: 0,
         idea: format!("weights in {}; {}", row.storage, row.source),
+        after: None,
         machine: MachineRef {
             id: row.machine,
             name: machine.profile.name.clone(),

@@ -163,8 +163,8 @@ fn machines(frame: &Frame, rows: &[Row]) -> Markup {
 /// Tokens a second of whole models, where there are records of them.
 fn whole_models(frame: &Frame) -> Result<Markup, ReportError> {
     let mut drawn = Vec::new();
-    for model in decode::models(frame.book.records) {
-        let picture = decode::picture(frame.book.records, model)?;
+    for model in decode::models(&frame.book.records) {
+        let picture = decode::picture(&frame.book.records, model)?;
         drawn.extend(picture.map(|picture| figure(&format!("Tokens a second of {model}"), &picture.inline(), None)));
     }
     Ok(html! {
