@@ -15,7 +15,7 @@ for (const frame of document.querySelectorAll('iframe')) {
   const root = frame.contentDocument.documentElement, width = frame.clientWidth, here = `${frame.getAttribute('src')} at ${width}: `;
   if (root.scrollWidth > width) found.push(here + `the page is ${root.scrollWidth} wide`);
   for (const e of root.querySelectorAll('header *, main *, footer *')) {
-    if (e.closest('.scroll, svg')) continue;
+    if (e.closest('.scroll, svg, pre')) continue;
     const right = e.getBoundingClientRect().right;
     if (right > width + 1) found.push(here + `<${e.localName}> ends at ${right}: ${e.textContent.slice(0, 40)}`);
   }

@@ -71,7 +71,6 @@ pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>)
                 rung: rung as u32,
                 after: (rung > 0).then(|| Step::RUNGS[rung - 1].into()),
                 idea: IDEAS[rung].into(),
-                after: None,
                 machine: cells::machine_ref(machine),
                 outcome,
                 cost: CostRef {

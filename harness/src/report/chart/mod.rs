@@ -189,6 +189,8 @@ pub(super) fn draw(
     canvas.fill(0, 0, w, h, PAPER)?;
     paint(&canvas)?;
     let tips = canvas.tips.into_inner();
+    // Type of 10.5 px is not to fall below 8.
+    let readable = readable.max(w * 3 / 4);
     Ok(Picture { width, height, readable, label: label.to_string(), shapes: sheet.take(), tips })
 }
 

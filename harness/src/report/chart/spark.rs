@@ -1,8 +1,8 @@
 //! A ladder in the space of a word: a bar for each rung, as high as its rate on a logarithmic scale; the best is dark, and a
 //! rung without a time is a gap.
 
+use super::super::ReportError;
 use super::super::group::{Ladder, timing};
-use super::super::{ReportError, finding};
 use super::scale::Scale;
 use super::{BEST, GRID, NAIVE, Picture, RUNG, draw};
 
@@ -16,7 +16,7 @@ pub fn picture(l: &Ladder) -> Result<Picture, ReportError> {
     let scale = Scale::log(low / 1.5, high.max(low), HEIGHT - 1, 2 - HEIGHT);
     let pitch = (WIDTH / (l.rungs.len().max(1) as i32)).clamp(2, 11);
     let best = l.best().map(|r| &r.variant);
-    draw((WIDTH, HEIGHT), 0, &finding::ladder(l), |c| {
+    draw((WIDTH, HEIGHT), 0, "The rate of each rung; the figures stand beside it.", |c| {
         c.fill(0, HEIGHT - 1, pitch * l.rungs.len() as i32, 1, GRID)?;
         for (i, (r, place)) in l.rungs.iter().zip(l.at).enumerate() {
             let Some(t) = timing(r) else { continue };

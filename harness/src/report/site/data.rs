@@ -129,8 +129,13 @@ fn row(book: &Book, tables: &mut Tables, r: &Record) -> Value {
         (Some(t), _) => {
             let (low, high) = band(t).unwrap_or((t.time_ns, t.time_ns));
             let gain = speedup(r);
-            row.extend([json!(t.time_ns), json!(low), json!(high)]);
-            row.extend([json!(gain.map(|g| g.ratio)), json!(gain.map(|g| g.low)), json!(gain.map(|g| g.high))]);
+            // An end of a band that is the value itself is written as 0.
+            let end = |end: f64, value: f64| if end == value { json!(0) } else { json!(end) };
+            row.extend([json!(t.time_ns), end(low, t.time_ns), end(high, t.time_ns)]);
+            row.extend(match gain {
+                Some(g) => [json!(g.ratio), end(g.low, g.ratio), end(g.high, g.ratio)],
+                None => [Value::Null, Value::Null, Value::Null],
+            });
             row.extend([json!(floor(r)), json!(t.nmse), json!(t.backward_error)]);
         }
         (None, why) => row.push(json!(tables.reasons.place(why.map_or("", |w| w.1)))),

@@ -27,7 +27,7 @@
       kernel, shape: s[1], dims: s[2], variant: data.variants[variant], rung, machine: place.id, machine_name: place.name,
       year: place.year, tier: place.tier, isa: data.isas[isa], threads, status: data.statuses[status],
       reason: status === 0 ? '' : data.reasons[figures[0]],
-      time_ns: time, low_ns: low, high_ns: high, speedup: ratio, speedup_low: ratioLow, speedup_high: ratioHigh,
+      time_ns: time, low_ns: low || time, high_ns: high || time, speedup: ratio, speedup_low: ratioLow || ratio, speedup_high: ratioHigh || ratio,
       warm: status === 0 ? warm === 1 : '', floor_ns: floor, bound: bound < 0 ? '' : data.bounds[bound],
       operations: s[3], bytes: s[4], nmse, backward_error: backward, ...data.made[made],
       reproduce: place.command ? place.command.replace('{cell}', () => literal) : data.made[made].command,
