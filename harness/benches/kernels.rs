@@ -13,7 +13,7 @@ use harness::environment::Host;
 use harness::gate::Gate;
 use harness::native;
 use harness::plan;
-use harness::profile::{self, Console, Emulated, GpuProfile, Loaded, Sheet};
+use harness::profile::{self, Console, Emulated, GpuProfile, Loaded};
 use harness::simt;
 use harness::simt::gate::ShaderGate;
 use harness::simt::rules::Rules;

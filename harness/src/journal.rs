@@ -139,6 +139,7 @@ pub(crate) mod tests {
             variant: "naive".into(),
             rung: 0,
             idea: "one sum".into(),
+            after: None,
             machine: MachineRef {
                 id: "toy".into(),
                 name: "Toy".into(),
@@ -221,6 +222,15 @@ pub(crate) mod tests {
             // All but the end of the line is a record.
             let lost = usize::from(torn > 0 && torn < whole.len() - 1);
             assert_eq!((records.len(), skipped.len()), (3 - usize::from(torn < whole.len() - 1), lost), "{torn}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_back_to_the_last_bit() {
+        for ns in [1_107_474.747_474_747_5, 0.1 + 0.2, 1.0 / 3.0, 5e-324, f64::MAX] {
+            let written = line(&timed(Tier::Modelled, "toy", "naive", ns));
+            let read: Record = serde_json::from_str(&written).expect("a record");
+            assert_eq!(line(&read), written);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod emulated;
 pub mod environment;
 pub mod gate;
+pub mod generate;
 pub mod guard;
 pub mod journal;
 pub mod merge;

@@ -158,7 +158,9 @@ mod tests {
     #[test]
     fn two_results_of_a_cell_are_refused() {
         let (a, b) = (timed(Tier::Native, "this-host", "naive", 10.0), timed(Tier::Native, "this-host", "naive", 10.1));
-        let error = merge(&[file("a.jsonl", &[a.clone()]), file("b.jsonl", &[b])]).expect_err("a conflict").to_string();
+        let error = merge(&[file("a.jsonl", std::slice::from_ref(&a)), file("b.jsonl", &[b])])
+            .expect_err("a conflict")
+            .to_string();
         for word in ["a.jsonl", "b.jsonl", "gemv_f32/test/shape/naive", "native", "outcome"] {
             assert!(error.contains(word), "{error}");
         }

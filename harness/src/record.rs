@@ -55,6 +55,9 @@ pub struct Record {
     pub rung: u32,
     /// The one idea of the variant.
     pub idea: String,
+    /// The variant it improves on; absent for rung 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// Machine it ran on or was modelled for.
     pub machine: MachineRef,
     /// What came out.
@@ -110,6 +113,10 @@ pub struct MachineRef {
 /// What came out of a cell. Everything but `Timed` is a result with its reason, never a missing row.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "kebab-case", tag = "status", deny_unknown_fields)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every record is timed: a box would be one more allocation of each"
+)]
 pub enum Outcome {
     /// Correct and timed.
     Timed(Timing),

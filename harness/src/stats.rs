@@ -102,8 +102,8 @@ fn check(samples: &[f64]) -> Result<(), StatsError> {
     }
 }
 
-/// The median of finite values; reorders them.
-fn median_of(values: &mut [f64]) -> f64 {
+/// The median of finite values, at least one; reorders them.
+pub(crate) fn median_of(values: &mut [f64]) -> f64 {
     let even = values.len().is_multiple_of(2);
     let (lower, middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
     if even {
@@ -114,14 +114,18 @@ fn median_of(values: &mut [f64]) -> f64 {
     *middle
 }
 
+/// A random number below `n`. Multiply-shift: the bias is below n / 2^32.
+pub(crate) fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+    ((u64::from(rng.next_u32()) * n as u64) >> 32) as usize
+}
+
 fn bootstrap(value: f64, n: usize, mut statistic: impl FnMut(&[usize]) -> Option<f64>) -> Interval {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut rounds = vec![0; n];
     let mut values: Vec<f64> = (0..RESAMPLES)
         .filter_map(|_| {
             for round in &mut rounds {
-                // Multiply-shift: the bias is below n / 2^32.
-                *round = ((u64::from(rng.next_u32()) * n as u64) >> 32) as usize;
+                *round = below(&mut rng, n);
             }
             statistic(&rounds)
         })

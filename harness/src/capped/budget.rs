@@ -22,3 +22,8 @@ pub fn limit(bytes: u64) -> Result<(), String> {
 pub fn left_bytes() -> u64 {
     ALLOCATOR.remaining() as u64
 }
+
+/// What is allocated now, bytes.
+pub fn allocated_bytes() -> u64 {
+    ALLOCATOR.allocated() as u64
+}

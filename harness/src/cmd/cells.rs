@@ -129,7 +129,7 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
         _ => f64::NAN,
     };
     let seconds = number.trim().parse::<f64>().unwrap_or(f64::NAN) * unit_s;
-    if seconds >= 1e-3 && seconds <= 86_400.0 {
+    if (1e-3..=86_400.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("a time from 1ms to 1440min, such as 5s, 500ms or 2min".into())

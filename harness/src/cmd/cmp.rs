@@ -36,7 +36,8 @@ pub struct CmpArgs {
     #[arg(long, value_name = "PATH", env = "RETROBENCH_OTHER_BINARY", conflicts_with_all = ["hw", "cap"])]
     other_binary: Vec<PathBuf>,
     /// Measures until two runs agree within the threshold, and keeps their records.
-    #[arg(long, value_name = "NAME", env = "RETROBENCH_SAVE_BASELINE", conflicts_with_all = ["against", "other_binary"])]
+    #[arg(long, value_name = "NAME", env = "RETROBENCH_SAVE_BASELINE", 
+          conflicts_with_all = ["against", "other_binary", "fail_on_regression"])]
     save_baseline: Option<String>,
     /// Compares with records kept earlier. What the host did then and does now is part of the ratio; --against is not so
     /// easily misled.
@@ -92,7 +93,9 @@ pub fn run(args: &CmpArgs) -> Result<(), Failure> {
 fn plan(args: &CmpArgs) -> Result<Plan, Failure> {
     match files_or_filter(&args.what)? {
         Err(filter) => Plan::select(filter).map_err(Failure::input),
-        Ok(_) => Err(Failure::input("files of records are compared with each other: no --against, --baseline or --hw")),
+        Ok(_) => Err(Failure::input(
+            "files of records are compared with each other: no --against, --other-binary or baselines",
+        )),
     }
 }
 
@@ -116,6 +119,9 @@ fn comparisons(args: &CmpArgs) -> Result<Vec<Comparison>, Failure> {
         return between_builds(args);
     }
     if let Ok(files) = files_or_filter(&args.what)? {
+        if args.cells.hw.is_some() || args.cells.cap.is_some() || args.cells.isa.is_some() {
+            return Err(Failure::input("files of records are compared as they are: no --hw, --cap or --isa"));
+        }
         return between_files(args, &files);
     }
     let plan = plan(args)?;

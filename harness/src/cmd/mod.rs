@@ -8,6 +8,8 @@ mod capped;
 mod cells;
 mod cmp;
 mod doctor;
+mod document;
+mod generate;
 mod hw;
 mod limits;
 mod list;
@@ -58,6 +60,8 @@ enum Verb {
     Rank(Box<rank::RankArgs>),
     /// Makes the report of records measured before.
     Report(report::ReportArgs),
+    /// Text by the inference core: here, under limits, and modelled on other machines.
+    Generate(Box<generate::GenerateArgs>),
     /// What optimization is worth, from records: speedups with bands, the floor, where gains come from, dividends, years.
     Worth(worth::WorthArgs),
     /// Measures this host and writes a profile of it.
@@ -68,6 +72,8 @@ enum Verb {
     Study(study::StudyArgs),
     /// Writes a model of a published shape with seeded weights, as a GGUF file.
     Synth(synth::SynthArgs),
+    /// Fills the figures of a text that the tool computes.
+    Document(document::DocumentArgs),
     /// Says what this host is, how noisy it is and which tiers it can do.
     Doctor(doctor::DoctorArgs),
     /// Runs cells under limits for `measure --cap`, and samples for `cmp`.
@@ -130,11 +136,13 @@ pub fn main() -> ExitCode {
         Verb::Cmp(args) => cmp::run(&args),
         Verb::Rank(args) => rank::run(&args),
         Verb::Report(args) => report::run(&args),
+        Verb::Generate(args) => generate::run(&args),
         Verb::Worth(args) => worth::run(&args),
         Verb::Calibrate(args) => calibrate::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Study(args) => study::run(&args),
         Verb::Synth(args) => synth::run(&args),
+        Verb::Document(args) => document::run(&args),
         Verb::Doctor(args) => doctor::run(&args),
         Verb::Worker => worker::run(),
     };

@@ -48,7 +48,7 @@ pub struct OutputArgs {
 impl OutputArgs {
     /// Prints and exports the records.
     pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
-        self.write_as(|format| rendered(format, records, command))
+        self.write_as(|format| rendered(format, &Report { title: "retrobench", command, records, notes: &[] }))
     }
 
     /// Prints and exports what `render` makes in each format.
@@ -66,10 +66,12 @@ impl OutputArgs {
     }
 }
 
-fn rendered(format: Format, records: &[Record], command: &str) -> Result<String, Failure> {
+/// A report in one of the formats.
+pub fn rendered(format: Format, report: &Report) -> Result<String, Failure> {
+    let records = report.records;
     Ok(match format {
         Format::Table => report::summary_table(records),
-        Format::Md => report::markdown(&Report { title: "retrobench", command, records, notes: &[] }),
+        Format::Md => report::markdown(report),
         Format::Csv => report::csv(records),
         Format::Json => serde_json::to_string_pretty(records).map_err(Failure::input)? + "\n",
         Format::Jsonl => records.iter().map(journal::line).collect(),

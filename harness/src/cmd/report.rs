@@ -1,11 +1,11 @@
-//! `report`: the page of records measured before.
+//! `report`: the site of records measured before, or the same as text, as a block of a README, as pictures.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
-use super::output::write_file;
+use super::output::{Format, print, rendered, write_file};
 use crate::journal;
 use crate::record::Record;
 use crate::report::{self, Report};
@@ -16,12 +16,21 @@ pub struct ReportArgs {
     /// Files of records (JSON lines); several are read one after the other.
     #[arg(required = true)]
     records: Vec<PathBuf>,
-    /// Folder to write index.html and report.md to.
+    /// Folder to write the site (index.html and what it links to) and report.md to.
     #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
     out: PathBuf,
     /// Title of the page.
     #[arg(long, default_value = TITLE, env = "RETROBENCH_TITLE")]
     title: String,
+    /// Prints the report to standard output in this format instead.
+    #[arg(long, short, value_enum, conflicts_with = "splice", env = "RETROBENCH_OUTPUT")]
+    output: Option<Format>,
+    /// Puts the results into a text instead, between its lines <!-- retrobench:begin --> and <!-- retrobench:end -->.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_SPLICE")]
+    splice: Option<PathBuf>,
+    /// Also writes the charts as PNG, to the folder png of the site.
+    #[arg(long, env = "RETROBENCH_PNG")]
+    png: bool,
 }
 
 /// Title where none is given.
@@ -49,14 +58,34 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     let (records, notes) = read(&args.records)?;
     // The page names the command that made the records, not the one that rendered them.
     let command = records[0].environment.command.clone();
-    write(&args.out, &args.title, &command, &records, &notes)
+    let report = Report { title: &args.title, command: &command, records: &records, notes: &notes };
+    if args.png {
+        for (name, picture) in report::charts(&records).map_err(Failure::input)? {
+            let bytes = picture.png().map_err(Failure::input)?;
+            write_file(&args.out.join("png").join(format!("{name}.png")), &bytes)?;
+        }
+    }
+    match (&args.splice, args.output) {
+        (Some(path), _) => splice(path, &report),
+        (None, Some(format)) => print(&rendered(format, &report)?),
+        (None, None) => write(&args.out, &args.title, &command, &records, &notes),
+    }
 }
 
-/// Writes index.html and report.md.
+fn splice(path: &Path, report: &Report) -> Result<(), Failure> {
+    let fail = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
+    let spliced = report::splice(&text, &report::block(report)).map_err(|e| fail(&e))?;
+    // An unchanged file keeps its time.
+    if spliced == text { Ok(()) } else { write_file(path, spliced.as_bytes()) }
+}
+
+/// Writes the site and report.md.
 pub fn write(out: &Path, title: &str, command: &str, records: &[Record], notes: &[String]) -> Result<(), Failure> {
     let report = Report { title, command, records, notes };
-    let html = report::html(&report).map_err(Failure::input)?;
-    write_file(&out.join("index.html"), html.as_bytes())?;
+    for (path, bytes) in report::site(&report).map_err(Failure::input)? {
+        write_file(&out.join(path), &bytes)?;
+    }
     write_file(&out.join("report.md"), report::markdown(&report).as_bytes())?;
     eprintln!("report: {}", out.join("index.html").display());
     Ok(())

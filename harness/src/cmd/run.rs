@@ -4,19 +4,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches};
+use kernels::model::Dtype;
+use kernels::model::config::Config;
 
 use super::calibrate::YEAR;
 use super::measure::{Sink, elsewhere, natively, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
+use crate::gate::Gate;
+use crate::generate::native::Rounds;
 use crate::journal::Journal;
 use crate::native::{self, Bay};
 use crate::plan::Plan;
 use crate::profile::{Hardware, Loaded, Profile};
-use crate::record::Environment;
+use crate::record::{Environment, Record};
 use crate::shard::{Here, Share, Stage};
-use crate::{calibrate, validate};
+use crate::simt::gate::ShaderGate;
+use crate::timed::cells::Context;
+use crate::{calibrate, generate, validate};
 
 /// Flags of `run`.
 #[derive(Debug, Args)]
@@ -48,6 +54,11 @@ impl RunArgs {
         Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
     }
 }
+
+/// Tokens in the cache when a whole model's token is timed.
+const TOKENS: usize = 64;
+/// A model that others have measured on a machine that has a profile.
+const PUBLISHED: &str = "stories260k";
 
 /// Id of this host's own profile.
 const HOST: &str = "this-host";
@@ -81,6 +92,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     let nowhere = Environment::build(&command, args.common.seed);
     elsewhere(&plan, &machines, &share, &nowhere, &bar, &mut sink)?;
+    if args.filter.is_none() && args.common.shard.is_none() {
+        bar.set_message("whole models");
+        sink.take(whole_models(args, &machines, &command)?)?;
+    }
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();
     if let Some(host) = this_host {
@@ -94,4 +109,29 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     notes.iter().try_for_each(|n| print(&format!("{n}\n")))?;
     report::write(&args.out, report::TITLE, &command, &sink.records, &notes)?;
     output::verdict(&sink.records)
+}
+
+/// One token of whole models: the built-in one here, that and the smallest published one on every modelled machine, beside
+/// what others measured of it.
+fn whole_models(args: &RunArgs, machines: &Hardware, command: &str) -> Result<Vec<Record>, Failure> {
+    let file = generate::open(None).map_err(Failure::input)?;
+    let built_in = Config::from_file(&file).map_err(Failure::input)?;
+    let mut records = Vec::new();
+    if !args.modelled_only {
+        let threads = args.common.threads.map_or_else(|| Host::read().cores as usize, usize::from);
+        let rounds = Rounds { tokens: 2 * TOKENS, budget: Duration::from_secs(2), threads };
+        let here = Environment::here(command, args.common.seed);
+        records.extend(generate::native::records(None, rounds, &here).map_err(Failure::input)?);
+    }
+    let nowhere = Environment::build(command, args.common.seed);
+    let (gate, shaders) = (Gate::default(), ShaderGate::default());
+    let context = Context { gate: &gate, environment: &nowhere };
+    let known = kernels::model::published::named(PUBLISHED);
+    for config in [Some(built_in), known].into_iter().flatten() {
+        let steps = generate::modelled::steps(&context, &shaders, &config, Dtype::F32, TOKENS, machines);
+        records.extend(steps.map_err(Failure::input)?.into_iter().map(|step| step.record));
+        let published = generate::published::records(&config, Dtype::F32, TOKENS, machines, &nowhere);
+        records.extend(published.map_err(Failure::input)?);
+    }
+    Ok(records)
 }

@@ -143,7 +143,7 @@ fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
     };
     let series: Vec<(String, Vec<(f64, f64)>)> = POLICIES.iter().map(of).collect();
     let storage = caps.limit(Resource::Storage).map_or(String::new(), |limit| format!(", {limit}"));
-    curve::svg(&Curves {
+    let picture = curve::picture(&Curves {
         title: &finding(rows),
         under: &format!("capped{storage} · a layer of R1-Distill-Qwen-1.5B, f32 weights used per second, from cold"),
         x: "memory cap over model",
@@ -151,8 +151,8 @@ fn drawn(rows: &[Vec<String>], caps: &Caps) -> Result<String, Failure> {
         axes: (Axis::Linear, Axis::Log),
         series: &series,
         marks: &[],
-    })
-    .map_err(Failure::input)
+    });
+    Ok(picture.map_err(Failure::input)?.file())
 }
 
 /// What the chart shows first: the policy that gains most on demand faults where memory holds half of the weights, of those

@@ -73,7 +73,8 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
     print(&listing_text(args.output, &[study])?)
 }
 
-fn crossovers() -> Result<Listing, Failure> {
+/// Where the faster of two variants changes.
+pub fn crossovers() -> Result<Listing, Failure> {
     let row = |q: &Question| {
         let found = q.ask().map_err(Failure::input)?;
         let name = |c: &Cell| format!("{}/{}", c.kernel, c.variant);

@@ -179,8 +179,8 @@ fn fastest(sweep: &Sweep) -> String {
         [] => "nothing runs".into(),
         [(n, only)] if *n == winners.len() => format!("{} is fastest all along", sweep.short(*only)),
         _ => {
-            let each = wins.iter().map(|(n, i)| format!("{} at {n}", sweep.short(*i)));
-            format!("of {} points the fastest is {}", winners.len(), each.collect::<Vec<_>>().join(", "))
+            let each: Vec<String> = wins.iter().map(|(n, i)| format!("{} at {n}", sweep.short(*i))).collect();
+            format!("fastest of {} points: {}", winners.len(), each.join(", "))
         }
     }
 }
@@ -223,29 +223,41 @@ fn drawn(sweep: &Sweep) -> Result<String, Failure> {
     let under = format!("modelled · {} {} on {}", sweep.shape, sweep.dims, sweep.machine_name);
     let labels: Vec<String> = sweep.figures.iter().map(Vary::label).collect();
     let names: Vec<String> = (0..sweep.contestants.len()).map(|i| sweep.short(i).to_string()).collect();
-    let svg = match &labels[..] {
+    let picture = match &labels[..] {
         [x, y] => {
             let (xs, ys) = (values(sweep, 0), values(sweep, 1));
             let at = |x: f64, y: f64| sweep.points.iter().find(|p| p.at == [x, y]).and_then(best);
             let cells: Vec<Vec<_>> = ys.iter().map(|y| xs.iter().map(|x| at(*x, *y)).collect()).collect();
             let title = fastest(sweep);
-            field::svg(&Field { title: &title, under: &under, x: (x, &xs), y: (y, &ys), names: &names, cells: &cells })
+            field::picture(&Field {
+                title: &title,
+                under: &under,
+                x: (x, &xs),
+                y: (y, &ys),
+                names: &names,
+                cells: &cells,
+            })
         }
         _ => {
-            let line = |i: usize| {
-                let timed = sweep.points.iter().filter_map(|p| Some((p.at[0], time_ns(&p.outcomes[i])? / 1e3)));
-                (names[i].clone(), timed.collect())
+            let times = || sweep.points.iter().flat_map(|p| p.outcomes.iter().filter_map(time_ns));
+            let (unit_ns, unit) = match times().fold(0.0, f64::max) {
+                longest if longest >= 1e9 => (1e9, "time, s"),
+                longest if longest >= 1e6 => (1e6, "time, ms"),
+                _ => (1e3, "time, µs"),
             };
-            let series: Vec<(String, Vec<(f64, f64)>)> = (0..names.len()).map(line).collect();
+            let line = |i: usize| {
+                let timed = sweep.points.iter().filter_map(|p| Some((p.at[0], time_ns(&p.outcomes[i])? / unit_ns)));
+                (names[i].clone(), timed.collect::<Vec<_>>())
+            };
+            let series: Vec<_> = (0..names.len()).map(line).filter(|(_, points)| !points.is_empty()).collect();
             let marks: Vec<_> = sweep.crossings.iter().map(|c| (c.at, sweep.sentence(c))).collect();
             let title = sweep.crossings.first().map_or_else(|| fastest(sweep), |c| sweep.sentence(c));
             let (x, axes) = (labels.first().map_or("", String::as_str), (Axis::Log, Axis::Log));
-            let curves =
-                Curves { title: &title, under: &under, x, y: "time, µs", axes, series: &series, marks: &marks };
-            curve::svg(&curves)
+            let curves = Curves { title: &title, under: &under, x, y: unit, axes, series: &series, marks: &marks };
+            curve::picture(&curves)
         }
     };
-    svg.map_err(Failure::input)
+    Ok(picture.map_err(Failure::input)?.file())
 }
 
 /// Values of a figure, ascending.

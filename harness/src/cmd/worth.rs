@@ -37,7 +37,7 @@ pub fn run(args: &WorthArgs) -> Result<(), Failure> {
     let Some(folder) = &args.charts else { return Ok(()) };
     for metric in METRICS.iter().filter(wanted) {
         match (metric.chart)(&book).map_err(Failure::input)? {
-            Some(svg) => write_file(&folder.join(format!("{}.svg", metric.name)), svg.as_bytes())?,
+            Some(picture) => write_file(&folder.join(format!("{}.svg", metric.name)), picture.file().as_bytes())?,
             None => eprintln!("retrobench: {}: these records hold nothing to draw", metric.name),
         }
     }

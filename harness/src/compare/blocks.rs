@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::Verdict;
-use super::judge::below;
+use crate::stats::below;
 
 /// Samples of each.
 pub const SAMPLES: usize = 100;

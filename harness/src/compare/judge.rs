@@ -4,9 +4,9 @@
 //! its own, since where code and operands come to lie makes a difference that no number of blocks in one process shows.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
-use crate::stats::{Interval, StatsError, median};
+use crate::stats::{Interval, StatsError, below, median, median_of};
 
 /// Two samples of every candidate, ns: at equal distances from the middle of the block.
 pub type Block = Vec<[f64; 2]>;
@@ -85,7 +85,7 @@ fn resampled_median(series: &[f64], length: usize, picked: &mut Vec<f64>, rng: &
         let left = series.len() - picked.len();
         picked.extend((start..start + length.min(left)).map(|i| series[i % series.len()]));
     }
-    middle(picked)
+    median_of(picked)
 }
 
 /// The ends of the interval from the differences between runs; none of a single run.
@@ -149,7 +149,7 @@ fn stretch(run: &[f64]) -> usize {
     if most < 2 {
         return 1;
     }
-    let centre = middle(&mut run.to_vec());
+    let centre = median_of(&mut run.to_vec());
     let signs: Vec<f64> = run.iter().map(|x| if *x > centre { 1.0 } else { -1.0 }).collect();
     let n = signs.len();
     // Sokal's window: summed until five correlation times are covered (Monte Carlo Methods in Statistical Mechanics, 1996).
@@ -165,22 +165,10 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The median of finite values, at least one; reorders them.
-fn middle(values: &mut [f64]) -> f64 {
-    let even = values.len().is_multiple_of(2);
-    let (lower, middle, _) = values.select_nth_unstable_by(values.len() / 2, f64::total_cmp);
-    let upper = *middle;
-    if even { (lower.iter().copied().fold(f64::NEG_INFINITY, f64::max) + upper) / 2.0 } else { upper }
-}
-
-/// A random number below `n`. Multiply-shift: the bias is below n / 2^32.
-pub(super) fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
-    ((u64::from(rng.next_u32()) * n as u64) >> 32) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand_chacha::rand_core::Rng;
 
     use super::*;
 
@@ -193,7 +181,7 @@ mod tests {
         // Times 100, 101, 102, ... in the order of sampling: 0 1 2 2 1 0.
         let block = vec![[100.0, 105.0], [101.0, 104.0], [102.0, 103.0]];
         for other in [1, 2] {
-            assert!(log_ratios(&[block.clone()], 0, other)[0].abs() < 1e-3);
+            assert!(log_ratios(std::slice::from_ref(&block), 0, other)[0].abs() < 1e-3);
         }
     }
 

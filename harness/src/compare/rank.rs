@@ -38,10 +38,13 @@ pub struct Ranking {
 pub const CAUTION: &str = "A geometric mean weighs every cell alike, however much time is spent there: it orders these over \
                            these cells, not over a workload.";
 
+/// Tier, kernel, and the machine of ranked variants.
+type Key = (Tier, String, Option<String>);
+
 /// Ranks the variants of each kernel on each machine, or the machines at each kernel.
 pub fn rank(records: &[Record], axis: Axis) -> Vec<Ranking> {
     let machine = |r: &Record| (axis == Axis::Variant).then(|| r.machine.id.clone());
-    let mut groups: Vec<((Tier, String, Option<String>), Vec<&Record>)> = Vec::new();
+    let mut groups: Vec<(Key, Vec<&Record>)> = Vec::new();
     for record in records {
         let key = (record.tier, record.kernel.clone(), machine(record));
         match groups.iter_mut().find(|(k, _)| *k == key) {
@@ -49,13 +52,10 @@ pub fn rank(records: &[Record], axis: Axis) -> Vec<Ranking> {
             None => groups.push((key, vec![record])),
         }
     }
-    groups
-        .into_iter()
-        .filter_map(|((tier, kernel, machine), group)| of_group(tier, kernel, machine, &group, axis))
-        .collect()
+    groups.into_iter().filter_map(|(key, group)| of_group(key, &group, axis)).collect()
 }
 
-fn of_group(tier: Tier, kernel: String, machine: Option<String>, group: &[&Record], axis: Axis) -> Option<Ranking> {
+fn of_group((tier, kernel, machine): Key, group: &[&Record], axis: Axis) -> Option<Ranking> {
     let name = |r: &Record| match axis {
         Axis::Variant => r.variant.clone(),
         Axis::Machine => r.machine.name.clone(),

@@ -101,7 +101,7 @@ pub fn sets(
     for record in base.iter().filter(|r| seen.insert(cell(r))) {
         let key = cell(record);
         let Some(mates) = others.get(&key) else {
-            rows.push(Comparison { notes: vec![format!("only in {}", names.0)], ..row(record, record, names) });
+            rows.push(alone(record, names.0));
             continue;
         };
         shared += 1;
@@ -114,7 +114,7 @@ pub fn sets(
         rows.push(hull(&pairs, names, threshold));
     }
     let only = other.iter().filter(|r| !bases.contains_key(&cell(r)) && seen.insert(cell(r)));
-    rows.extend(only.map(|r| Comparison { notes: vec![format!("only in {}", names.1)], ..row(r, r, names) }));
+    rows.extend(only.map(|r| alone(r, names.1)));
     match base.first() {
         Some(first) if shared == 0 => {
             Err(Mismatch::Disjoint { base: bases.len(), first: shown(first), other: others.len() })
@@ -176,6 +176,16 @@ pub fn within(records: &[Record], axis: Axis, threshold: f64) -> Vec<Comparison>
     groups.iter().flat_map(|(_, group)| rows(group)).collect()
 }
 
+/// A cell that only one of two files has.
+fn alone(r: &Record, file: &str) -> Comparison {
+    let name = within_file(r, file);
+    Comparison { notes: vec![format!("only in {file}")], other_ns: None, ..row(r, r, (&name, "")) }
+}
+
+fn within_file(r: &Record, file: &str) -> String {
+    format!("{} on {} in {file}", r.variant, r.machine.id)
+}
+
 fn row(base: &Record, other: &Record, names: (&str, &str)) -> Comparison {
     Comparison {
         tier: base.tier.name(),
@@ -196,12 +206,10 @@ fn row(base: &Record, other: &Record, names: (&str, &str)) -> Comparison {
 /// One record beside another of the same tier, kernel and shape.
 fn pair(base: &Record, other: &Record, names: (&str, &str), threshold: f64) -> Comparison {
     let same_cell = cell(base) == cell(other);
-    // Of two files the name of a row is its cell.
-    let named = |name: &str, r: &Record| {
-        if same_cell { format!("{} on {} in {name}", r.variant, r.machine.id) } else { name.into() }
-    };
     let mut row = row(base, other, names);
-    (row.base, row.other) = (named(names.0, base), named(names.1, other));
+    if same_cell {
+        (row.base, row.other) = (within_file(base, names.0), within_file(other, names.1));
+    }
     let (Some(b), Some(o)) = (timing(base), timing(other)) else {
         let without = [(names.0, base), (names.1, other)];
         row.notes = without.iter().filter_map(|(n, r)| Some(format!("no time of {n}: {}", reason(r)?))).collect();

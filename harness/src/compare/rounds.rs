@@ -5,9 +5,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::judge::{self, Block, below, log_ratios};
+use super::judge::{self, Block, log_ratios};
 use super::signs;
-use crate::stats::{Interval, StatsError, median};
+use crate::stats::{Interval, StatsError, below, median};
 
 /// What can be sampled.
 pub trait Subjects {
@@ -152,32 +152,28 @@ impl Sampled {
         median(&self.of(candidate)).ok()
     }
 
-    /// What the samples of candidates show beside their ratio, in words.
+    /// What the samples of candidates show beside their ratio, in words. What befalls all alike is the host's.
     pub fn notes(&self, named: &[(usize, &str)], threshold: f64) -> Vec<String> {
-        let mut notes = Vec::new();
-        let moved = |c: usize| signs::drift(&self.of(c), threshold);
-        // What moves all alike is the host.
-        let all: Vec<Option<f64>> = named.iter().map(|(c, _)| moved(*c)).collect();
         let percent = |ratio: f64| format!("{:+.1} %", 100.0 * (ratio - 1.0));
-        match all[..] {
-            [Some(a), ..] if all.iter().flatten().count() == all.len() => {
-                notes.push(format!("drift of all: {} from the first third to the last", percent(a)));
-            }
-            _ => {
-                let alone = named.iter().zip(&all).filter_map(|((_, name), moved)| Some((name, (*moved)?)));
-                notes.extend(alone.map(|(name, moved)| format!("drift of {name} alone: {}", percent(moved))));
-            }
-        }
-        for (candidate, name) in named {
-            if let Some(modes) = signs::modes(&self.of(*candidate), threshold) {
-                let (share, ratio) = (100.0 * modes.slower, modes.ratio);
-                notes.push(format!("{name} has two modes: {share:.0} % of the samples take {ratio:.2}× the time"));
-            }
-        }
+        let drifts = named.iter().map(|(c, _)| signs::drift(&self.of(*c), threshold)).collect::<Vec<_>>();
+        let mut notes =
+            said(named, &drifts, |who, drift| format!("drift of {who}: {} from first to last", percent(*drift)));
+        let modes = named.iter().map(|(c, _)| signs::modes(&self.of(*c), threshold)).collect::<Vec<_>>();
+        notes.extend(said(named, &modes, |who, m| {
+            format!("two modes of {who}: {:.0} % of the samples take {:.2}× the time", 100.0 * m.slower, m.ratio)
+        }));
         if self.runs.len() < RUNS && self.runs.iter().all(|run| run.len() == 1) {
             notes.push(format!("only {} blocks in the time: --time longer", self.runs.len()));
         }
         notes
+    }
+}
+
+/// One sentence where all show a sign, by the first; else one for each that does.
+fn said<T>(named: &[(usize, &str)], found: &[Option<T>], sentence: impl Fn(&str, &T) -> String) -> Vec<String> {
+    match (found.first(), found.iter().all(Option::is_some)) {
+        (Some(Some(first)), true) => vec![sentence("all", first)],
+        _ => named.iter().zip(found).filter_map(|((_, name), t)| Some(sentence(name, t.as_ref()?))).collect(),
     }
 }
 

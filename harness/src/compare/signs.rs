@@ -127,13 +127,19 @@ mod tests {
     #[test]
     fn a_few_interrupted_samples_are_no_mode_and_hide_none() {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let mut interrupted = |modes: f64| -> Vec<f64> {
-            let one = |i: usize, rng: &mut ChaCha8Rng| match i % 25 {
-                0 => 40.0,
-                _ if unit(rng) < 0.5 => modes,
-                _ => 1.0,
+        let mut interrupted = |mode: f64| -> Vec<f64> {
+            let one = |i: usize| {
+                let slow = unit(&mut rng) < 0.5;
+                let factor = if i.is_multiple_of(25) {
+                    40.0
+                } else if slow {
+                    mode
+                } else {
+                    1.0
+                };
+                steady(&mut rng) * factor
             };
-            (0..400).map(|i| steady(&mut rng) * one(i, &mut rng.clone())).collect()
+            (0..400).map(one).collect()
         };
         assert_eq!(modes(&interrupted(1.0), 0.01), None);
         assert!(modes(&interrupted(1.3), 0.01).is_some());

@@ -58,6 +58,7 @@ pub fn cells(
                 variant: code.name.into(),
                 rung: rung as u32,
                 idea: code.idea.into(),
+                after: code.after.map(Into::into),
                 machine: machine_ref(machine),
                 outcome,
                 cost: CostRef { operations: cost.operations, bytes: cost.bytes },

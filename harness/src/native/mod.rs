@@ -289,6 +289,7 @@ impl Bay {
             variant: rung.about.name.into(),
             rung: rung.index as u32,
             idea: rung.about.idea.into(),
+            after: rung.about.after.map(Into::into),
             machine: MachineRef {
                 id: "this-host".into(),
                 name: self.host.cpu.clone(),

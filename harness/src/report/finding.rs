@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::chart::strip::Row;
 use super::group::{Book, Ladder, Site, band, floor, speedup, timing, withheld};
 use super::units;
 use crate::record::{Bound, Record, Speedup, Tier};
@@ -165,6 +166,26 @@ pub fn lead(book: &Book) -> Vec<String> {
         }
     }
     out
+}
+
+/// The page's heading: what the best code is worth on the oldest and on the newest machine that has a year, or on the only
+/// one there is; the median of its kernels.
+pub fn story(rows: &[Row]) -> Option<String> {
+    let worth = |row: &Row| {
+        let Site { tier, year, .. } = row.site;
+        let when = year.map_or(String::new(), |y| format!(", {y}"));
+        Some(format!("{} on {} ({}{when})", units::ratio(row.median()?), row.site.short(), tier.name()))
+    };
+    let there = || rows.iter().filter(|r| !r.dots.is_empty());
+    let dated = || there().filter(|r| r.site.year.is_some());
+    let old = dated().min_by_key(|r| r.site.year);
+    let new = dated().max_by_key(|r| r.site.year);
+    match (old, new) {
+        (Some(old), Some(new)) if old.site != new.site => {
+            Some(format!("Hand optimization is worth {} and {}", worth(old)?, worth(new)?))
+        }
+        _ => Some(format!("Hand optimization is worth {}", worth(there().next_back()?)?)),
+    }
 }
 
 /// The best rung on an old machine beats naive on a newer one.
@@ -338,7 +359,8 @@ fn reasons(rungs: &[&Record]) -> String {
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
-fn capital(word: &str) -> String {
+/// The word with a capital.
+pub(super) fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Records indexed by kernel, shape and site, with the few questions every view asks of them: which rung is naive,
 //! which is best, what is the floor. Text is cleaned here once, so that no view has to think of it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::text;
 use crate::record::{Outcome, Record, Speedup, Tier, Timing};
@@ -54,6 +54,8 @@ pub struct Ladder<'a> {
     pub site: &'a Site,
     /// One record per variant, by rung.
     pub rungs: Vec<&'a Record>,
+    /// The place of each of them in [`Book::records`].
+    pub at: &'a [usize],
 }
 
 impl<'a> Ladder<'a> {
@@ -65,6 +67,11 @@ impl<'a> Ladder<'a> {
     /// The timed rung that takes least time.
     pub fn best(&self) -> Option<&'a Record> {
         self.timed().min_by(|a, b| a.1.time_ns.total_cmp(&b.1.time_ns)).map(|(record, _)| record)
+    }
+
+    /// The place in [`Book::records`] of one of its records.
+    pub fn place(&self, record: &Record) -> Option<usize> {
+        self.rungs.iter().position(|r| std::ptr::eq(*r, record)).map(|i| self.at[i])
     }
 
     /// The rungs with a usable time.
@@ -90,6 +97,7 @@ pub struct Book {
     /// How many records were overruled by a later record of the same cell.
     pub repeated: usize,
     ladders: BTreeMap<(usize, usize, usize), Vec<usize>>,
+    main_shapes: Vec<usize>,
 }
 
 impl Book {
@@ -136,7 +144,9 @@ impl Book {
         for rungs in ladders.values_mut() {
             rungs.sort_by_key(|i| records[*i].rung);
         }
-        Book { records, kernels, sites, repeated, ladders }
+        let mut book = Book { records, kernels, sites, repeated, ladders, main_shapes: Vec::new() };
+        book.main_shapes = (0..book.kernels.len()).map(|k| book.largest_shape(k)).collect();
+        book
     }
 
     /// The ladder of kernel `k` and its shape `s` on each site that has one, in site order.
@@ -150,12 +160,16 @@ impl Book {
         self.ladders.get(&(k, s, site)).map(|rungs| self.ladder(site, rungs))
     }
 
-    fn ladder(&self, site: usize, rungs: &[usize]) -> Ladder<'_> {
-        Ladder { site: &self.sites[site], rungs: rungs.iter().map(|i| &self.records[*i]).collect() }
+    fn ladder<'a>(&'a self, site: usize, at: &'a [usize]) -> Ladder<'a> {
+        Ladder { site: &self.sites[site], rungs: at.iter().map(|i| &self.records[*i]).collect(), at }
     }
 
     /// The shape that stands for kernel `k`: the one that moves most bytes, so the one furthest out of cache.
     pub fn main_shape(&self, k: usize) -> usize {
+        self.main_shapes[k]
+    }
+
+    fn largest_shape(&self, k: usize) -> usize {
         let bytes = |s: usize| {
             let all = self.ladders(k, s);
             all.iter().flat_map(|l| &l.rungs).map(|r| r.cost.bytes).max().unwrap_or(0)
@@ -176,6 +190,22 @@ impl Book {
         let named = |r: &Record| (!r.dims.trim().is_empty()).then(|| r.dims.clone());
         let all = self.ladders(k, s);
         all.iter().flat_map(|l| &l.rungs).find_map(|r| named(r)).unwrap_or_else(|| self.kernels[k].1[s].clone())
+    }
+
+    /// A record of each rung: kernels in order, rungs in order, shaders after the others. Rungs of different machines may
+    /// bear one name; their ideas tell them apart.
+    pub fn rungs(&self) -> Vec<&Record> {
+        let mut first: BTreeMap<(usize, bool, u32, &str, &str), &Record> = BTreeMap::new();
+        let kernel_at: BTreeMap<&str, usize> =
+            self.kernels.iter().enumerate().map(|(k, (n, _))| (n.as_str(), k)).collect();
+        let mut seen: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
+        for r in &self.records {
+            if seen.insert((&r.kernel, &r.variant, &r.idea)) {
+                let place = (kernel_at[r.kernel.as_str()], r.machine.class == "gpu", r.rung, &*r.variant, &*r.idea);
+                first.insert(place, r);
+            }
+        }
+        first.into_values().collect()
     }
 
     /// The variants of kernel `k` over all shapes and sites, in rung order, each with its rung; shaders after the others.

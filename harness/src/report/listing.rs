@@ -56,6 +56,14 @@ impl Datum {
         }
     }
 
+    /// The unrounded number, where it is one: what tables are sorted by.
+    pub fn number(&self) -> Option<f64> {
+        match *self {
+            Self::Plain(x) | Self::Ratio(x) | Self::Share(x) | Self::TimeNs(x) => Some(x),
+            Self::Text(_) | Self::None => None,
+        }
+    }
+
     fn raw(&self) -> Value {
         match self {
             Self::Text(words) => Value::String(words.clone()),

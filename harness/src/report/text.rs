@@ -39,26 +39,11 @@ pub fn fit(text: &str, size: f64, room: i32) -> String {
     format!("{}…", cut.trim_end())
 }
 
-/// Breaks `text` at spaces into at most `lines` lines of `room` px; what is left over ends in an ellipsis.
-pub fn wrap(text: &str, size: f64, room: i32, lines: usize) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    let mut words = text.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let longer = out.last().map(|line| format!("{line} {word}")).filter(|l| width(l, size) <= room);
-        let full = out.len() >= lines;
-        match (longer, out.last_mut()) {
-            (Some(longer), Some(line)) => *line = longer,
-            (None, Some(line)) if full => {
-                line.push_str(" …");
-                break;
-            }
-            _ => out.push(word.to_string()),
-        }
-        if out.len() == lines && words.peek().is_none() {
-            break;
-        }
-    }
-    out.iter().map(|line| fit(line, size, room)).collect()
+/// Text as a file's name: letters, digits, `-` and `_`, the rest as `-`; never empty.
+pub fn slug(text: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = text.chars().take(80).map(safe).collect();
+    if slug.is_empty() { "-".to_string() } else { slug }
 }
 
 /// Escapes what Markdown or HTML inside it would read as markup in running text or a table cell.
@@ -96,13 +81,10 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_and_wrapped_to_its_room() {
+    fn text_is_cut_to_its_room() {
         assert_eq!(fit("short", 12.0, 100), "short");
         let cut = fit("a_very_long_variant_name_indeed", 12.0, 100);
         assert!(cut.ends_with('…') && width(&cut, 12.0) <= 100, "{cut}");
-        assert_eq!(wrap("Pentium II 350", 11.0, 76, 3), ["Pentium II", "350"]);
-        assert!(wrap("one two three four five six", 11.0, 40, 2).last().unwrap().ends_with('…'));
-        assert!(wrap("", 11.0, 40, 2).is_empty());
     }
 
     #[test]

@@ -37,10 +37,26 @@ pub fn cells(
     shaders: &[usize],
     machines: &[Loaded<GpuProfile>],
 ) -> Result<Vec<Record>, ShapeError> {
+    cells_within(context, kernel, shape, shaders, machines, None)
+}
+
+/// The same as part of work that walks through so many bytes: they decide whether operands are found in L2.
+///
+/// # Errors
+/// A shape that the kernel does not have.
+pub fn cells_within(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    shaders: &[usize],
+    machines: &[Loaded<GpuProfile>],
+    working_set_bytes: Option<f64>,
+) -> Result<Vec<Record>, ShapeError> {
     // Rung 0 is what every speedup is taken from, wanted or not.
     let all = kernel.shaders();
     let wanted: Vec<usize> = (0..all.len()).filter(|i| *i == 0 || shaders.contains(i)).collect();
-    let counts = Counts::new(context, kernel, shape, &wanted, machines.iter().map(|m| &m.profile))?;
+    let mut counts = Counts::new(context, kernel, shape, &wanted, machines.iter().map(|m| &m.profile))?;
+    counts.working_set = working_set_bytes.unwrap_or(counts.needed);
     let cost = counts.cost;
     let mut records = Vec::new();
     for machine in machines {
@@ -60,6 +76,7 @@ pub fn cells(
                     variant: all[shader].name.into(),
                     rung: shader as u32,
                     idea: all[shader].idea.into(),
+                    after: all[shader].after.map(Into::into),
                     machine: machine_ref(machine, &cost),
                     outcome: with_speedup(outcome, naive_ns),
                     cost: CostRef { operations: cost.operations, bytes: cost.bytes },
@@ -76,6 +93,8 @@ pub fn cells(
 pub struct Counts {
     counted: BTreeMap<(u32, usize), Result<Vec<Counted>, String>>,
     needed: f64,
+    /// Bytes that are walked through before the operands come again.
+    working_set: f64,
     /// Work of the kernel.
     pub cost: Cost,
 }
@@ -110,7 +129,7 @@ impl Counts {
                 counted.insert((*lanes, *shader), counts.map_err(|e| e.to_string()));
             }
         }
-        Ok(Self { counted, needed, cost: kernel.cost(shape) })
+        Ok(Self { counted, needed, working_set: needed, cost: kernel.cost(shape) })
     }
 
     /// True where the machine's rules were interpreted.
@@ -125,7 +144,9 @@ impl Counts {
     /// One of the shaders on a machine whose rules were interpreted.
     pub fn outcome(&self, context: &Context, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Outcome {
         match self.counted.get(&(gpu.sm.warp_lanes.value, shader)) {
-            Some(counted) => outcome(context, kernel, shader, counted, gpu, self.needed, &self.cost),
+            Some(counted) => {
+                outcome(context, kernel, shader, counted, gpu, (self.needed, self.working_set), &self.cost)
+            }
             None => Outcome::Void { reason: "not interpreted for warps as wide".into() },
         }
     }
@@ -148,7 +169,7 @@ fn outcome(
     shader: usize,
     counted: &Result<Vec<Counted>, String>,
     gpu: &GpuProfile,
-    needed: f64,
+    (needed, working_set): (f64, f64),
     cost: &Cost,
 ) -> Outcome {
     let has = gpu.memory.memory_mib.value;
@@ -156,7 +177,7 @@ fn outcome(
         let reason = format!("needs {:.0} MiB, the GPU has {has:.0} MiB", needed / 1024.0 / 1024.0);
         return Outcome::DoesNotFit { reason };
     }
-    let warm = stays_cached(needed, gpu);
+    let warm = stays_cached(working_set, gpu);
     let counted = match counted {
         Ok(counted) => counted,
         Err(reason) => return Outcome::Void { reason: reason.clone() },

@@ -4,6 +4,8 @@
 pub mod contest;
 pub mod figure;
 pub mod flip;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
@@ -13,6 +15,7 @@ use rayon::prelude::*;
 use self::contest::{Arena, Contestant, Gates, winner};
 use self::figure::{FigureError, Vary, set};
 use crate::record::Outcome;
+use crate::report::units;
 
 /// A swept contest on one machine.
 #[derive(Clone, Debug)]
@@ -210,22 +213,20 @@ impl Sweep {
         if one { name.split_once('/').map_or(name, |(_, variant)| variant) } else { name }
     }
 
-    /// What a crossing says: `absorbed_online wins above 3.4 operations a byte (memory bandwidth below 40 GB/s)`.
+    /// What a crossing says: `absorbed_online wins above 3.4 operations a byte (16.4 GB/s), expanded_simd below`.
     pub fn sentence(&self, c: &Crossing) -> String {
         let figure = self.figures.first().map_or(String::new(), Vary::label);
         let (name, unit) = figure.split_once(", ").unwrap_or((&figure, ""));
-        let value = format!("{} {unit}", crate::report::units::plain(c.at));
+        let value = format!("{} {unit}", units::plain(c.at));
         let value = value.trim_end();
         match (c.below, c.above, c.balance) {
             (Some(b), Some(a), Some(balance)) => format!(
-                "{} wins above {} operations a byte, {} below ({name} {value})",
+                "{} wins above {} operations a byte ({value}), {} below",
                 self.short(b),
-                crate::report::units::plain(balance),
+                units::plain(balance),
                 self.short(a)
             ),
-            (Some(b), Some(a), None) => {
-                format!("{} wins up to {name} {value}, {} from there on", self.short(b), self.short(a))
-            }
+            (Some(b), Some(a), None) => format!("{} wins up to {name} {value}, then {}", self.short(b), self.short(a)),
             (None, Some(a), _) => format!("nothing runs below {name} {value}; from there on {} wins", self.short(a)),
             (Some(b), None, _) => format!("{} wins up to {name} {value}; beyond, nothing runs", self.short(b)),
             (None, None, _) => String::new(),

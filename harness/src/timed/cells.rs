@@ -25,13 +25,29 @@ pub fn cells(
     variants: &[usize],
     machine: &Loaded,
 ) -> Result<Vec<Record>, ShapeError> {
+    cells_within(context, kernel, shape, variants, machine, None)
+}
+
+/// The same as part of work that walks through so many bytes: they decide whether weights are found in a cache.
+///
+/// # Errors
+/// A shape that the kernel does not have.
+pub fn cells_within(
+    context: &Context,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    variants: &[usize],
+    machine: &Loaded,
+    working_set_bytes: Option<f64>,
+) -> Result<Vec<Record>, ShapeError> {
     let profile = &machine.profile;
     let params = Params::new(profile);
     let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
     let abouts = kernel.variants();
     let cost = kernel.cost(shape);
     let mut case = kernel.prepare(shape, &input)?;
-    let warm = stays_cached(case.as_mut(), profile);
+    let bytes = working_set_bytes.unwrap_or_else(|| streamed_bytes(case.as_mut()) as f64);
+    let warm = fits_cache(bytes, profile);
     let mut naive_ns = None;
     let mut records = Vec::new();
     for (v, about) in abouts.iter().enumerate() {
@@ -54,6 +70,7 @@ pub fn cells(
                 variant: about.name.into(),
                 rung: v as u32,
                 idea: about.idea.into(),
+                after: about.after.map(Into::into),
                 machine: machine_ref(machine, &cost, isa, threads),
                 outcome: with_speedup(outcome, naive_ns),
                 cost: CostRef { operations: cost.operations, bytes: cost.bytes },
@@ -68,8 +85,12 @@ pub fn cells(
 /// True where the weights survive in the machine's second cache level (or its last, if nearer) between runs: such cells
 /// start warm, all others cold.
 pub fn stays_cached(case: &mut dyn Case, profile: &Profile) -> bool {
+    fits_cache(streamed_bytes(case) as f64, profile)
+}
+
+fn fits_cache(bytes: f64, profile: &Profile) -> bool {
     let level = profile.caches.get(1).or(profile.caches.first());
-    level.is_some_and(|l| streamed_bytes(case) as f64 <= l.kib.value * 1024.0)
+    level.is_some_and(|l| bytes <= l.kib.value * 1024.0)
 }
 
 /// Bytes of the operands that a run streams through once.

@@ -9,6 +9,7 @@ use kernels::machine::Isa;
 use kernels::model::ModelFile;
 use kernels::weights::Source;
 
+use super::generating::entered;
 use super::{Job, Limits, Reply, Request, Task, When, sampling};
 use crate::capped::{Resource, budget, probe};
 use crate::environment::Host;
@@ -16,7 +17,7 @@ use crate::guard::Rate;
 use crate::native::{Bay, Limited, Options, machine_among};
 use crate::pace::Pacing;
 use crate::profile::Loaded;
-use crate::stream;
+use crate::{generate, stream};
 
 /// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
 pub(super) const QUOTA_SAMPLE_NS: f64 = 200e6;
@@ -44,6 +45,7 @@ pub fn serve() -> Result<(), String> {
         Task::Fill(bytes) => say(&Reply::Filled(probe::fill(bytes))),
         Task::Measure(job) => measure(&job),
         Task::Prove(limits) => take(&limits).and_then(|()| prove(&limits, When::Before, None)),
+        Task::Generate(job) => generate(&job.job, &job.limits),
         Task::Compare(sitting) => sampling::serve(&sitting),
         Task::Stream(job) => stream::run(&job).and_then(|run| say(&Reply::Streamed(run))),
     };
@@ -97,6 +99,15 @@ fn measure(job: &Job) -> Result<(), String> {
     drop(bay);
     records.into_iter().try_for_each(|record| say(&Reply::Record(Box::new(record))))?;
     prove(&job.limits, When::After, Some(&entered))
+}
+
+fn generate(job: &generate::Job, limits: &Limits) -> Result<(), String> {
+    take(limits)?;
+    prove(limits, When::Before, None)?;
+    let mut emit = |piece: &str| say(&Reply::Text(piece.into()));
+    let run = generate::run(job, &mut emit).map_err(|e| e.to_string())?;
+    prove(limits, When::After, Some(&entered(&run)))?;
+    say(&Reply::Generated(Box::new(run)))
 }
 
 fn open((file, tensor): &(std::path::PathBuf, String)) -> Result<Source, String> {

@@ -5,6 +5,7 @@
 
 mod child;
 mod count;
+mod generating;
 mod interrupt;
 mod proving;
 mod rivals;
@@ -20,6 +21,7 @@ use kernels::kernel::Shape;
 use serde::{Deserialize, Serialize};
 
 pub use self::child::serve;
+pub use self::generating::Generated;
 pub use self::interrupt::clean_up_on_interrupt;
 pub use self::proving::{Proven, prove};
 pub use self::rivals::{Contest, Contestant, Contested};
@@ -28,7 +30,7 @@ pub use self::warden::{Warden, WorkerError};
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource};
 use crate::record::{Environment, Record};
-use crate::stream;
+use crate::{generate, stream};
 
 /// What a worker is asked, one line.
 #[derive(Debug, Deserialize, Serialize)]
@@ -50,6 +52,15 @@ enum Task {
     Stream(Box<stream::Job>),
     /// Sample on demand.
     Compare(Box<session::Sitting>),
+    /// Make text under limits.
+    Generate(Box<GenerateJob>),
+}
+
+/// Text to make, and the limits to make it under.
+#[derive(Debug, Deserialize, Serialize)]
+struct GenerateJob {
+    job: generate::Job,
+    limits: Limits,
 }
 
 /// One kernel at one shape, and how to measure it.
@@ -118,6 +129,10 @@ enum Reply {
     Record(Box<Record>),
     /// What passes over a file took.
     Streamed(stream::Run),
+    /// A piece of text.
+    Text(String),
+    /// The text is done.
+    Generated(Box<generate::Run>),
     /// It can be asked for samples.
     Ready(session::Ready),
     /// Time of one call, ns.

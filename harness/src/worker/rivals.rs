@@ -140,7 +140,8 @@ impl Contested<'_> {
             let session = self.session(program)?;
             self.sessions.push(session);
         }
-        let rotations = || self.sessions.iter().map(|s| s.ready.rotation_bytes);
+        let able = |s: &&Session| s.ready.lacks.iter().any(Option::is_none);
+        let rotations = || self.sessions.iter().filter(able).map(|s| s.ready.rotation_bytes);
         if let (Some(least), Some(most)) = (rotations().min(), rotations().max())
             && least != most
         {

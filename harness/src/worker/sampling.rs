@@ -23,8 +23,14 @@ pub(super) fn serve(sitting: &Sitting) -> Result<(), String> {
         take(limits)?;
         prove(limits, When::Before, None)?;
     }
-    let kernel = KERNELS.iter().find(|k| k.name() == sitting.kernel);
-    let kernel = kernel.ok_or_else(|| format!("no kernel {}", sitting.kernel))?;
+    // What another build lacks is a result, not a failure.
+    let nobody = |reason: String| {
+        let lacks = vec![Some(reason); sitting.candidates.len()];
+        say(&Reply::Ready(Ready { protocol: PROTOCOL, lacks, rotation_bytes: sitting.rotation_bytes }))
+    };
+    let Some(kernel) = KERNELS.iter().find(|k| k.name() == sitting.kernel) else {
+        return nobody(format!("it has no kernel {}", sitting.kernel));
+    };
     let threads = match (sitting.threads, sitting.limits.as_ref().and_then(|l| l.caps.cores)) {
         (0, Some(cores)) => cores as usize,
         (0, None) => Host::read().cores as usize,
@@ -32,7 +38,10 @@ pub(super) fn serve(sitting: &Sitting) -> Result<(), String> {
     };
     let pool = native::pool(threads).map_err(|e| e.to_string())?;
     let input = Input { rotation_bytes: sitting.rotation_bytes, ..Input::typical(sitting.seed) };
-    let mut case = kernel.prepare(&sitting.shape.clone().into(), &input).map_err(|e| e.to_string())?;
+    let mut case = match kernel.prepare(&sitting.shape.clone().into(), &input) {
+        Ok(case) => case,
+        Err(e) => return nobody(e.to_string()),
+    };
     let rotation_bytes = case.rotation_bytes();
     let caps = sitting.limits.as_ref().map(|l| &l.caps);
     let allowed = caps.and_then(|c| c.simd).map_or(Isa::EVERY.to_vec(), |simd| simd.allowed());

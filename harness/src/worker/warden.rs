@@ -24,7 +24,7 @@ use crate::stream::drop_cached;
 /// The memory probe tries to take so much more than the cap, bytes.
 const OVER_BYTES: u64 = 64 << 20;
 /// How long the share of a processor is watched before and after a run, s: many periods.
-const WATCH_S: f64 = 0.6;
+pub(super) const WATCH_S: f64 = 0.6;
 /// A cell that waited for this share of its time is bound by the paced bandwidth.
 const PACED_BOUND: f64 = 0.05;
 
@@ -241,6 +241,7 @@ impl Warden {
             variant: abouts[*v].name.into(),
             rung: *v as u32,
             idea: abouts[*v].idea.into(),
+            after: abouts[*v].after.map(Into::into),
             machine: MachineRef {
                 id: self.caps.id(),
                 name: format!("this host, capped to {}", self.caps),
@@ -262,7 +263,7 @@ impl Warden {
 }
 
 impl Proof {
-    fn cap(&self, resource: Resource, caps: &Caps, enforcement: &Enforcement) -> CapRef {
+    pub(super) fn cap(&self, resource: Resource, caps: &Caps, enforcement: &Enforcement) -> CapRef {
         let found = self.0.iter().filter(|(r, ..)| *r == resource);
         CapRef {
             resource: resource.name().into(),
@@ -273,7 +274,7 @@ impl Proof {
     }
 
     /// Why a limit is not proven, if it is not.
-    fn lack(&self, resource: Resource) -> Option<String> {
+    pub(super) fn lack(&self, resource: Resource) -> Option<String> {
         let found = || self.0.iter().filter(|(r, ..)| *r == resource);
         let against = found().find_map(|(_, when, e)| Some((*when, e.as_ref().err()?.clone())));
         if let Some((when, reason)) = against {
@@ -394,7 +395,7 @@ fn signal(status: ExitStatus) -> Option<i32> {
 }
 
 /// True where the process was killed outright (SIGKILL).
-fn killed(status: ExitStatus) -> bool {
+pub(super) fn killed(status: ExitStatus) -> bool {
     signal(status) == Some(9)
 }
 

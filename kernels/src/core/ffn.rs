@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::activations::Activations;
 use super::error::CoreError;
-use super::matrix::{Activations, Matrix, shape};
+use super::matrix::{Matrix, shape};
 use super::moe::Mixture;
 use super::rungs::{Ladders, Watch};
 use crate::input::Buffer;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::activations::Activations;
 use super::cache::{Cache, KvKind, Room};
 use super::error::CoreError;
-use super::matrix::{Activations, Matrix, shape};
+use super::matrix::{Matrix, shape};
 use super::rope::frequencies;
 use super::rungs::{Ladders, Watch};
 use super::tensors::vector;

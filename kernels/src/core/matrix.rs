@@ -1,25 +1,24 @@
-//! Weight matrices of a model as kernels take them, and activations as they meet them: f32, or i8 made once for all
-//! matrices that share them.
+//! Weight matrices of a model as kernels take them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::activations::Activations;
 use super::error::CoreError;
 use super::rungs::{Ladder, Ladders, Watch, reads_rows};
 use super::tensors::decode;
-use crate::activations;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
-use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
-use crate::gemv_packed::{GROUP_ROWS, Packed, X};
+use crate::dtype::q8_0::BlockQ8_0;
+use crate::gemv_packed::{Packed, X};
 use crate::input::{Buffer, Input};
 use crate::kernel::Shape;
 use crate::model::{Dtype, MappedTensor, ModelFile};
 use crate::weights::Stored;
-use crate::{gemm, gemm_packed, gemv, gemv_packed, gemv_q8, quantize_q8_0};
+use crate::{gemm, gemm_packed, gemv, gemv_packed, gemv_q8};
 
 /// The sizes of a call; the name is only for people.
 pub(super) fn shape(m: usize, n: usize, k: usize, parts: usize) -> Shape {
@@ -165,7 +164,7 @@ impl Matrix {
 
     /// `y[m, n] = x[m, k] W[n, k]^T` for the `m` tokens of `x`.
     pub(super) fn multiply(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, y: &mut [f32]) {
-        let (m, n, k) = (x.tokens, self.n, self.k);
+        let (m, n, k) = (x.tokens(), self.n, self.k);
         let y = &mut y[..m * n];
         if m > 1 {
             return self.multiply_many(l, watch, x, y);
@@ -196,7 +195,7 @@ impl Matrix {
 
     /// Several tokens. There is no GEMM of f16: its tokens go one by one.
     fn multiply_many(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, y: &mut [f32]) {
-        let (m, n, k) = (x.tokens, self.n, self.k);
+        let (m, n, k) = (x.tokens(), self.n, self.k);
         let shape = shape(m, n, k, 1);
         macro_rules! packed {
             ($ladder:ident, $block:ty, $rows:expr, $groups:expr) => {{
@@ -261,178 +260,4 @@ fn dense<E: gemv::Element>(
 ) {
     let (values, arranged) = x.token(0);
     ladder.run(watch, shape, gemv::Args { w, k: shape.k, x: values, y, arranged });
-}
-
-/// Activations of some tokens, `k` values each, and what products with weights of every kind need beside.
-pub(super) struct Activations {
-    /// Values of a token that are in use.
-    k: usize,
-    /// Tokens that are in use.
-    tokens: usize,
-    values: Buffer<f32>,
-    arranged: Buffer<f32>,
-    quants: Buffer<i8>,
-    scales: Buffer<f32>,
-    sums: Buffer<f32>,
-    rounded: Buffer<f32>,
-    bf16: Buffer<bf16>,
-    packed_a: Buffer<f32>,
-    packed_b: Buffer<f32>,
-    strips: Buffer<f32>,
-    packed: Buffer<i8>,
-    made: Made,
-}
-
-/// What the quants are good for: values that share a scale, and a sum; whether `rounded` has them as f32.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Made {
-    block: usize,
-    sub: usize,
-    rounded: bool,
-}
-
-/// What a GEMM of blocks takes.
-struct ForGemm<'a> {
-    x: X<'a>,
-    values: &'a [f32],
-    strips: &'a mut [f32],
-    packed: &'a mut [i8],
-}
-
-impl Activations {
-    /// Room for so many tokens of `k` values, before matrices of at most `n` rows.
-    pub(super) fn room(tokens: usize, k: usize, n: usize) -> Self {
-        let len = tokens * k;
-        // Products of several tokens need more.
-        let many = if tokens > 1 { tokens } else { 0 };
-        let (mut a, mut b) = (0, 0);
-        for rows in if many > 0 { 2..=many } else { 1..=0 } {
-            let (more_a, more_b) = gemm::scratch(rows, n, k);
-            (a, b) = (a.max(more_a), b.max(more_b));
-        }
-        let packed = |rows: usize| {
-            [
-                gemm_packed::packed_bytes::<BlockQ8_0>(rows, k / 32),
-                gemm_packed::packed_bytes::<BlockQ4_0>(rows, k / 32),
-                gemm_packed::packed_bytes::<BlockQ4K>(rows, k / 256),
-                gemm_packed::packed_bytes::<BlockQ6K>(rows, k / 256),
-            ]
-            .into_iter()
-            .max()
-            .unwrap_or(0)
-        };
-        Self {
-            k,
-            tokens: 1,
-            values: Buffer::zeroed(len),
-            arranged: Buffer::zeroed(k.next_multiple_of(gemv::STEP)),
-            quants: Buffer::zeroed(len),
-            scales: Buffer::zeroed(len / BLOCK_LEN),
-            sums: Buffer::zeroed(len / 16),
-            rounded: Buffer::zeroed(len),
-            bf16: Buffer::zeroed(many * k),
-            packed_a: Buffer::zeroed(a),
-            packed_b: Buffer::zeroed(b),
-            strips: Buffer::zeroed(many * n.next_multiple_of(GROUP_ROWS)),
-            packed: Buffer::zeroed(if many > 0 { packed(many) } else { 0 }),
-            made: Made::default(),
-        }
-    }
-
-    /// Tokens that are in use.
-    pub(super) fn tokens(&self) -> usize {
-        self.tokens
-    }
-
-    /// The values of `tokens` tokens, `k` each, to be written.
-    pub(super) fn write(&mut self, tokens: usize, k: usize) -> &mut [f32] {
-        (self.tokens, self.k) = (tokens, k);
-        self.made = Made::default();
-        &mut self.values.as_mut_slice()[..tokens * k]
-    }
-
-    /// The values.
-    pub(super) fn values(&self) -> &[f32] {
-        &self.values.as_slice()[..self.tokens * self.k]
-    }
-
-    fn token(&mut self, t: usize) -> (&[f32], &mut [f32]) {
-        let arranged = &mut self.arranged.as_mut_slice()[..self.k.next_multiple_of(gemv::STEP)];
-        (&self.values.as_slice()[t * self.k..(t + 1) * self.k], arranged)
-    }
-
-    /// Makes quants for blocks of `F`, and with `rounded` what they stand for as f32, where they are not yet made.
-    /// Blocks of 32 are a kernel's; there is none for blocks of 256, nor for sums.
-    fn quantize<F: Packed>(&mut self, l: &Ladders, watch: &mut dyn Watch, rounded: bool) {
-        let len = self.tokens * self.k;
-        let (values, quants) = (&self.values.as_slice()[..len], &mut self.quants.as_mut_slice()[..len]);
-        let scales = &mut self.scales.as_mut_slice()[..len / F::LEN];
-        if self.made.block != F::LEN {
-            if F::LEN == BLOCK_LEN {
-                let shape = shape(self.tokens, self.k, 1, 1);
-                let args = quantize_q8_0::Args { x: values, quants, scales };
-                l.quantize.run(watch, &shape, args);
-            } else {
-                activations::quantize(values, F::LEN, quants, scales);
-            }
-            self.made = Made { block: F::LEN, ..Made::default() };
-        }
-        let quants = &self.quants.as_slice()[..len];
-        if self.made.sub != F::SUB {
-            let sums = self.sums.as_mut_slice().iter_mut();
-            for (sum, quants) in sums.zip(quants.chunks_exact(F::SUB)) {
-                *sum = quants.iter().map(|q| i32::from(*q)).sum::<i32>() as f32;
-            }
-            self.made.sub = F::SUB;
-        }
-        if rounded && !self.made.rounded {
-            let out = self.rounded.as_mut_slice().chunks_exact_mut(F::LEN);
-            for ((out, quants), d) in out.zip(quants.chunks_exact(F::LEN)).zip(self.scales.as_slice()) {
-                out.iter_mut().zip(quants).for_each(|(out, q)| *out = d * f32::from(*q));
-            }
-            self.made.rounded = true;
-        }
-    }
-
-    fn blocks<F: Packed>(&self) -> (X<'_>, &[f32]) {
-        let len = self.tokens * self.k;
-        let x = X {
-            quants: &self.quants.as_slice()[..len],
-            scales: &self.scales.as_slice()[..len / F::LEN],
-            sums: &self.sums.as_slice()[..len / F::SUB],
-        };
-        (x, &self.rounded.as_slice()[..len])
-    }
-
-    fn for_gemm<F: gemm_packed::Format>(&mut self, m: usize, n: usize, blocks: usize) -> ForGemm<'_> {
-        let len = m * blocks * F::LEN;
-        ForGemm {
-            x: X {
-                quants: &self.quants.as_slice()[..len],
-                scales: &self.scales.as_slice()[..len / F::LEN],
-                sums: &self.sums.as_slice()[..len / F::SUB],
-            },
-            values: &self.rounded.as_slice()[..len],
-            strips: &mut self.strips.as_mut_slice()[..m * n.next_multiple_of(GROUP_ROWS)],
-            packed: &mut self.packed.as_mut_slice()[..gemm_packed::packed_bytes::<F>(m, blocks)],
-        }
-    }
-
-    fn for_dense_gemm(&mut self, n: usize) -> (&[f32], &mut [f32], &mut [f32]) {
-        let (a, b) = gemm::scratch(self.tokens, n, self.k);
-        let x = &self.values.as_slice()[..self.tokens * self.k];
-        (x, &mut self.packed_a.as_mut_slice()[..a], &mut self.packed_b.as_mut_slice()[..b])
-    }
-
-    /// A GEMM of bf16 takes both sides in it.
-    fn round_to_bf16(&mut self) {
-        let values = self.values.as_slice()[..self.tokens * self.k].iter();
-        self.bf16.as_mut_slice().iter_mut().zip(values).for_each(|(out, x)| *out = bf16::from_f32(*x));
-    }
-
-    fn for_bf16_gemm(&mut self, n: usize) -> (&[bf16], &mut [f32], &mut [f32]) {
-        let (a, b) = gemm::scratch(self.tokens, n, self.k);
-        let x = &self.bf16.as_slice()[..self.tokens * self.k];
-        (x, &mut self.packed_a.as_mut_slice()[..a], &mut self.packed_b.as_mut_slice()[..b])
-    }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use half::bf16;
 
+use super::activations::Activations;
 use super::cache::KvKind;
 use super::error::CoreError;
-use super::matrix::{Activations, Matrix, shape};
+use super::matrix::{Matrix, shape};
 use super::rope::{frequencies, score_scale};
 use super::rungs::{Ladders, Watch};
 use super::tensors::{decode, has, vector};

@@ -1,7 +1,7 @@
 //! The inference core: decodes tokens of a model file, every operation through a kernel's chosen rung.
 //!
 //! - `rungs.rs` chooses rungs and calls them; whoever watches learns of each call
-//! - `matrix.rs` has weights and activations as kernels take them, `tensors.rs` what is used as f32
+//! - `matrix.rs`, `activations.rs` have both as kernels take them, `tensors.rs` what is used as f32
 //! - `gqa.rs`, `mla.rs` are the two attentions, `cache.rs` keys and values, `rope.rs` how fast pairs turn
 //! - `ffn.rs`, `moe.rs` are the feed-forward layers, `sample.rs` chooses the next token
 //!
@@ -12,6 +12,7 @@
 //! experts give, choosing a token of the logits. Prompts go through GEMMs and attention of all tokens at once where
 //! attention is grouped and layers are dense, else token by token. Once warm, a token allocates nothing.
 
+mod activations;
 mod cache;
 mod error;
 mod ffn;
@@ -26,9 +27,10 @@ mod tensors;
 
 use std::sync::Arc;
 
+use activations::Activations;
 use cache::KvKind as Kv;
 use ffn::{Between, FeedForward};
-use matrix::{Activations, Matrix, shape};
+use matrix::{Matrix, shape};
 use rungs::Ladders;
 use tensors::{has, vector};
 

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use super::activations::Activations;
 use super::error::CoreError;
 use super::ffn::{Between, Dense};
-use super::matrix::{Activations, Matrix, shape};
+use super::matrix::{Matrix, shape};
 use super::rungs::{Ladders, Watch};
 use super::tensors::{decode, has, vector};
 use crate::input::Buffer;

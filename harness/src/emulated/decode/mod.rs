@@ -62,7 +62,9 @@ pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>)
                 dims: format!("5 layers of 64, position {}", step.position),
                 variant: name.into(),
                 rung: rung as u32,
+                after: (rung > 0).then(|| Step::RUNGS[rung - 1].into()),
                 idea: IDEAS[rung].into(),
+                after: None,
                 machine: cells::machine_ref(machine),
                 outcome,
                 cost: CostRef {

@@ -202,7 +202,6 @@ fn samples_pair_up_by_round() {
         rounds: rounds.to_vec(),
         ns: rounds.iter().map(|r| *r as f64).collect(),
         paced_share: None,
-        counts: None,
     };
     let (a, b) = of(&[0, 3, 4, 7]).paired(&of(&[0, 1, 2, 3, 7]));
     assert_eq!((a, b), (vec![0.0, 3.0, 7.0], vec![0.0, 3.0, 7.0]));

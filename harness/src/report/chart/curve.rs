@@ -3,7 +3,7 @@
 
 use super::super::{ReportError, units};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Style, draw, fitted};
+use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 620;
 const PLOT: (i32, i32, i32, i32) = (60, 54, 470, 330);
@@ -43,7 +43,7 @@ pub struct Curves<'a> {
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(curves: &Curves) -> Result<String, ReportError> {
+pub fn picture(curves: &Curves) -> Result<Picture, ReportError> {
     let points = || curves.series.iter().flat_map(|(_, points)| points);
     let x = scale(curves.axes.0, points().map(|p| p.0), 1.0, PLOT.0, PLOT.2 - PLOT.0);
     let y = scale(curves.axes.1, points().map(|p| p.1), 1.2, PLOT.3, PLOT.1 - PLOT.3);
@@ -62,7 +62,7 @@ pub fn svg(curves: &Curves) -> Result<String, ReportError> {
             c.line(&at, color, 2)?;
             for (place, (px, value)) in at.iter().zip(points) {
                 // Colours come round again: then the points are square.
-                if i / KERNELS.len() % 2 == 0 {
+                if (i / KERNELS.len()).is_multiple_of(2) {
                     c.disc(place.0, place.1, 3, color)?;
                 } else {
                     c.fill(place.0 - 3, place.1 - 3, 6, 6, color)?;
@@ -150,12 +150,12 @@ mod tests {
         let (title, under, x, y) = ("Title", "tier", "cap", "GB/s");
         let of = |axes| Curves { title, under, x, y, axes, series: &series, marks: &marks };
         let curves = of((Axis::Linear, Axis::Log));
-        let drawn = svg(&curves).expect("drawn");
+        let drawn = picture(&curves).expect("drawn").file();
         for word in ["Title", "first", "second", "odd", "GB/s", "first wins up to there", "<svg", "</svg>"] {
             assert!(drawn.contains(word), "{word}");
         }
-        assert_eq!(drawn, svg(&curves).expect("drawn"));
-        assert_ne!(drawn, svg(&of((Axis::Log, Axis::Log))).expect("drawn"));
-        assert!(svg(&Curves { series: &[], ..curves }).is_ok());
+        assert_eq!(drawn, picture(&curves).expect("drawn").file());
+        assert_ne!(drawn, picture(&of((Axis::Log, Axis::Log))).expect("drawn").file());
+        assert!(picture(&Curves { series: &[], ..curves }).is_ok());
     }
 }

@@ -4,7 +4,7 @@
 use plotters::style::RGBColor;
 
 use super::super::{ReportError, units};
-use super::{At, BLANK, Canvas, INK, KERNELS, MUTED, Style, draw, fitted};
+use super::{At, BLANK, Canvas, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
 const LEFT: i32 = 78;
 const TOP: i32 = 54;
@@ -30,11 +30,11 @@ pub struct Field<'a> {
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(field: &Field) -> Result<String, ReportError> {
+pub fn picture(field: &Field) -> Result<Picture, ReportError> {
     let (columns, rows) = (field.x.1.len() as i32, field.y.1.len() as i32);
     let shown = shown(field);
     let bottom = TOP + rows * CELL.1;
-    let width = (LEFT + columns * CELL.0 + 16).max(460);
+    let width = (LEFT + columns * CELL.0 + 16).max(620);
     let height = bottom + 52 + 18 * shown.len() as i32;
     let label = format!("{}: the fastest by {} and {}.", field.title, field.x.0, field.y.0);
     draw((width, height), 420, &label, |c| {
@@ -124,11 +124,11 @@ mod tests {
             names: &names,
             cells: &cells,
         };
-        let drawn = svg(&field).expect("drawn");
+        let drawn = picture(&field).expect("drawn").file();
         for word in ["Title", "modelled", "bandwidth, GB/s", "clock, MHz", "naive", "simd", "nothing runs"] {
             assert!(drawn.contains(word), "{word}");
         }
         assert!(!drawn.contains("never"));
-        assert_eq!(drawn, svg(&field).expect("drawn"));
+        assert_eq!(drawn, picture(&field).expect("drawn").file());
     }
 }

@@ -5,23 +5,23 @@ use super::super::finding;
 use super::super::group::{Ladder, band, floor, speedup, timing, withheld};
 use super::super::{ReportError, units};
 use super::scale::Scale;
-use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, RUNG, Style, draw, fitted};
+use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, Picture, RUNG, Style, draw, fitted};
 use crate::record::Record;
 
-const WIDTH: i32 = 520;
-const NAMES: i32 = 132;
-const BARS: i32 = 250;
+const WIDTH: i32 = 420;
+const NAMES: i32 = 120;
+const BARS: i32 = 180;
 const TOP: i32 = 62;
 const PITCH: i32 = 26;
 /// Ranges wider than this get a logarithmic axis.
 const LOG_FROM: f64 = 20.0;
 
 /// Draws one ladder; `heading` is its first line, `subject` what else identifies it (the tier is added).
-pub fn svg(l: &Ladder, heading: &str, subject: &str) -> Result<String, ReportError> {
+pub fn picture(l: &Ladder, heading: &str, subject: &str) -> Result<Picture, ReportError> {
     let height = TOP + PITCH * l.rungs.len() as i32 + 34;
     let axis = axis(l);
     let label = format!("{} ({}, {heading}, {subject}).", finding::ladder(l), l.site.tier.name());
-    draw((WIDTH, height), 320, &label, |c| {
+    draw((WIDTH, height), 310, &label, |c| {
         fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
         let kind = if axis.is_log() { "log scale" } else { "linear scale" };
         let under = format!("{} · {subject} · time per run, {kind}", l.site.tier.name());
@@ -29,7 +29,7 @@ pub fn svg(l: &Ladder, heading: &str, subject: &str) -> Result<String, ReportErr
         grid(c, &axis, l.rungs.len() as i32)?;
         let best = l.best().map(|r| r.variant.as_str());
         for (i, r) in l.rungs.iter().enumerate() {
-            row(c, &axis, r, TOP + PITCH * i as i32, best == Some(&r.variant))?;
+            row(c, &axis, (r, l.at[i]), TOP + PITCH * i as i32, best == Some(&r.variant))?;
         }
         floor_line(c, &axis, l)
     })
@@ -65,7 +65,7 @@ fn grid(c: &Canvas, axis: &Scale, rows: i32) -> Result<(), ReportError> {
     c.line(&[(NAMES, TOP - 4), (NAMES, bottom)], MUTED, 1)
 }
 
-fn row(c: &Canvas, axis: &Scale, r: &Record, y: i32, best: bool) -> Result<(), ReportError> {
+fn row(c: &Canvas, axis: &Scale, (r, place): (&Record, usize), y: i32, best: bool) -> Result<(), ReportError> {
     let middle = y + PITCH / 2;
     let name = if best { Style::new(12.0).bold() } else { Style::new(12.0) };
     fitted(c, (NAMES - 8, middle), At::Right, name, NAMES - 18, &r.variant)?;
@@ -76,7 +76,7 @@ fn row(c: &Canvas, axis: &Scale, r: &Record, y: i32, best: bool) -> Result<(), R
         c.hatch(NAMES + 1, y + 5, BARS, PITCH - 10)?;
         let style = Style::new(11.0).color(MUTED);
         fitted(c, (WIDTH - 10, middle), At::Right, style, WIDTH - NAMES - BARS - 14, word)?;
-        c.tip(0, y, WIDTH, PITCH, &format!("{head}\n{word}: {why}"));
+        c.tip_of(place, [0, y, WIDTH, PITCH], &format!("{head}\n{word}: {why}"));
         return Ok(());
     }
     let Some(t) = timing(r) else { return Ok(()) };
@@ -98,7 +98,7 @@ fn row(c: &Canvas, axis: &Scale, r: &Record, y: i32, best: bool) -> Result<(), R
         tip += &format!(" (band {} – {})", units::time(low), units::time(high));
     }
     let bound = t.bound.map(|b| format!("\nbound by {}", b.name())).unwrap_or_default();
-    c.tip(0, y, WIDTH, PITCH, &(tip + &bound));
+    c.tip_of(place, [0, y, WIDTH, PITCH], &(tip + &bound));
     c.text(WIDTH - 62, middle, At::Right, Style::new(12.0), &units::time(t.time_ns))?;
     let gain = speedup(r).map_or(units::NONE.to_string(), |s| units::ratio(s.ratio));
     c.text(WIDTH - 10, middle, At::Right, name.color(if best { BEST } else { MUTED }), &gain)

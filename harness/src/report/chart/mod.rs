@@ -1,5 +1,6 @@
-//! Charts: each a function from ladders to one SVG. What all of them share lives here: the canvas (plotters' SVG backend,
-//! text alternatives, tooltips) and the palette. Layout is in whole pixels; the page scales the picture.
+//! Charts: each a function from ladders to one [`Picture`]. What all of them share lives here: the canvas (plotters on a
+//! sheet, text alternatives, what is said where it is pointed at) and the palette. Layout is in whole pixels; the page
+//! scales the picture.
 
 use std::cell::RefCell;
 
@@ -11,15 +12,26 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::{ReportError, text};
 
 pub mod curve;
+pub mod decode;
 pub mod field;
-pub mod heatmap;
 mod label;
 pub mod ladder;
 pub mod pairs;
+mod picture;
+mod png;
 pub mod ranges;
 pub mod roofline;
 mod scale;
+pub mod spark;
 pub mod stairs;
+pub mod strip;
+pub(super) mod svg;
+
+pub use picture::Picture;
+use picture::{Sheet, Tip};
+
+/// The ground.
+pub(super) const PAPER: RGBColor = WHITE;
 
 /// Text and lines.
 pub(super) const INK: RGBColor = RGBColor(0x1b, 0x1f, 0x24);
@@ -85,10 +97,10 @@ impl Style {
     }
 }
 
-/// A white sheet to draw on.
+/// A sheet to draw on.
 pub(super) struct Canvas<'a> {
-    area: DrawingArea<SVGBackend<'a>, Shift>,
-    tips: RefCell<String>,
+    area: DrawingArea<Sheet, Shift>,
+    tips: RefCell<Vec<Tip>>,
     chart: &'a str,
 }
 
@@ -98,7 +110,7 @@ impl Canvas<'_> {
     fn put<'e, E>(&self, element: &'e E) -> Drawn
     where
         &'e E: PointCollection<'e, (i32, i32)>,
-        E: for<'b> Drawable<SVGBackend<'b>>,
+        E: Drawable<Sheet>,
     {
         self.area.draw(element).map_err(|e| self.failed(e))
     }
@@ -134,13 +146,12 @@ impl Canvas<'_> {
             At::Middle => HPos::Center,
             At::Right => HPos::Right,
         };
-        // The SVG backend divides sizes by 1.24 and centres on the x-height, hence both corrections.
-        let mut font = ("sans-serif", style.size * 1.24).into_font();
+        let mut font = ("sans-serif", style.size).into_font();
         if style.bold {
             font = font.style(FontStyle::Bold);
         }
         let look = TextStyle::from(font).color(&style.color).pos(Pos::new(h, VPos::Center));
-        self.put(&Text::new(text.to_string(), (x, y + 1), look))
+        self.put(&Text::new(text.to_string(), (x, y), look))
     }
 
     /// Diagonal hatching of a rectangle.
@@ -154,12 +165,14 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// A rectangle that shows `tip` when pointed at.
-    pub(super) fn tip(&self, x: i32, y: i32, w: i32, h: i32, tip: &str) {
-        let mut tips = self.tips.borrow_mut();
-        let tip = maud::html! { rect x=(x) y=(y) width=(w) height=(h) fill="transparent" { title { (tip) } } };
-        tips.push_str(&tip.into_string());
-        tips.push('\n');
+    /// A rectangle that shows `words` when pointed at.
+    pub(super) fn tip(&self, x: i32, y: i32, w: i32, h: i32, words: &str) {
+        self.tips.borrow_mut().push(Tip { area: [x, y, w, h], words: words.to_string(), record: None });
+    }
+
+    /// A rectangle that tells of record number `record` when pointed at; `words` where nothing knows the records.
+    pub(super) fn tip_of(&self, record: usize, [x, y, w, h]: [i32; 4], words: &str) {
+        self.tips.borrow_mut().push(Tip { area: [x, y, w, h], words: words.to_string(), record: Some(record) });
     }
 }
 
@@ -169,28 +182,14 @@ pub(super) fn draw(
     readable: i32,
     label: &str,
     paint: impl FnOnce(&Canvas) -> Drawn,
-) -> Result<String, ReportError> {
-    let (w, h) = (w.max(1) as u32, h.max(1) as u32);
-    let mut svg = String::new();
-    let tips = {
-        let area = SVGBackend::with_string(&mut svg, (w, h)).into_drawing_area();
-        let canvas = Canvas { area, tips: RefCell::default(), chart: label };
-        canvas.fill(0, 0, w as i32, h as i32, WHITE)?;
-        paint(&canvas)?;
-        canvas.area.present().map_err(|e| canvas.failed(e))?;
-        canvas.tips.into_inner()
-    };
-    let body = svg.split_once('>').map_or("", |(_, rest)| rest);
-    let body = body.trim_end().trim_end_matches("</svg>");
-    let body = body.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "").replace("\n</text>", "</text>");
-    let style = format!("min-width:{readable}px;max-width:{}px", w * 5 / 4);
-    let open = maud::html! { title { (label) } };
-    Ok(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
-         aria-label=\"{}\" style=\"{style}\">{}{body}{tips}</svg>\n",
-        maud::html! { (label) }.into_string(),
-        open.into_string()
-    ))
+) -> Result<Picture, ReportError> {
+    let (width, height) = (w.max(1) as u32, h.max(1) as u32);
+    let sheet = Sheet::new((width, height));
+    let canvas = Canvas { area: sheet.clone().into_drawing_area(), tips: RefCell::default(), chart: label };
+    canvas.fill(0, 0, w, h, PAPER)?;
+    paint(&canvas)?;
+    let tips = canvas.tips.into_inner();
+    Ok(Picture { width, height, readable, label: label.to_string(), shapes: sheet.take(), tips })
 }
 
 /// Text cut to `room` px and put at a point.

@@ -4,7 +4,7 @@
 use super::super::group::{Book, timing};
 use super::super::{ReportError, units};
 use super::scale::Scale;
-use super::{At, BEST, Canvas, GRID, MUTED, RUNG, Style, draw, fitted};
+use super::{At, BEST, Canvas, GRID, MUTED, Picture, RUNG, Style, draw, fitted};
 use crate::record::{Record, Tier};
 
 /// A rung with the trick and one without it.
@@ -66,7 +66,7 @@ const BAR: i32 = HALF - 90;
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn picture(book: &Book) -> Result<Option<Picture>, ReportError> {
     let both =
         |[then, now]: &'static [Trick; 2]| Some([(then, worth(book, then, true)?), (now, worth(book, now, false)?)]);
     let pairs: Vec<[(&Trick, Worth<'_>); 2]> = PAIRS.iter().filter_map(both).collect();

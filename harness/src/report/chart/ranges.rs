@@ -3,10 +3,10 @@
 
 use super::super::{ReportError, text};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Style, draw, fitted};
+use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
-const WIDTH: i32 = 720;
-const NAMES: i32 = 210;
+const WIDTH: i32 = 800;
+const NAMES: i32 = 290;
 const PLOT: i32 = 440;
 const TOP: i32 = 78;
 const LANE: i32 = 11;
@@ -55,7 +55,7 @@ pub struct Ranges<'a> {
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(ranges: &Ranges) -> Result<Option<String>, ReportError> {
+pub fn picture(ranges: &Ranges) -> Result<Option<Picture>, ReportError> {
     if ranges.rows.is_empty() {
         return Ok(None);
     }

@@ -1,20 +1,20 @@
-//! Roofline of one site: attained rate over intensity, both logarithmic, under the roofs its records name. A column of
-//! points is a kernel's ladder: hollow is naive, large is the best rung.
+//! Roofline of one site: attained rate over intensity, both logarithmic, under the roofs its records name. A line goes from
+//! a kernel's naive rung, hollow, to its best, whose shape and colour say what binds it.
 
-use plotters::style::{Color, RGBColor, WHITE};
+use plotters::style::{Color, RGBColor};
 
 use super::super::finding;
 use super::super::group::{Ladder, Site, timing};
 use super::super::{ReportError, text, units};
 use super::label::Placer;
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Style, draw, fitted};
-use crate::record::Record;
+use super::{At, BEST, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, PAPER, Picture, Style, draw, fitted};
+use crate::record::{Bound, Record};
 
 const WIDTH: i32 = 620;
-const PLOT: (i32, i32, i32, i32) = (78, 54, 606, 370);
+const PLOT: (i32, i32, i32, i32) = (78, 28, 606, 350);
 /// Points whose names are written beside them; the table below the chart has the rest.
-const LABELLED: usize = 8;
+const LABELLED: usize = 14;
 
 /// A roof: peak arithmetic rate and peak memory rate, with the kernels it is for.
 struct Roof {
@@ -27,6 +27,7 @@ struct Roof {
 struct Point<'a> {
     kernel: usize,
     record: &'a Record,
+    place: usize,
     intensity: f64,
     rate: f64,
     best: bool,
@@ -40,16 +41,58 @@ struct Axes {
     to: f64,
 }
 
+/// What binds a rung, in the five ways that the chart tells apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Memory,
+    Compute,
+    Latency,
+    Overhead,
+    Unknown,
+}
+
+const KINDS: [Kind; 5] = [Kind::Memory, Kind::Compute, Kind::Latency, Kind::Overhead, Kind::Unknown];
+
+impl Kind {
+    fn of(bound: Option<Bound>) -> Self {
+        match bound {
+            None => Kind::Unknown,
+            Some(Bound::Issue | Bound::Compute) => Kind::Compute,
+            Some(Bound::Latency | Bound::Spill) => Kind::Latency,
+            Some(Bound::Launch | Bound::Idle) => Kind::Overhead,
+            Some(_) => Kind::Memory,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Memory => "memory, caches",
+            Kind::Compute => "compute, issue",
+            Kind::Latency => "latency, spills",
+            Kind::Overhead => "launch, idle",
+            Kind::Unknown => "bound not measured",
+        }
+    }
+
+    fn color(self) -> RGBColor {
+        match self {
+            Kind::Memory => KERNELS[0],
+            Kind::Compute => KERNELS[1],
+            Kind::Latency => KERNELS[2],
+            Kind::Overhead => KERNELS[3],
+            Kind::Unknown => BEST,
+        }
+    }
+}
+
 /// Draws the roofline of `site` for the given ladders, each with its kernel's name.
-pub fn svg(site: &Site, ladders: &[(&str, Ladder)]) -> Result<String, ReportError> {
+pub fn picture(site: &Site, ladders: &[(&str, Ladder)]) -> Result<Picture, ReportError> {
     let (points, roofs) = (points(ladders), roofs(ladders));
     let axes = axes(&points, &roofs);
-    let legend_rows = ladders.len().div_ceil(4).max(1) as i32;
     let label = format!("Roofline, {}: {}.", site.tier.name(), finding::roofline(site, ladders));
-    draw((WIDTH, PLOT.3 + 46 + 18 * legend_rows), 500, &label, |c| {
-        fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, &site.dated())?;
-        let under = format!("{} · attained rate over intensity, log scales · limits as labelled", site.tier.name());
-        fitted(c, (12, 36), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
+    draw((WIDTH, PLOT.3 + 66), 500, &label, |c| {
+        let under = format!("{}, {} · attained rate over intensity, log scales", site.dated(), site.tier.name());
+        fitted(c, (12, 14), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
         grid(c, &axes)?;
         let mut placer = Placer::new((PLOT.0 + 2, PLOT.1, PLOT.2, PLOT.3));
         for p in &points {
@@ -58,14 +101,15 @@ pub fn svg(site: &Site, ladders: &[(&str, Ladder)]) -> Result<String, ReportErro
         }
         let lines = roofs.iter().map(|r| roof_line(c, &axes, r, &mut placer)).collect::<Result<Vec<_>, _>>()?;
         roof_labels(c, &roofs, &lines, &mut placer)?;
-        for (k, _) in ladders.iter().enumerate() {
-            stems(c, &axes, k, &points)?;
+        for k in 0..ladders.len() {
+            stem(c, &axes, k, &points)?;
         }
-        for p in &points {
+        // The best are drawn over the naive ones.
+        for p in points.iter().filter(|p| !p.best).chain(points.iter().filter(|p| p.best)) {
             point(c, &axes, p)?;
         }
-        labels(c, &axes, ladders, &points, &mut placer)?;
-        legend(c, ladders)
+        labels(c, &axes, &points, &mut placer)?;
+        legend(c, &points)
     })
 }
 
@@ -80,15 +124,6 @@ pub fn attained(r: &Record) -> Option<f64> {
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
-/// The rate the roof of a record allows at its intensity.
-pub fn allowed(r: &Record) -> Option<f64> {
-    let slope = known(r.machine.peak_bytes_per_s).zip(intensity(r)).map(|(b, i)| b * i);
-    match (known(r.machine.peak_ops_per_s), slope) {
-        (Some(flat), Some(slope)) => Some(flat.min(slope)),
-        (flat, slope) => flat.or(slope),
-    }
-}
-
 fn known(x: Option<f64>) -> Option<f64> {
     x.filter(|x| x.is_finite() && *x > 0.0)
 }
@@ -97,9 +132,13 @@ fn points<'a>(ladders: &[(&str, Ladder<'a>)]) -> Vec<Point<'a>> {
     let mut out = Vec::new();
     for (kernel, (_, l)) in ladders.iter().enumerate() {
         let best = l.best().map(|r| &r.variant);
-        for (record, _) in l.timed() {
+        for (record, place) in l.rungs.iter().copied().zip(l.at.iter().copied()) {
+            let best = best == Some(&record.variant);
+            if !best && record.rung != 0 {
+                continue;
+            }
             if let (Some(intensity), Some(rate)) = (intensity(record), attained(record)) {
-                out.push(Point { kernel, record, intensity, rate, best: best == Some(&record.variant) });
+                out.push(Point { kernel, record, place, intensity, rate, best });
             }
         }
     }
@@ -226,78 +265,66 @@ fn roof_labels(c: &Canvas, roofs: &[Roof], lines: &[Vec<(i32, i32)>], placer: &m
     Ok(())
 }
 
-/// A thin line from the slowest to the fastest rung of a kernel.
-fn stems(c: &Canvas, axes: &Axes, k: usize, points: &[Point]) -> Result<(), ReportError> {
+/// A thin line from naive to the best rung of a kernel.
+fn stem(c: &Canvas, axes: &Axes, k: usize, points: &[Point]) -> Result<(), ReportError> {
     let own: Vec<(i32, i32)> =
         points.iter().filter(|p| p.kernel == k).map(|p| (axes.x.px(p.intensity), axes.y.px(p.rate))).collect();
-    match (own.iter().min_by_key(|p| p.1), own.iter().max_by_key(|p| p.1)) {
-        (Some(high), Some(low)) if high != low => c.line(&[*low, *high], color(k).mix(0.45), 1),
-        _ => Ok(()),
-    }
+    if own.len() < 2 { Ok(()) } else { c.line(&own, NAIVE, 1) }
 }
 
 fn point(c: &Canvas, axes: &Axes, p: &Point) -> Result<(), ReportError> {
     let (x, y) = (axes.x.px(p.intensity), axes.y.px(p.rate));
-    let size = if p.best || p.record.rung == 0 { 6 } else { 4 };
-    marker(c, p.kernel, (x, y), size, color(p.kernel))?;
-    if p.record.rung == 0 && !p.best {
-        marker(c, p.kernel, (x, y), size - 2, WHITE)?;
+    let bound = timing(p.record).and_then(|t| t.bound);
+    if p.best {
+        let kind = Kind::of(bound);
+        marker(c, kind, (x, y), 5, kind.color())?;
+    } else {
+        c.disc(x, y, 4, NAIVE)?;
+        c.disc(x, y, 2, PAPER)?;
     }
-    let bound = timing(p.record).and_then(|t| t.bound).map(|b| format!(", bound by {}", b.name())).unwrap_or_default();
+    let bound = bound.map(|b| format!(", bound by {}", b.name())).unwrap_or_default();
     let (kernel, variant) = (&p.record.kernel, &p.record.variant);
-    c.tip(x - 6, y - 6, 12, 12, &format!("{kernel} {variant}: {}{bound}", units::op_rate(p.rate)));
+    c.tip_of(p.place, [x - 6, y - 6, 12, 12], &format!("{kernel} {variant}: {}{bound}", units::op_rate(p.rate)));
     Ok(())
 }
 
-/// Shapes differ as well as colours; after the last shape and colour they repeat out of step.
-fn marker(c: &Canvas, k: usize, (x, y): (i32, i32), r: i32, color: RGBColor) -> Result<(), ReportError> {
-    match k % 5 {
-        0 => c.disc(x, y, r, color),
-        1 => c.fill(x - r + 1, y - r + 1, 2 * r - 2, 2 * r - 2, color),
-        2 => c.polygon(&[(x, y - r - 1), (x + r + 1, y + r - 1), (x - r - 1, y + r - 1)], color),
-        3 => c.polygon(&[(x, y - r - 1), (x + r + 1, y), (x, y + r + 1), (x - r - 1, y)], color),
-        _ => c.polygon(&[(x, y + r + 1), (x + r + 1, y - r + 1), (x - r - 1, y - r + 1)], color),
+/// Shapes differ as well as colours.
+fn marker(c: &Canvas, kind: Kind, (x, y): (i32, i32), r: i32, color: RGBColor) -> Result<(), ReportError> {
+    match kind {
+        Kind::Memory | Kind::Unknown => c.disc(x, y, r, color),
+        Kind::Compute => c.fill(x - r + 1, y - r + 1, 2 * r - 2, 2 * r - 2, color),
+        Kind::Latency => c.polygon(&[(x, y - r - 1), (x + r + 1, y + r - 1), (x - r - 1, y + r - 1)], color),
+        Kind::Overhead => c.polygon(&[(x, y - r - 1), (x + r + 1, y), (x, y + r + 1), (x - r - 1, y)], color),
     }
 }
 
-fn labels(
-    c: &Canvas,
-    axes: &Axes,
-    ladders: &[(&str, Ladder)],
-    points: &[Point],
-    placer: &mut Placer,
-) -> Result<(), ReportError> {
-    let best = points.iter().filter(|p| p.best).take(2 * LABELLED);
-    let naive = points.iter().filter(|p| !p.best && p.record.rung == 0 && ladders.len() <= LABELLED);
-    for p in best.chain(naive) {
-        let bound = timing(p.record).and_then(|t| t.bound).map(|b| format!(": {}", b.name())).unwrap_or_default();
-        let words = match p.best {
-            true => format!("{} {}{bound}", p.record.kernel, p.record.variant),
-            false => format!("{}{bound}", p.record.variant),
-        };
-        let words = text::fit(&words, 11.0, 240);
+fn labels(c: &Canvas, axes: &Axes, points: &[Point], placer: &mut Placer) -> Result<(), ReportError> {
+    for p in points.iter().filter(|p| p.best).take(LABELLED) {
+        let words = text::fit(&format!("{} {}", p.record.kernel, p.record.variant), 10.5, 200);
         let at = (axes.x.px(p.intensity), axes.y.px(p.rate));
-        let Some(place) = placer.near(at, &words, 11.0) else { continue };
+        let Some(place) = placer.near(at, &words, 10.5) else { continue };
         if let Some(end) = place.leader {
-            c.line(&[at, end], color(p.kernel).mix(0.6), 1)?;
+            c.line(&[at, end], GRID, 1)?;
         }
-        c.fill(place.x - 2, place.y - 6, text::width(&words, 11.0) + 2, 13, WHITE.mix(0.8))?;
-        let style = Style::new(11.0);
-        c.text(place.x, place.y, At::Left, if p.best { style.bold() } else { style.color(MUTED) }, &words)?;
+        c.fill(place.x - 2, place.y - 6, text::width(&words, 10.5) + 2, 13, PAPER.mix(0.8))?;
+        c.text(place.x, place.y, At::Left, Style::new(10.5), &words)?;
     }
     Ok(())
 }
 
-fn legend(c: &Canvas, ladders: &[(&str, Ladder)]) -> Result<(), ReportError> {
-    let room = (PLOT.2 - 20) / 4;
-    for (k, (kernel, _)) in ladders.iter().enumerate() {
-        let (x, y) = (20 + room * (k as i32 % 4), PLOT.3 + 50 + 18 * (k as i32 / 4));
-        marker(c, k, (x, y), 5, color(k))?;
-        fitted(c, (x + 11, y), At::Left, Style::new(11.0), room - 22, kernel)?;
+fn legend(c: &Canvas, points: &[Point]) -> Result<(), ReportError> {
+    let style = Style::new(11.0).color(MUTED);
+    let (mut x, y) = (20, PLOT.3 + 52);
+    c.disc(x, y, 4, NAIVE)?;
+    c.disc(x, y, 2, PAPER)?;
+    c.text(x + 10, y, At::Left, style, "naive")?;
+    x += 60;
+    let bound = |p: &Point| Kind::of(timing(p.record).and_then(|t| t.bound));
+    for kind in KINDS.into_iter().filter(|k| points.iter().any(|p| p.best && bound(p) == *k)) {
+        marker(c, kind, (x, y), 5, kind.color())?;
+        let words = if kind == Kind::Unknown { "best rung" } else { kind.name() };
+        c.text(x + 10, y, At::Left, style, words)?;
+        x += text::width(words, 11.0) + 30;
     }
     Ok(())
-}
-
-fn color(k: usize) -> RGBColor {
-    KERNELS[k % KERNELS.len()]
 }

@@ -3,13 +3,15 @@
 
 use super::super::{ReportError, text, units};
 use super::scale::Scale;
-use super::{At, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, Style, draw, fitted};
+use super::{At, Canvas, GRID, INK, KERNELS, MUTED, NAIVE, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 860;
 const NAMES: i32 = 132;
 const PLOT: i32 = 380;
 const TOP: i32 = 78;
 const PITCH: i32 = 34;
+/// Height of the strip of losses.
+const LOSS: i32 = 6;
 
 /// One step.
 pub struct Stair {
@@ -42,7 +44,7 @@ const SMALL: f64 = 0.01;
 ///
 /// # Errors
 /// [`ReportError::Draw`] if the drawing library refuses.
-pub fn svg(stairs: &Stairs) -> Result<Option<String>, ReportError> {
+pub fn picture(stairs: &Stairs) -> Result<Option<Picture>, ReportError> {
     if stairs.stairs.is_empty() {
         return Ok(None);
     }
@@ -95,20 +97,20 @@ fn factors(stairs: &Stairs, s: &Stair) -> String {
     words.join(", ")
 }
 
-/// Losses first, hatched, back from where the step starts; then gains up to where it ends.
+/// Gains from where losses leave off up to where the step ends; below them, hatched, the losses, back from where it starts.
 fn stair(c: &Canvas, stairs: &Stairs, axis: &Scale, s: &Stair, y: i32) -> Result<(), ReportError> {
     let (h, mut at) = (PITCH - 12, s.from);
     fitted(c, (NAMES - 8, y + h / 2), At::Right, Style::new(12.0), NAMES - 14, &s.name)?;
     let drawn = || s.parts.iter().enumerate().filter(|(_, p)| p.abs() >= SMALL);
     for (cause, part) in drawn().filter(|(_, p)| **p < 0.0) {
         let (from, to) = (axis.px((at + part).exp()), axis.px(at.exp()));
-        c.fill(from, y + h / 2, (to - from).max(1), h / 2, color(cause))?;
-        c.hatch(from, y + h / 2, (to - from).max(1), h / 2)?;
+        c.fill(from, y + h - LOSS, (to - from).max(1), LOSS, color(cause))?;
+        c.hatch(from, y + h - LOSS, (to - from).max(1), LOSS)?;
         at += part;
     }
     for (cause, part) in drawn().filter(|(_, p)| **p > 0.0) {
         let (from, to) = (axis.px(at.exp()), axis.px((at + part).exp()));
-        c.fill(from, y, (to - from).max(1), h, color(cause))?;
+        c.fill(from, y, (to - from).max(1), h - LOSS - 1, color(cause))?;
         at += part;
     }
     let end = axis.px((s.from + s.parts.iter().sum::<f64>()).exp());

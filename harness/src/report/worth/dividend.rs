@@ -5,6 +5,7 @@
 //! are native records, else the newest modelled machine of the kind (processor or GPU). Above 1, less hardware makes the trick worth
 //! more. The band divides the two speedups' bands end by end.
 
+use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
 use super::super::group::{Book, Ladder};
 use super::super::listing::{Datum, Listing};
@@ -82,7 +83,7 @@ pub fn listing(book: &Book) -> Listing {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let kinds = ["capped", "modelled processor", "modelled GPU"].map(str::to_string);
     let mut rows = Vec::new();
     for site in &book.sites {
@@ -97,8 +98,16 @@ pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
         }
     }
     let (title, under) = (
-        "How much more optimization is worth on a machine that has less",
+        "What optimization is worth on each machine, over what it is worth free",
         "speedup there over speedup free; mark: the middle kernel, line: from the least to the greatest",
     );
-    ranges::svg(&Ranges { title, under, x: "dividend", series: &kinds, rows: &rows, one: true, label: units::ratio })
+    ranges::picture(&Ranges {
+        title,
+        under,
+        x: "dividend",
+        series: &kinds,
+        rows: &rows,
+        one: true,
+        label: units::ratio,
+    })
 }

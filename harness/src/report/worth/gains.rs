@@ -1,5 +1,6 @@
 //! Speedup of the best rung by tier with its band, and which share of the floor naive and the best rung reach.
 
+use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
 use super::super::group::{Book, Ladder, floor as floor_of, timing};
 use super::super::listing::{Datum, Listing};
@@ -74,20 +75,23 @@ pub fn floor(book: &Book) -> Listing {
     }
 }
 
-/// One row a kernel, one mark a tier: the middle of the tier's machines, from the least to the greatest.
-fn by_tier(book: &Book, value: impl Fn(&Ladder) -> Option<f64>) -> Vec<Row> {
+/// One row a kernel, one mark a tier: the middle of the tier's machines, from the least to the greatest; of one machine its band.
+fn by_tier(book: &Book, value: impl Fn(&Ladder) -> Option<Speedup>) -> Vec<Row> {
     let mut rows = Vec::new();
     for (k, (kernel, _)) in book.kernels.iter().enumerate() {
         let mut marks = Vec::new();
         for (series, tier) in book.tiers().into_iter().enumerate() {
             let sites = (0..book.sites.len()).filter(|i| book.sites[*i].tier == tier);
-            let mut values: Vec<f64> = sites.filter_map(|i| value(&book.main_ladder(k, i)?)).collect();
-            values.sort_by(f64::total_cmp);
-            if let (Some(low), Some(high)) = (values.first(), values.last()) {
-                let at = values[values.len() / 2];
-                let note = format!("{kernel}, {}: {} machines", tier.name(), values.len());
-                marks.push(Mark { series, at, low: *low, high: *high, note });
-            }
+            let mut values: Vec<Speedup> = sites.filter_map(|i| value(&book.main_ladder(k, i)?)).collect();
+            values.sort_by(|a, b| a.ratio.total_cmp(&b.ratio));
+            let (low, high) = match &values[..] {
+                [] => continue,
+                [one] => (one.low, one.high),
+                [first, .., last] => (first.ratio, last.ratio),
+            };
+            let at = values[values.len() / 2].ratio;
+            let note = format!("{kernel}, {}: {} machines", tier.name(), values.len());
+            marks.push(Mark { series, at, low, high, note });
         }
         if !marks.is_empty() {
             rows.push(Row { name: kernel.clone(), marks });
@@ -104,13 +108,13 @@ fn tiers(book: &Book) -> Vec<String> {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn speedup_chart(book: &Book) -> Result<Option<String>, ReportError> {
-    let rows = by_tier(book, |l| ends(l).and_then(|(naive, best)| gain(naive, best)).map(|g| g.ratio));
+pub fn speedup_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
+    let rows = by_tier(book, |l| ends(l).and_then(|(naive, best)| gain(naive, best)));
     let (title, under) = (
         "What the best rung of each kernel is worth",
-        "times naive; mark: the middle machine of the tier, line: from the least to the greatest",
+        "times naive; mark: the middle machine of the tier, line: from the least to the greatest, of one machine its band",
     );
-    ranges::svg(&Ranges {
+    ranges::picture(&Ranges {
         title,
         under,
         x: "times naive",
@@ -125,12 +129,16 @@ pub fn speedup_chart(book: &Book) -> Result<Option<String>, ReportError> {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn floor_chart(book: &Book) -> Result<Option<String>, ReportError> {
-    let rows = by_tier(book, |l| ends(l).and_then(|(_, best)| Some(floor_of(best)? / timing(best)?.time_ns)));
+pub fn floor_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
+    let rows = by_tier(book, |l| {
+        let (_, best) = ends(l)?;
+        let ratio = floor_of(best)? / timing(best)?.time_ns;
+        Some(Speedup { ratio, low: ratio, high: ratio })
+    });
     let (title, under) = (
         "How near the best rung of each kernel comes to the floor",
         "floor over time; mark: the middle machine of the tier, line: from the least to the greatest",
     );
     let x = "share of what physics allows";
-    ranges::svg(&Ranges { title, under, x, series: &tiers(book), rows: &rows, one: true, label: units::percent })
+    ranges::picture(&Ranges { title, under, x, series: &tiers(book), rows: &rows, one: true, label: units::percent })
 }

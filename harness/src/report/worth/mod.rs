@@ -11,6 +11,7 @@ pub mod waterfall;
 pub mod years;
 
 use super::ReportError;
+use super::chart::Picture;
 use super::group::{Book, band, speedup, timing};
 use super::listing::Listing;
 use crate::record::{Record, Speedup, Tier};
@@ -20,20 +21,37 @@ use crate::record::{Record, Speedup, Tier};
 pub struct Metric {
     /// What the command line calls it.
     pub name: &'static str,
+    /// What a page calls it.
+    pub title: &'static str,
     /// Its table.
     pub listing: fn(&Book) -> Listing,
     /// Its picture; none where the records hold nothing to draw.
-    pub chart: fn(&Book) -> Result<Option<String>, ReportError>,
+    pub chart: fn(&Book) -> Result<Option<Picture>, ReportError>,
 }
 
 /// All of them, in the order in which they are shown.
 pub const METRICS: &[Metric] = &[
-    Metric { name: "speedup", listing: gains::speedup, chart: gains::speedup_chart },
-    Metric { name: "floor", listing: gains::floor, chart: gains::floor_chart },
-    Metric { name: "waterfall", listing: waterfall::listing, chart: waterfall::chart },
-    Metric { name: "dividend", listing: dividend::listing, chart: dividend::chart },
-    Metric { name: "years", listing: years::listing, chart: years::chart },
-    Metric { name: "shares", listing: shares::listing, chart: shares::chart },
+    Metric {
+        name: "speedup",
+        title: "Speedup by tier, with its band",
+        listing: gains::speedup,
+        chart: gains::speedup_chart,
+    },
+    Metric { name: "floor", title: "Share of the floor", listing: gains::floor, chart: gains::floor_chart },
+    Metric {
+        name: "waterfall",
+        title: "What each rung gains, and by what",
+        listing: waterfall::listing,
+        chart: waterfall::chart,
+    },
+    Metric { name: "dividend", title: "Constraint dividend", listing: dividend::listing, chart: dividend::chart },
+    Metric { name: "years", title: "Years of hardware", listing: years::listing, chart: years::chart },
+    Metric {
+        name: "shares",
+        title: "Share of cells that gain so much",
+        listing: shares::listing,
+        chart: shares::chart,
+    },
 ];
 
 /// What the best rung of a ladder is worth over naive, with a band. Where the record has an interval (native, capped) that is it.

@@ -3,6 +3,7 @@
 //! worst).
 
 use super::super::ReportError;
+use super::super::chart::Picture;
 use super::super::chart::curve::{self, Axis, Curves};
 use super::super::group::Book;
 use super::super::listing::{Datum, Listing};
@@ -51,7 +52,7 @@ pub fn listing(book: &Book) -> Listing {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let curve = |tier: Tier| {
         let gains = gains(book, tier);
         let points: Vec<(f64, f64)> = gains.iter().map(|g| (*g, 100.0 * share(&gains, *g))).collect();
@@ -71,5 +72,5 @@ pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
         series: &series,
         marks: &[],
     };
-    curve::svg(&curves).map(Some)
+    curve::picture(&curves).map(Some)
 }

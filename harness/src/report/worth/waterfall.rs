@@ -12,6 +12,7 @@
 //! A part takes nothing whose sign is not its own, and the parts sum to `L` exactly. Records without counts are not taken apart.
 
 use super::super::ReportError;
+use super::super::chart::Picture;
 use super::super::chart::stairs::{self, Stair, Stairs};
 use super::super::group::{Book, Ladder, timing};
 use super::super::listing::{Datum, Listing};
@@ -137,7 +138,7 @@ fn row(step: &Step) -> Vec<Datum> {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn ladder_chart(l: &Ladder, subject: &str) -> Result<Option<String>, ReportError> {
+pub fn ladder_chart(l: &Ladder, subject: &str) -> Result<Option<Picture>, ReportError> {
     let mut at = 0.0;
     let mut stairs = Vec::new();
     for step in steps(l).iter().filter(|s| s.gain > 0.0) {
@@ -149,14 +150,14 @@ pub fn ladder_chart(l: &Ladder, subject: &str) -> Result<Option<String>, ReportE
     }
     let title = format!("Where the {} on {} comes from", super::super::units::ratio(at.exp()), l.site.dated());
     let under = format!("{} · {subject} · gain of each rung over the fastest below", l.site.tier.name());
-    stairs::svg(&Stairs { title: &title, under: &under, causes: &CAUSES, stairs: &stairs })
+    stairs::picture(&Stairs { title: &title, under: &under, causes: &CAUSES, stairs: &stairs })
 }
 
 /// The ladder of the records that gains most, as stairs.
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let mut best: Option<(f64, Ladder, String)> = None;
     for (k, (kernel, shapes)) in book.kernels.iter().enumerate() {
         let s = book.main_shape(k);

@@ -3,6 +3,7 @@
 //! profiles. A machine matches likely where its time is no longer, surely where the bands leave no doubt, and possibly where they leave
 //! it open; "none in the set" where no newer machine does.
 
+use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
 use super::super::group::{Book, Ladder, band, timing};
 use super::super::listing::{Datum, Listing};
@@ -87,7 +88,7 @@ pub fn listing(book: &Book) -> Listing {
 ///
 /// # Errors
 /// [`ReportError::Draw`].
-pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
+pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let mut rows = Vec::new();
     for site in book.sites.iter().filter(|s| s.tier == Tier::Modelled) {
         let of_site = |k: usize| all(book, k, book.main_shape(k)).into_iter().find(|(l, _)| l.site == site);
@@ -108,5 +109,5 @@ pub fn chart(book: &Book) -> Result<Option<String>, ReportError> {
         "modelled; mark: the middle kernel, line: from the least to the greatest; never: no machine of the set",
     );
     let kinds = ["processor", "GPU"].map(str::to_string);
-    ranges::svg(&Ranges { title, under, x: "years", series: &kinds, rows: &rows, one: false, label: units::plain })
+    ranges::picture(&Ranges { title, under, x: "years", series: &kinds, rows: &rows, one: false, label: units::plain })
 }

@@ -1,0 +1,176 @@
+//! `document`: texts whose figures the tool computes. Each figure stands in a block that names the command that fills it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kernels::KERNELS;
+
+use super::output::{print, write_file};
+use super::study::crossovers;
+use super::{Failure, report};
+use crate::profile::{Hardware, Loaded, Sheet};
+use crate::record::{Record, Tier};
+use crate::report::blocks;
+use crate::report::listing::{Datum, Listing};
+use crate::validate::{self, Pair, Validation};
+
+/// Flags of `document`.
+#[derive(Debug, Args)]
+pub struct DocumentArgs {
+    /// Texts with blocks to fill.
+    #[arg(required = true)]
+    texts: Vec<PathBuf>,
+    /// Records of this host natively and modelled on its own profile, which the block `validation` is made of; without them it
+    /// stays as it is.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
+    records: Vec<PathBuf>,
+    /// Prints what would be written instead.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Names of blocks.
+const BLOCKS: [&str; 3] = ["catalog", "crossovers", "validation"];
+
+/// Fills the blocks of every text.
+pub fn run(args: &DocumentArgs) -> Result<(), Failure> {
+    let records = if args.records.is_empty() { Vec::new() } else { report::read(&args.records)?.0 };
+    args.texts.iter().try_for_each(|path| document(path, &records, args.dry_run))
+}
+
+fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failure> {
+    let fail = |e: String| Failure::input(format!("{}: {e}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let fill = |name: &str| match name {
+        "catalog" => catalog().map(Some),
+        "crossovers" => crossovers().map(|listing| Some(listing.markdown())),
+        _ if records.is_empty() => {
+            eprintln!(
+                "retrobench: {}: block '{name}' stays as it is: --records gives what it is made of",
+                path.display()
+            );
+            Ok(None)
+        }
+        _ => validation(records).map(Some),
+    };
+    let filled =
+        blocks::filled(&text, &BLOCKS, |name| fill(name).map_err(|f| f.message)).map_err(|e| fail(e.to_string()))?;
+    match dry_run {
+        true => print(&filled),
+        // An unchanged file keeps its time.
+        false if filled == text => Ok(()),
+        false => write_file(path, filled.as_bytes()),
+    }
+}
+
+/// What there is, and how far the machines' figures can be trusted.
+fn catalog() -> Result<String, Failure> {
+    let machines = Hardware::built_in().map_err(Failure::input)?;
+    let sum = |of: fn(&&dyn kernels::kernel::Kernel) -> usize| KERNELS.iter().map(of).sum::<usize>();
+    let sentence = format!(
+        "{} kernels with {} variants, {} shaders and {} rungs in machine code; {} processors, {} GPUs and {} emulated machines.",
+        KERNELS.len(),
+        sum(|k| k.variants().len()),
+        sum(|k| k.shaders().len()),
+        sum(|k| k.machine_code().len()),
+        machines.cpus.len(),
+        machines.gpus.len(),
+        machines.emulated.len(),
+    );
+    let mut rows = Vec::new();
+    let mut kind = |name: &str, counts: BTreeMap<String, usize>| {
+        let total: usize = counts.values().sum();
+        let of = |status: &str| counts.get(status).copied().unwrap_or(0) as f64;
+        let mut row = vec![Datum::text(name), Datum::Plain(total as f64)];
+        row.extend(["read", "measured", "derived", "unverified"].map(|s| Datum::Share(of(s) / total.max(1) as f64)));
+        rows.push(row);
+    };
+    kind("processors", statuses(&machines.cpus));
+    kind("GPUs", statuses(&machines.gpus));
+    kind("emulated machines", statuses(&machines.emulated));
+    let heads = vec!["machines", "figures", "read", "measured", "derived", "unverified"];
+    let about = "Figures of their profiles, by how far their source was checked:".into();
+    Ok(format!("{sentence}\n\n{}", Listing { about, heads, rows }.markdown()))
+}
+
+/// Figures of profiles by the status of their source.
+fn statuses<P: Sheet>(machines: &[Loaded<P>]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for machine in machines {
+        let table: toml::Table = machine.profile.to_toml().parse().unwrap_or_default();
+        let status = |source: &str| {
+            let of = table.get("sources")?.get(source)?.get("status")?.as_str()?;
+            Some(of.to_string())
+        };
+        let mut stack: Vec<&toml::Value> = table.iter().filter(|(k, _)| *k != "sources").map(|(_, v)| v).collect();
+        while let Some(value) = stack.pop() {
+            match value {
+                toml::Value::Array(all) => stack.extend(all),
+                toml::Value::Table(entries) => match (entries.get("value"), entries.get("source")) {
+                    (Some(_), Some(source)) => {
+                        let known = source.as_str().and_then(status).unwrap_or_default();
+                        *counts.entry(known).or_insert(0) += 1;
+                    }
+                    _ => stack.extend(entries.values()),
+                },
+                _ => {}
+            }
+        }
+    }
+    counts
+}
+
+/// The model against the host that the records are of, in one sentence and by kernel.
+fn validation(records: &[Record]) -> Result<String, Failure> {
+    let hosts = records.iter().find(|r| r.tier == Tier::Modelled && r.machine.class == "host");
+    let found = hosts.and_then(|r| validate::compare(records, &r.machine.id));
+    let Some((host, found)) = hosts.zip(found) else {
+        let how =
+            "`retrobench calibrate --out host.toml`, then `retrobench measure --tier native,modelled --hw host.toml`";
+        return Err(Failure::input(format!("no cell of a host natively and modelled on its own profile; {how}")));
+    };
+    let native = records.iter().find(|r| r.tier == Tier::Native);
+    let on = native.map_or(String::new(), |r| format!(" ({}, {})", r.environment.cpu, r.environment.host));
+    let bands: Vec<f64> = records.iter().filter(|r| r.machine.id == host.machine.id).filter_map(band).collect();
+    let inside = inside(&found, bands.first().copied().unwrap_or(0.0));
+    Ok(format!("{}{on}. {inside}\n\n{}", found.sentence(), by_kernel(&found).markdown()))
+}
+
+/// How wide the band of a record's time is, as a share of it.
+fn band(r: &Record) -> Option<f64> {
+    match &r.outcome {
+        crate::record::Outcome::Timed(t) if r.tier == Tier::Modelled => Some(t.high_ns / t.time_ns - 1.0),
+        _ => None,
+    }
+}
+
+fn inside(found: &Validation, band: f64) -> String {
+    let within = found.pairs.iter().filter(|p| p.ratio() <= 1.0 + band && p.ratio() >= 1.0 / (1.0 + band)).count();
+    format!(
+        "The band that records carry (a factor of {:.2} either way) holds the measurement in {within} of {} cells",
+        1.0 + band,
+        found.pairs.len()
+    )
+}
+
+fn by_kernel(found: &Validation) -> Listing {
+    let mut kernels: BTreeMap<&str, Vec<&Pair>> = BTreeMap::new();
+    for pair in &found.pairs {
+        kernels.entry(pair.group.split('/').next().unwrap_or_default()).or_default().push(pair);
+    }
+    let row = |(kernel, pairs): (&str, Vec<&Pair>)| {
+        let mut errors: Vec<f64> = pairs.iter().map(|p| p.error()).collect();
+        errors.sort_by(f64::total_cmp);
+        let mut ratios: Vec<f64> = pairs.iter().map(|p| p.ratio()).collect();
+        ratios.sort_by(f64::total_cmp);
+        let cells = [Datum::Plain(pairs.len() as f64), Datum::Share(errors[errors.len() / 2])];
+        let ends = [Datum::Ratio(ratios[0]), Datum::Ratio(ratios[ratios.len() - 1])];
+        [&[Datum::text(kernel)][..], &cells, &ends].concat()
+    };
+    Listing {
+        about: "By kernel; modelled over native, so below 1 the model is too fast:".into(),
+        heads: vec!["kernel", "cells", "median_error", "least", "most"],
+        rows: kernels.into_iter().map(row).collect(),
+    }
+}

@@ -1,0 +1,328 @@
+//! `generate`: text by the inference core, on this host, under limits, and at the pace of machines nobody here owns.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use kernels::core::{KvKind, Rungs};
+use kernels::machine::Isa;
+use kernels::model::config::Config;
+use kernels::model::{Dtype, published as known};
+
+use super::measure::{Sink, parse_caps};
+use super::output::{plain_table, print};
+use super::{Common, Failure, command_line};
+use crate::capped::Caps;
+use crate::environment::Host;
+use crate::gate::Gate;
+use crate::generate::modelled::{self, Step, part_ns};
+use crate::generate::{self, Job, KernelTime, Run};
+use crate::journal::Journal;
+use crate::profile::Hardware;
+use crate::record::{Environment, Outcome};
+use crate::report::units;
+use crate::simt::gate::ShaderGate;
+use crate::timed::cells::Context;
+use crate::worker::{Warden, clean_up_on_interrupt};
+
+/// Flags of `generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Model file (llama2.c, GGUF) [default: the built-in one]. Or the name of a published model, whose figures are modelled
+    /// without a file: MODEL[:TYPE], as in llama-2-7b:q4_0.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_MODEL")]
+    model: Option<PathBuf>,
+    /// What the text begins with.
+    #[arg(long, default_value = "", env = "RETROBENCH_PROMPT")]
+    prompt: String,
+    /// llama2.c's tokenizer file, for models that hold none.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_TOKENIZER")]
+    tokenizer: Option<PathBuf>,
+    /// Tokens to generate.
+    #[arg(long, default_value_t = 128, env = "RETROBENCH_STEPS")]
+    steps: usize,
+    /// 0 = always the likeliest token.
+    #[arg(long, default_value_t = 0.0, env = "RETROBENCH_TEMPERATURE", value_parser = parse_temperature)]
+    temperature: f32,
+    /// Draw from the likeliest tokens that together have this probability.
+    #[arg(long, default_value_t = 0.9, env = "RETROBENCH_TOP_P", value_parser = parse_share)]
+    top_p: f32,
+    /// naive, best, or KERNEL=VARIANT pairs after either, with commas.
+    #[arg(long, default_value = "best", env = "RETROBENCH_RUNGS")]
+    rungs: Rungs,
+    /// What keys and values are stored as: f32, bf16, q8.
+    #[arg(long, default_value = "f32", env = "RETROBENCH_KV", value_parser = parse_kv)]
+    kv: KvKind,
+    /// Tokens of the prompt that pass at once.
+    #[arg(long, default_value_t = 512, env = "RETROBENCH_BATCH")]
+    batch: usize,
+    /// Machines to model a token on: profile ids, `all`, `class:...`, .toml files.
+    #[arg(long, env = "RETROBENCH_HW")]
+    hw: Option<String>,
+    /// Limits on this host, as `measure --cap` has them: memory=256MiB,cores=1,bandwidth=2GB/s,...
+    #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
+    cap: Option<Caps>,
+    /// Plays the text at the pace of the first machine of --hw.
+    #[arg(long, env = "RETROBENCH_PACE")]
+    pace: bool,
+    /// Prints the kernels of a token, here and on each machine.
+    #[arg(long, env = "RETROBENCH_TRACE")]
+    trace: bool,
+    /// Appends records of modelled tokens to this file.
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
+    journal: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+fn parse_kv(text: &str) -> Result<KvKind, String> {
+    let names = KvKind::ALL.map(KvKind::name).join(", ");
+    KvKind::ALL.into_iter().find(|kv| kv.name() == text).ok_or_else(|| format!("known are {names}"))
+}
+
+fn parse_temperature(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|t: &f32| t.is_finite() && *t >= 0.0).ok_or_else(|| "a number of at least 0".into())
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|p: &f32| (0.0..=1.0).contains(p)).ok_or_else(|| "a number from 0 to 1".into())
+}
+
+/// What is to run, or only to be modelled.
+struct Subject {
+    config: Config,
+    dtype: Dtype,
+    /// True where there is a file.
+    runs: bool,
+}
+
+/// Generates, and models where machines are named.
+pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
+    let subject = subject(args.model.as_deref())?;
+    if args.pace && args.hw.is_none() {
+        return Err(Failure::input("--pace: at whose pace? Name a machine with --hw"));
+    }
+    let machines = args.hw.as_deref().map(Hardware::select).transpose().map_err(Failure::input)?.unwrap_or_default();
+    if let Some(machine) = machines.emulated.first() {
+        return Err(Failure::input(format!(
+            "--hw {}: emulated machines have no rungs for most kernels of a step; name processors or GPUs",
+            machine.profile.id
+        )));
+    }
+    let steps = model(args, &subject, &machines)?;
+    if subject.runs {
+        let pace = args.pace.then(|| pace_ns(args, &steps)).transpose()?;
+        generate(args, pace)?;
+    }
+    show_steps(args, &steps);
+    Ok(())
+}
+
+fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
+    let named = model.filter(|path| !path.exists()).and_then(|path| published(path.to_str()?));
+    if let Some((config, dtype)) = named {
+        return Ok(Subject { config, dtype, runs: false });
+    }
+    let file = generate::open(model).map_err(Failure::input)?;
+    let config = Config::from_file(&file).map_err(Failure::input)?;
+    let matrix = file.tensors().iter().find(|t| t.name.starts_with("blk.0.attn_q") && t.rows > 1);
+    Ok(Subject { config, dtype: matrix.map_or(Dtype::F32, |t| t.dtype), runs: true })
+}
+
+/// `MODEL[:TYPE]`, f32 without a type.
+fn published(text: &str) -> Option<(Config, Dtype)> {
+    let (name, dtype) = text.split_once(':').unwrap_or((text, "f32"));
+    let types = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K];
+    let dtype = types.into_iter().find(|t| t.to_string().eq_ignore_ascii_case(dtype))?;
+    Some((known::named(name)?, dtype))
+}
+
+fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut job = Job {
+        model: args.model.clone(),
+        tokenizer: args.tokenizer.clone(),
+        prompt: args.prompt.clone(),
+        steps: args.steps,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        seed: args.common.seed,
+        rungs: args.rungs.to_string(),
+        kv: args.kv.name().into(),
+        threads: args.common.threads.map_or(cores, usize::from),
+        batch: args.batch,
+        isas: Isa::EVERY.map(|isa| isa.name().to_string()).to_vec(),
+        bytes_per_s: None,
+        traced: args.trace,
+    };
+    let (start, mut said) = (Instant::now(), 0u32);
+    let mut say = |piece: &str| {
+        // The pace of a machine is that of its tokens: pieces of text are one each.
+        if let Some(ns) = pace_ns {
+            said += 1;
+            let due = Duration::from_nanos(ns as u64).saturating_mul(said);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+        print(piece).map_err(|failure| failure.message)
+    };
+    let (run, tier) = match &args.cap {
+        None => (generate::run(&job, &mut say).map_err(Failure::input)?, "native".to_string()),
+        Some(caps) => {
+            clean_up_on_interrupt();
+            let warden = Warden {
+                caps: caps.clone(),
+                folder: std::env::temp_dir(),
+                seconds: 0.0,
+                threads: job.threads,
+                isa: None,
+                host_profile: None,
+                environment: Environment::here(&command_line(), args.common.seed),
+                host: Host::read(),
+            };
+            let generated = warden.generate(&mut job, &mut say).map_err(Failure::unenforced)?;
+            for cap in &generated.caps {
+                eprintln!("\n{} {}: {}; {}", cap.resource, cap.limit, cap.mechanism, cap.proof.join("; "));
+            }
+            if let Some(reason) = generated.unproven {
+                return Err(Failure::unenforced(format!("cap not proven, so no time is shown: {reason}")));
+            }
+            (generated.run, format!("this host, capped to {caps}"))
+        }
+    };
+    print("\n")?;
+    show_run(args, &job, &run, &tier);
+    Ok(())
+}
+
+fn show_run(args: &GenerateArgs, job: &Job, run: &Run, tier: &str) {
+    let per_s = |tokens: usize, ns: f64| units::plain(tokens as f64 / ns.max(1.0) * 1e9);
+    eprintln!(
+        "{tier}: prompt of {} tokens in {} ({} tokens/s)",
+        run.prompt_tokens,
+        units::time(run.prompt_ns),
+        per_s(run.prompt_tokens, run.prompt_ns)
+    );
+    if let Some(rate) = run.tokens_per_s() {
+        let total: f64 = run.token_ns.iter().sum();
+        eprintln!(
+            "{tier}: {} tokens in {}: {} tokens/s, {} rungs, cache in {}, {} thread{}",
+            run.token_ns.len(),
+            units::time(total),
+            units::plain(rate),
+            args.rungs,
+            args.kv.name(),
+            job.threads,
+            if job.threads == 1 { "" } else { "s" }
+        );
+        if run.waited_ns > 0.0 {
+            eprintln!("waited for the paced bandwidth: {}", units::percent(run.waited_ns / total));
+        }
+    }
+    if args.trace && !run.kernels.is_empty() {
+        eprintln!("{}", traced(&run.kernels, run.token_ns.len().max(1)));
+    }
+}
+
+/// The kernels of one token, those that take longest first.
+fn traced(kernels: &[KernelTime], tokens: usize) -> String {
+    let total: f64 = kernels.iter().map(|k| k.ns).sum();
+    let mut order: Vec<&KernelTime> = kernels.iter().collect();
+    order.sort_by(|a, b| b.ns.total_cmp(&a.ns));
+    let mut table = plain_table(&["kernel", "sizes", "rung", "on", "calls", "time a token", "share"]);
+    for k in order {
+        table.add_row([
+            k.kernel.clone(),
+            k.dims.clone(),
+            k.variant.clone(),
+            k.isa.clone(),
+            units::plain(k.calls as f64 / tokens as f64),
+            units::time(k.ns / tokens as f64),
+            units::percent(k.ns / total),
+        ]);
+    }
+    table.to_string()
+}
+
+/// One token on every machine, in the middle of the text to be generated.
+fn model(args: &GenerateArgs, subject: &Subject, machines: &Hardware) -> Result<Vec<Step>, Failure> {
+    if machines.cpus.is_empty() && machines.gpus.is_empty() {
+        return Ok(Vec::new());
+    }
+    let environment = Environment::build(&command_line(), args.common.seed);
+    let (gate, shaders) = (Gate::default(), ShaderGate::default());
+    let context = Context { gate: &gate, environment: &environment };
+    let tokens = (args.steps / 2).clamp(1, subject.config.context.max(1));
+    let steps = modelled::steps(&context, &shaders, &subject.config, subject.dtype, tokens, machines);
+    let steps = steps.map_err(Failure::input)?;
+    if let Some(path) = &args.journal {
+        let mut sink = Sink::new(Some(Journal::append_to(path)))?;
+        sink.take(steps.iter().map(|step| step.record.clone()).collect())?;
+    }
+    Ok(steps)
+}
+
+/// Time of a token of the first machine, ns, by the rungs asked for.
+fn pace_ns(args: &GenerateArgs, steps: &[Step]) -> Result<f64, Failure> {
+    let wanted = u32::from(args.rungs != Rungs::naive());
+    let step = steps.iter().find(|step| step.record.rung == wanted);
+    match step.map(|step| (&step.record.outcome, &step.record.machine.name)) {
+        Some((Outcome::Timed(timing), _)) => Ok(timing.time_ns),
+        Some((_, name)) => Err(Failure::input(format!("--pace: no time of a token on the {name}: {}", why(step)))),
+        None => Err(Failure::input("--pace: no machine")),
+    }
+}
+
+fn why(step: Option<&Step>) -> String {
+    match step.map(|step| &step.record.outcome) {
+        Some(
+            Outcome::Wrong { reason }
+            | Outcome::NotAvailable { reason }
+            | Outcome::DoesNotFit { reason }
+            | Outcome::Refused { reason }
+            | Outcome::Void { reason },
+        ) => reason.clone(),
+        Some(Outcome::Timed(_)) | None => String::new(),
+    }
+}
+
+/// A line for each machine and way, and the kernels of the best way.
+fn show_steps(args: &GenerateArgs, steps: &[Step]) {
+    for step in steps {
+        let r = &step.record;
+        let head = format!("modelled, {} ({}), {}", r.machine.name, r.dims, r.variant);
+        let Outcome::Timed(timing) = &r.outcome else {
+            eprintln!("{head}: {}", why(Some(step)));
+            continue;
+        };
+        let bound = timing.bound.map_or(String::new(), |bound| format!(", bound by {}", bound.name()));
+        let worth =
+            timing.speedup.filter(|_| r.rung > 0).map_or(String::new(), |s| format!(", {}", units::ratio(s.ratio)));
+        let (low, high) = (1e9 / timing.high_ns, 1e9 / timing.low_ns);
+        let rate = 1e9 / timing.time_ns;
+        let (rate, low, high) = (units::plain(rate), units::plain(low), units::plain(high));
+        eprintln!("{head}: {rate} tokens/s ({low} to {high}){worth}{bound}");
+        if args.trace {
+            eprintln!("{}", parts(step, timing.time_ns));
+        }
+    }
+}
+
+fn parts(step: &Step, total_ns: f64) -> String {
+    let mut table = plain_table(&["kernel", "sizes", "rung", "calls", "time a token", "share", "bound by"]);
+    for part in &step.parts {
+        let bound = match &part.record.outcome {
+            Outcome::Timed(timing) => timing.bound.map_or("", |bound| bound.name()),
+            _ => "",
+        };
+        table.add_row([
+            part.record.kernel.clone(),
+            part.record.dims.clone(),
+            part.record.variant.clone(),
+            part.times.to_string(),
+            units::time(part_ns(part)),
+            units::percent(part_ns(part) / total_ns),
+            bound.into(),
+        ]);
+    }
+    table.to_string()
+}

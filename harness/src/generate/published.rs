@@ -1,0 +1,119 @@
+//! What others measured of whole models on machines that have a profile here: records of the published tier.
+
+use kernels::model::Dtype;
+use kernels::model::config::Config;
+use serde::Deserialize;
+
+use super::{DECODE, modelled};
+use crate::profile::Hardware;
+use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
+
+const TEXT: &str = include_str!("../../../profiles/published.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    row: Vec<Row>,
+}
+
+/// A measurement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    machine: String,
+    model: String,
+    storage: String,
+    software: String,
+    tokens_per_s: f64,
+    source: String,
+}
+
+/// The rows of a model on some of `machines`, beside records of a step with so many tokens in the cache and weights in
+/// `dtype`.
+///
+/// # Errors
+/// Where the table, which is part of this program, is not what it should be.
+pub fn records(
+    config: &Config,
+    dtype: Dtype,
+    tokens: usize,
+    machines: &Hardware,
+    environment: &Environment,
+) -> Result<Vec<Record>, String> {
+    let table: Table = toml::from_str(TEXT).map_err(|e| format!("profiles/published.toml: {}", e.message()))?;
+    let of_model = table.row.into_iter().filter(|row| row.model == config.name);
+    let (operations, bytes) = modelled::cost(config, dtype, tokens);
+    let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, dtype, tokens));
+    let cost = CostRef { operations, bytes };
+    Ok(of_model.filter_map(|row| record(row, &step, cost, machines, environment)).collect())
+}
+
+fn record(
+    row: Row,
+    (shape, dims): &(String, String),
+    cost: CostRef,
+    machines: &Hardware,
+    environment: &Environment,
+) -> Option<Record> {
+    let machine = &machines.cpus.iter().find(|machine| machine.profile.id == row.machine)?;
+    let ns = 1e9 / row.tokens_per_s;
+    Some(Record {
+        schema: SCHEMA,
+        tier: Tier::Published,
+        kernel: DECODE.into(),
+        shape: shape.clone(),
+        dims: dims.clone(),
+        variant: row.software,
+        rung: 0,
+        idea: format!("weights in {}; {}", row.storage, row.source),
+        machine: MachineRef {
+            id: row.machine,
+            name: machine.profile.name.clone(),
+            class: machine.profile.class.as_str().into(),
+            year: Some(machine.profile.year),
+            profile_hash: Some(machine.hash.clone()),
+            isa: "-".into(),
+            threads: machine.profile.machine.cores.value,
+            peak_ops_per_s: None,
+            peak_bytes_per_s: None,
+        },
+        outcome: Outcome::Timed(Timing {
+            time_ns: ns,
+            low_ns: ns,
+            high_ns: ns,
+            speedup: None,
+            samples_ns: Vec::new(),
+            warm: false,
+            floor_ns: None,
+            bound: None,
+            shares: Vec::new(),
+            paced_share: None,
+            cycles: None,
+            counts: None,
+            nmse: 0.0,
+            backward_error: 0.0,
+        }),
+        cost,
+        caps: Vec::new(),
+        environment: environment.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_of_a_machine_and_a_model_that_there_is() {
+        let all = Hardware::select("all").expect("profiles");
+        let table: Table = toml::from_str(TEXT).expect("a table");
+        for row in &table.row {
+            assert!(kernels::model::published::named(&row.model).is_some(), "{}", row.model);
+            assert!(all.cpus.iter().any(|machine| machine.profile.id == row.machine), "{}", row.machine);
+            assert!(row.tokens_per_s > 0.0 && !row.source.is_empty());
+        }
+        let config = kernels::model::published::named("stories260k").expect("known");
+        let rows = records(&config, Dtype::F32, 64, &all, &Environment::build("", 1)).expect("records");
+        assert_eq!((rows.len(), rows[0].variant.as_str(), rows[0].tier), (1, "llama98.c", Tier::Published));
+    }
+}

@@ -1,0 +1,191 @@
+//! The index: the finding, the chart that shows it, how to read it, and the way to everything else.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::super::chart::decode;
+use super::super::chart::strip::{self, Row, Strip, Width};
+use super::super::group::Book;
+use super::super::{ReportError, ceilings, finding, units};
+use super::{Frame, figure, parts, used};
+use crate::record::Tier;
+
+pub(super) fn sections(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
+    let rows = rows(frame.book);
+    Ok(vec![
+        head(frame, &rows)?,
+        how_to_read(frame.book),
+        verdict(frame),
+        kernels(frame),
+        machines(frame, &rows),
+        whole_models(frame)?,
+        rest(frame),
+    ])
+}
+
+/// A row for each site: what the best rung of each kernel is worth over naive there, at the kernel's main shape.
+pub(in crate::report) fn rows(book: &Book) -> Vec<Row<'_>> {
+    let dot = |k: usize, i: usize| {
+        let l = book.main_ladder(k, i)?;
+        let (best, gain) = (l.best()?, l.gain()?);
+        Some((gain.ratio, format!("{} {}", best.kernel, best.variant), l.place(best)?))
+    };
+    let row =
+        |i: usize| Row { site: &book.sites[i], dots: (0..book.kernels.len()).filter_map(|k| dot(k, i)).collect() };
+    (0..book.sites.len()).map(row).collect()
+}
+
+fn head(frame: &Frame, rows: &[Row]) -> Result<Markup, ReportError> {
+    let title = finding::story(rows).unwrap_or_else(|| frame.report.title.to_string());
+    let label = format!("{title}. A row for each machine, a dot for each kernel, the median marked.");
+    let axis = "the best rung over naive on the same machine, log scale";
+    let of = Strip { rows, axis, label: &label, heading: None };
+    let drawn = |width| Ok::<_, ReportError>(strip::picture(&of, width)?.inline());
+    let (desk, phone) = (drawn(Width::Desk)?, drawn(Width::Phone)?);
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (kernels, sites) = (frame.book.kernels.len(), rows.iter().filter(|r| !r.dots.is_empty()).count());
+    Ok(html! {
+        h1 { (title) }
+        p.lead {
+            (counted(kernels, "hot kernel")) " of an LLM inference core, each a ladder of variants from textbook-naive to \
+             hand-optimized, on " (counted(sites, "machine")) ": this host, models of old and new ones, and emulated home \
+             computers. Who wins, which resource binds, how far from the limit, and what the optimization is worth."
+        }
+        (flags(frame))
+        figure {
+            figcaption { "What the best rung is worth on each machine, kernel by kernel" }
+            div.desk { div.scroll { (PreEscaped(&desk)) } }
+            div.phone { (PreEscaped(&phone)) }
+        }
+    })
+}
+
+/// What the reader must know before any figure.
+fn flags(frame: &Frame) -> Markup {
+    let flags: Vec<String> =
+        ceilings::beaten(frame.book).into_iter().chain(frame.report.notes.iter().cloned()).collect();
+    html! {
+        @match flags.as_slice() {
+            [] => {}
+            [one] => p.flag { (one) },
+            [first, rest @ ..] => details.flag {
+                summary { (first) " (and " (rest.len()) " more)" }
+                @for flag in rest { p { (flag) } }
+            },
+        }
+    }
+}
+
+fn how_to_read(book: &Book) -> Markup {
+    let means = |tier: Tier| match tier {
+        Tier::Native => "this host, free: variants in interleaved rounds; the median, with its 95 % bootstrap interval",
+        Tier::Capped => "this host under limits that probes before and after the run have proven",
+        Tier::Modelled => {
+            "a timing model runs the same source on a machine's figures; the band is the model's expected error"
+        }
+        Tier::Emulated => "the machine's own code, counted to the cycle",
+        Tier::Published => "someone's measurement, cited",
+    };
+    html! {
+        h2 { "How to read it" }
+        p { "Each dot is a kernel: the time of rung 0, the textbook's code, over the time of the fastest rung on the same machine. \
+             A row's mark and figure are the median of its dots. Machines stand in the order of their years. A ratio compares code \
+             on one machine and never two machines; a slow machine may have a long row." }
+        p { "Every number has a tier, which says how it came to be. Tiers are never averaged together:" }
+        dl { @for tier in book.tiers() { dt { (tier.name()) } dd { (means(tier)) } } }
+        p { "Point at a dot or a number for its time, band, bound and the command that makes it again. \
+             \"Not available\", \"does not fit\" and \"wrong\" are results too, with their reasons." }
+    }
+}
+
+fn verdict(frame: &Frame) -> Markup {
+    let claims = finding::lead(frame.book);
+    html! { @if !claims.is_empty() { h2 { "In one line a tier" } ul { @for claim in claims { li { (claim) } } } } }
+}
+
+fn kernels(frame: &Frame) -> Markup {
+    let book = frame.book;
+    let tiers = book.tiers();
+    let range = |k: usize, tier: Tier| {
+        let here = (0..book.sites.len()).filter(|i| book.sites[*i].tier == tier);
+        let gains: Vec<f64> = here.filter_map(|i| Some(book.main_ladder(k, i)?.gain()?.ratio)).collect();
+        let (low, high) = (gains.iter().copied().fold(f64::MAX, f64::min), gains.iter().copied().fold(0.0, f64::max));
+        match gains.len() {
+            0 => (units::NONE.to_string(), 0.0),
+            1 => (units::ratio(high), high),
+            _ => (format!("{} – {}", units::ratio(low), units::ratio(high)), high),
+        }
+    };
+    let idea = |k: usize| {
+        let best = (0..book.sites.len()).rev().find_map(|i| book.main_ladder(k, i)?.best());
+        best.map_or(String::new(), |r| format!("{}: {}", r.variant, r.idea))
+    };
+    html! {
+        h2 #kernels { "Kernels" }
+        (parts::controls(&tiers))
+        div.scroll { table.data.wrap-table data-name="kernels" {
+            thead { tr {
+                th scope="col" { "kernel" }
+                @for t in &tiers { th scope="col" { "best over naive, " (t.name()) } }
+                th scope="col" { "a best rung" }
+            } }
+            tbody { @for (k, (name, _)) in book.kernels.iter().enumerate() { tr {
+                th scope="row" { a href=(frame.kernel(k)) { (name) } }
+                @for t in &tiers { @let (words, high) = range(k, *t); td.n data-v=(format!("{high:.3}")) { (words) } }
+                td.idea { (idea(k)) }
+            } } }
+        } }
+    }
+}
+
+fn machines(frame: &Frame, rows: &[Row]) -> Markup {
+    html! {
+        h2 #machines { "Machines" }
+        div.scroll { table.data data-name="machines" {
+            thead { tr { @for head in ["machine", "year", "tier", "kernels timed", "median", "least", "most"] { th scope="col" { (head) } } } }
+            tbody { @for (i, row) in rows.iter().enumerate().rev() { tr data-t=(row.site.tier.name()) {
+                @let by = |a: &&(f64, String, usize), b: &&(f64, String, usize)| a.0.total_cmp(&b.0);
+                th scope="row" { a href=(frame.site(i)) { (row.site.short()) } }
+                td { (row.site.year.map_or(units::NONE.to_string(), |y| y.to_string())) }
+                td { span.tag { (row.site.tier.name()) } }
+                td.n { (row.dots.len()) }
+                td.n { (row.median().map_or(units::NONE.to_string(), units::ratio)) }
+                @for end in [row.dots.iter().min_by(by), row.dots.iter().max_by(by)] {
+                    @match end {
+                        Some((ratio, what, place)) => td data-r=(place) { (units::ratio(*ratio)) " " span.muted { (what) } },
+                        None => td { (units::NONE) },
+                    }
+                }
+            } } }
+        } }
+    }
+}
+
+/// Tokens a second of whole models, where there are records of them.
+fn whole_models(frame: &Frame) -> Result<Markup, ReportError> {
+    let mut drawn = Vec::new();
+    for model in decode::models(frame.book.records) {
+        let picture = decode::picture(frame.book.records, model)?;
+        drawn.extend(picture.map(|picture| figure(&format!("Tokens a second of {model}"), &picture.inline(), None)));
+    }
+    Ok(html! {
+        @if !drawn.is_empty() {
+            h2 { "Whole models" }
+            p { "One token through every kernel of a model: what the ladders are worth together." }
+            @for figure in &drawn { (figure) }
+        }
+    })
+}
+
+fn rest(frame: &Frame) -> Markup {
+    html! {
+        h2 { "Techniques" }
+        ul { @for t in used(frame) { li { a href={ "../techniques/" (t.slug) ".html" } { (t.name) } ": " (t.about) } } }
+        h2 { "More" }
+        ul {
+            li { a href="../worth.html" { "Worth" } ": in times naive, in shares of the limit, in years of hardware." }
+            li { a href="../method.html" { "Method" } ": how each tier comes to its numbers, and how they are checked." }
+            li { a href="../bias.html" { "Bias" } ": in which direction they are likely to be wrong." }
+            li { a href="../data.html" { "Data" } ": all " (frame.book.records.len()) " records, to filter, sort and take away." }
+        }
+    }
+}
