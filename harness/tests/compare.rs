@@ -1,5 +1,6 @@
 //! Comparisons as a user and a CI job meet them: what is compared, what is refused, and the exit codes.
 
+#[allow(dead_code, reason = "the tests of limits use the rest")]
 mod common;
 
 use std::fs;
