@@ -1,5 +1,6 @@
 //! Comparisons as a user and a CI job meet them: what is compared, what is refused, and the exit codes.
 
+#[allow(dead_code, reason = "the tests of limits use the rest")]
 mod common;
 
 use std::fs;
@@ -61,15 +62,12 @@ const MEASURED: [&str; 6] = ["measure", "rmsnorm/stories", "--seconds", "0.1", "
 
 /// All times of a record by a factor.
 fn slowed(record: &mut Value, by: f64) {
-    let outcome = &mut record["outcome"];
+    let scaled = |ns: &mut Value| *ns = (by * ns.as_f64().expect("a time")).into();
+    let Some(outcome) = record["outcome"].as_object_mut() else { return };
     for key in ["time_ns", "low_ns", "high_ns"] {
-        if let Some(ns) = outcome[key].as_f64() {
-            outcome[key] = (by * ns).into();
-        }
+        outcome.get_mut(key).into_iter().for_each(scaled);
     }
-    for ns in outcome["samples_ns"].as_array_mut().into_iter().flatten() {
-        *ns = (by * ns.as_f64().expect("a time")).into();
-    }
+    outcome.get_mut("samples_ns").and_then(Value::as_array_mut).into_iter().flatten().for_each(scaled);
 }
 
 #[test]
@@ -237,5 +235,52 @@ fn the_study_of_verdicts_counts_both_rules() {
         let number = |i: usize| row[i].parse::<usize>().unwrap_or_else(|_| panic!("{row:?}"));
         assert_eq!((number(1), number(7)), (4, 1), "{row:?}");
         assert_eq!(number(2) + number(3) + number(5) + number(6), 4, "{row:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn another_commit_is_built_once_in_a_work_tree_of_its_own() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let place = place.path();
+    fs::create_dir(place.join("bin")).expect("created");
+    // In place of the compiler: this binary, and a mark that it was asked for.
+    let cargo = place.join("bin/cargo");
+    let script = "#!/bin/sh\n[ -f Broken ] && exit 1\nmkdir -p \"$CARGO_TARGET_DIR/release\"\n\
+                  cp \"$BUILT\" \"$CARGO_TARGET_DIR/release/retrobench\"\necho \"$PWD\" >> \"$CARGO_TARGET_DIR/built\"\n";
+    fs::write(&cargo, script).expect("written");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("made executable");
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+        let status = Command::new("git").args(who).args(arguments).current_dir(place).status().expect("git");
+        assert!(status.success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    for (name, message) in [("Cargo.toml", "first"), ("Broken", "second")] {
+        fs::write(place.join(name), "").expect("written");
+        git(&["add", name]);
+        git(&["commit", "-qm", message]);
+    }
+    let path = format!("{}:{}", place.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let against = |rev: &str| {
+        let arguments = ["cmp", "rmsnorm/stories.*/naive$", "--against", rev, "--time", "50ms", "-q", "-o", "jsonl"];
+        let mut command = common::retrobench(&arguments, place);
+        command.env("PATH", &path).env("BUILT", env!("CARGO_BIN_EXE_retrobench")).output().expect("it starts")
+    };
+    for _ in 0..2 {
+        let output = against("HEAD~1");
+        let row: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", error(&output)));
+        assert!(row["base"] == "naive of HEAD~1" && row["other"] == "naive of this build", "{row}");
+        assert!(row["ratio"].as_f64().is_some_and(|r| r > 0.0), "{row}");
+    }
+    let built = fs::read_to_string(place.join("target/against/build/built")).expect("it was built");
+    assert!(built.lines().count() == 1 && built.contains("/tree"), "{built}");
+    for (rev, words) in [("HEAD", "does not build"), ("no-such-rev", "no such commit")] {
+        let output = against(rev);
+        let shown = error(&output);
+        assert!(code(&output) == Some(2) && shown.contains(words) && shown.lines().count() == 1, "{rev}: {shown}");
     }
 }

@@ -128,7 +128,8 @@ fn comparisons(args: &CmpArgs) -> Result<Vec<Comparison>, Failure> {
     if args.cells.hw.is_some() {
         let records = args.cells.records(&plan)?;
         output::verdict(&records)?;
-        let single = plan.groups.iter().all(|g| g.variants.len() <= 1 && g.shaders.len() <= 1);
+        let single = plan.groups.iter().all(|g| g.variants.len() <= 1 && g.shaders.len() <= 1)
+            && plan.code.iter().all(|g| g.names.len() <= 1);
         let axis = args.by.map_or(if single { Axis::Machine } else { Axis::Variant }, Axis::from);
         let rows = recorded::within(&records, axis, args.threshold);
         return if rows.is_empty() { Err(alone()) } else { Ok(rows) };
