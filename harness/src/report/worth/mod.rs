@@ -102,7 +102,7 @@ mod tests {
     fn every_row_is_as_long_as_its_heads_and_every_chart_is_drawn() {
         let mut records = Vec::new();
         for (i, id) in ["a", "b", "c"].into_iter().enumerate() {
-            records.extend(ladder(Tier::Modelled, (id, "cpu", 2000 + 10 * i as u16), 100.0 / (i + 1) as f64, 20.0));
+            records.extend(ladder(Tier::Modelled, (id, "cpu", 2000 + 10 * i as u16), 100.0 / (i + 1) as f64, 40.0));
         }
         records.extend(ladder(Tier::Native, ("this-host", "host", 2020), 30.0, 10.0));
         let book = Book::new(&records);
