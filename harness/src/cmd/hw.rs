@@ -12,7 +12,7 @@ use super::output::{plain_table, print, progress};
 use super::{Failure, command_line};
 use crate::plan::Plan;
 use crate::profile::{GpuProfile, Hardware, Loaded, Profile, Sheet};
-use crate::record::{Environment, Outcome};
+use crate::record::{Environment, Outcome, Record};
 use crate::report::units;
 use crate::shard::{Here, Share};
 
@@ -188,30 +188,37 @@ fn diff(first: &str, second: &str) -> Result<(), Failure> {
 /// The fastest variant of a kernel and shape on a machine, and what binds it.
 type Fastest = (String, Option<&'static str>, f64);
 
-/// Models a machine.
-fn fastest(hw: &str, plan: &Plan) -> Result<BTreeMap<(String, String), Fastest>, Failure> {
-    let machines = Hardware::select(hw).map_err(Failure::input)?;
-    let share = Share::of(None, plan, Here { native_s: None, capped_s: None }, &machines);
-    let bar = progress(share.cells(), false);
-    let mut sink = Sink::new(None)?;
-    elsewhere(plan, &machines, &share, &Environment::build(&command_line(), 1), &bar, &mut sink)?;
-    bar.finish_and_clear();
+/// The fastest of each kernel and shape in records.
+fn fastest<'a>(records: impl Iterator<Item = &'a Record>) -> BTreeMap<(String, String), Fastest> {
     let mut best: BTreeMap<(String, String), Fastest> = BTreeMap::new();
-    for r in sink.records {
+    for r in records {
         let Outcome::Timed(t) = &r.outcome else { continue };
-        let new = (r.variant, t.bound.map(|b| b.name()), t.time_ns);
-        let place = best.entry((r.kernel, r.shape)).or_insert_with(|| new.clone());
+        let new = (r.variant.clone(), t.bound.map(|b| b.name()), t.time_ns);
+        let place = best.entry((r.kernel.clone(), r.shape.clone())).or_insert_with(|| new.clone());
         if new.2 < place.2 {
             *place = new;
         }
     }
-    Ok(best)
+    best
 }
 
 /// Kernels whose winner or bound is another on the second machine.
 fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure> {
     let plan = Plan::select(filter).map_err(Failure::input)?;
-    let (a, b) = (fastest(first, &plan)?, fastest(second, &plan)?);
+    // Both at once: shaders are interpreted once for all.
+    let machines = Hardware::select(&format!("{first},{second}")).map_err(Failure::input)?;
+    let share = Share::of(None, &plan, Here { native_s: None, capped_s: None }, &machines);
+    let bar = progress(share.cells(), false);
+    let mut sink = Sink::new(None)?;
+    elsewhere(&plan, &machines, &share, &Environment::build(&command_line(), 1), &bar, &mut sink)?;
+    bar.finish_and_clear();
+    // A file may have the id of a built-in machine; its text is another.
+    let mut hashes = machines.cpus.iter().map(|m| m.hash.clone()).collect::<Vec<_>>();
+    hashes.extend(machines.gpus.iter().map(|m| m.hash.clone()));
+    hashes.extend(machines.emulated.iter().map(|m| m.hash.clone()));
+    let [on_first, on_second] = &hashes[..] else { return Ok(()) };
+    let on = |hash: &String| fastest(sink.records.iter().filter(|r| r.machine.profile_hash.as_ref() == Some(hash)));
+    let (a, b) = (on(on_first), on(on_second));
     let mut table = plain_table(&["kernel", "shape", "fastest", "bound", "times", "why it is listed"]);
     let both: Vec<_> = a.iter().filter_map(|(place, on_a)| Some((place, on_a, b.get(place)?))).collect();
     let mut flipped = 0;
