@@ -121,10 +121,16 @@ fn on(gpu: &GpuProfile, config: &Config, experts: &Experts, split: Split) -> Res
     let forward = [(a, attention), (l, transfers.after_attention), (a, feed_forward), (l, transfers.after_experts)];
     let backward =
         [(l, transfers.after_experts), (a, 2.0 * feed_forward), (l, transfers.after_attention), (a, 2.0 * attention)];
-    let both: Vec<(On, f64)> = forward.into_iter().chain(backward).collect();
+    let both = [forward, backward].concat();
     let sum = |on: On| 2.0 * both.iter().filter(|piece| piece.0 == on).map(|piece| piece.1).sum::<f64>();
-    let way: Vec<(On, f64)> = both.repeat(LAYERS);
-    Ok(Layer { arithmetic_ms: sum(a), transfer_ms: sum(l), overlapped_ms: scheduled(&[&way, &way]) / LAYERS as f64 })
+    // One micro-batch goes forward while the other goes backward, as in DualPipe: where one computes, the other transfers.
+    let first: Vec<(On, f64)> = both.repeat(LAYERS);
+    let second: Vec<(On, f64)> = [backward, forward].concat().repeat(LAYERS);
+    Ok(Layer {
+        arithmetic_ms: sum(a),
+        transfer_ms: sum(l),
+        overlapped_ms: scheduled(&[&first, &second]) / LAYERS as f64,
+    })
 }
 
 /// ms of the transfers of one micro-batch, forward; backward sends as much the other way.
@@ -170,23 +176,17 @@ impl Transfers {
     }
 }
 
-/// ms until all streams are done, each in its own order: units do one piece at a time, and take the piece that could begin
-/// first, of equals that of the first stream.
+/// ms until all streams are done: pieces run in their stream's order, and a unit serves the streams in turn. As the order is
+/// fixed, no piece that becomes shorter makes the whole longer.
 fn scheduled(streams: &[&[(On, f64)]]) -> f64 {
-    let mut at = vec![0; streams.len()];
     let mut ready = vec![0.0f64; streams.len()];
     let mut free = [0.0f64; 2];
-    loop {
-        let next = (0..streams.len())
-            .filter_map(|s| {
-                let (on, ms) = *streams[s].get(at[s])?;
-                Some((ready[s].max(free[on as usize]), s, on, ms))
-            })
-            .min_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((begin, s, on, ms)) = next else { break };
-        at[s] += 1;
-        ready[s] = begin + ms;
-        free[on as usize] = begin + ms;
+    for piece in 0..streams.iter().map(|s| s.len()).max().unwrap_or(0) {
+        for (stream, ready) in streams.iter().zip(&mut ready) {
+            let Some((on, ms)) = stream.get(piece) else { continue };
+            *ready = ready.max(free[*on as usize]) + ms;
+            free[*on as usize] = *ready;
+        }
     }
     ready.into_iter().fold(0.0, f64::max)
 }
@@ -253,6 +253,15 @@ mod tests {
         let h800 = gpu("h800");
         let few = v3(&h800, Split::ExpertsOfFewNodes);
         assert!(few.transfer_ms < v3(&h800, Split::ExpertsOfAnyNodes).transfer_ms);
-        assert!(v3(&gpu("h100"), Split::Tensors).transfer_ms < v3(&h800, Split::Tensors).transfer_ms);
+        for split in Split::ALL {
+            let mut before = f64::INFINITY;
+            for gb_s in [50.0, 100.0, 200.0, 400.0, 600.0, 750.0, 900.0] {
+                let mut gpu = h800.clone();
+                gpu.link.as_mut().expect("a link").both_ways_gb_s.value = gb_s;
+                let layer = v3(&gpu, split);
+                assert!(layer.overlapped_ms <= before, "{split:?} at {gb_s}: {layer:?}");
+                before = layer.overlapped_ms;
+            }
+        }
     }
 }

@@ -63,7 +63,7 @@ pub fn run(args: &GpuArgs) -> Result<(), Failure> {
 /// One rung at one shape.
 struct Cell {
     shader: usize,
-    ready: Result<(Prepared, Errors), Outcome>,
+    ready: Result<(Prepared, Errors), Box<Outcome>>,
     samples_ns: Vec<f64>,
 }
 
@@ -80,7 +80,7 @@ fn cells(
     // Rung 0 is what every speedup is taken from, wanted or not.
     for shader in (0..kernel.shaders().len()).filter(|s| *s == 0 || group.shaders.contains(s)) {
         let ready = checked(gpu, gate, *kernel, shader, environment.seed).and_then(|errors| {
-            let program = gate.program(*kernel, shader).map_err(|e| Outcome::Void { reason: e.to_string() })?;
+            let program = gate.program(*kernel, shader).map_err(void)?;
             Ok((gpu.prepare(&program, shape, case.as_mut()).map_err(outcome)?, errors))
         });
         cells.push(Cell { shader, ready, samples_ns: Vec::new() });
@@ -102,14 +102,19 @@ fn cells(
 }
 
 /// The kernel's test shapes, run on the GPU and compared with the f64 reference.
-fn checked(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize, seed: u64) -> Result<Errors, Outcome> {
-    let program = gate.program(kernel, shader).map_err(|e| Outcome::Void { reason: e.to_string() })?;
+fn checked(
+    gpu: &Gpu,
+    gate: &ShaderGate,
+    kernel: &dyn Kernel,
+    shader: usize,
+    seed: u64,
+) -> Result<Errors, Box<Outcome>> {
+    let program = gate.program(kernel, shader).map_err(void)?;
     let mut worst = Errors { nmse: 0.0, backward: 0.0 };
     for flavor in [Flavor::Typical, Flavor::Adversarial] {
         for shape in kernel.test_shapes() {
-            let void = |e: &dyn std::fmt::Display| Outcome::Void { reason: e.to_string() };
             let input = Input { flavor, ..Input::typical(seed) };
-            let mut case = kernel.prepare(&shape, &input).map_err(|e| void(&e))?;
+            let mut case = kernel.prepare(&shape, &input).map_err(void)?;
             case.poison();
             let prepared = gpu.prepare(&program, &shape, case.as_mut()).map_err(outcome)?;
             gpu.run(&prepared).map_err(outcome)?;
@@ -117,7 +122,7 @@ fn checked(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize, see
             let verdict = case.verify_sums(program.partial_sums());
             if let Some(failure) = verdict.failure {
                 let reason = format!("test shape {}, {flavor:?} input: {failure}", kernel.dims(&shape));
-                return Err(Outcome::Wrong { reason });
+                return Err(Box::new(Outcome::Wrong { reason }));
             }
             worst.nmse = worst.nmse.max(verdict.nmse);
             worst.backward = worst.backward.max(verdict.backward);
@@ -126,11 +131,14 @@ fn checked(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize, see
     Ok(worst)
 }
 
-fn outcome(e: GpuError) -> Outcome {
-    let reason = e.to_string();
+fn void(e: impl std::fmt::Display) -> Box<Outcome> {
+    Box::new(Outcome::Void { reason: e.to_string() })
+}
+
+fn outcome(e: GpuError) -> Box<Outcome> {
     match e {
-        GpuError::Lacks { .. } => Outcome::NotAvailable { reason },
-        GpuError::Refused { .. } => Outcome::Void { reason },
+        GpuError::Lacks { .. } => Box::new(Outcome::NotAvailable { reason: e.to_string() }),
+        GpuError::Refused { .. } => void(e),
     }
 }
 
@@ -168,7 +176,7 @@ fn record(gpu: &Gpu, group: &Group, cell: Cell, naive: &[f64], environment: &Env
 fn timed(cell: Cell, naive: &[f64]) -> Outcome {
     let errors = match cell.ready {
         Ok((_, errors)) => errors,
-        Err(outcome) => return outcome,
+        Err(outcome) => return *outcome,
     };
     let interval = match median_interval(&cell.samples_ns) {
         Ok(interval) => interval,

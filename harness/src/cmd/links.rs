@@ -49,7 +49,7 @@ pub fn study(chart: Option<&Path>) -> Result<Listing, Failure> {
              nodes (modelled tier; roofline, no shader: arithmetic is operations over {:.0} % of the profile's matrix peak, \
              transfers are bytes over its link and network as seen). Tensors: four ring all-reduces over the link. Experts: \
              a token once over the network to each of its nodes, then over the link to each of its experts. Serial: transfers \
-             after arithmetic; overlapped: two micro-batches take turns. Transfers take no SMs here.",
+             after arithmetic; overlapped: one micro-batch forward beside another backward, as in DualPipe. Transfers take no SMs here.",
             100.0 * REACHED
         ),
         &[
@@ -106,8 +106,8 @@ fn drawn(gpu: &GpuProfile, config: &Config) -> Result<String, Failure> {
     let title = finding(gpu, config)?;
     let picture = curve::picture(&Curves {
         title: &title,
-        under: "modelled (roofline) · a layer of DeepSeek-V3, forward and backward, 4096 tokens a GPU, network 50 GB/s",
-        x: "link of an H800 both ways, GB/s (as sold: 400; H100: 900)",
+        under: "modelled (roofline) · a layer of DeepSeek-V3, forward and backward, 4096 tokens a GPU",
+        x: "link both ways, GB/s (H800: 400, H100: 900)",
         y: "ms, log scale",
         axes: (Axis::Linear, Axis::Log),
         series: &series,
@@ -123,5 +123,5 @@ fn finding(gpu: &GpuProfile, config: &Config) -> Result<String, Failure> {
         Ok(100.0 * (on(gpu, config, split)?.overlapped_ms / uncut - 1.0))
     };
     let (tensors, experts) = (cost(Split::Tensors)?, cost(Split::ExpertsOfFewNodes)?);
-    Ok(format!("The link cut to 400 GB/s costs split tensors {tensors:.0} %, split experts {experts:.0} %"))
+    Ok(format!("The H800's narrower link costs split tensors {tensors:.0} %, split experts {experts:.0} %"))
 }

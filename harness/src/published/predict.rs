@@ -93,7 +93,9 @@ pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Pr
             Task::Kernel { kernel, sizes: [m, n, k] } => {
                 let name = format!("{}/kernel", row.id).into();
                 let shape = Shape { name, m: *m, n: *n, k: *k, parts: 1, tour: false };
-                let cost = counts.best(&gpu, kernel, &shape, &row.rung, None).map_err(wrong)?;
+                // Products were measured among the others of a layer, which L2 does not hold.
+                let warm = kernel.starts_with("gemv_").then_some(false);
+                let cost = counts.best(&gpu, kernel, &shape, &row.rung, warm).map_err(wrong)?;
                 let launches = cost.launches * gpu.machine.launch_ns.value;
                 Prediction::Time { ns: cost.body_ns + launches, gaps: 0.0, bound: cost.bound }
             }

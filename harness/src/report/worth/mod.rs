@@ -260,7 +260,7 @@ mod tests {
         );
         assert!((part(2, "bytes") - 200.0 / 150.0).abs() < 1e-9 && (part(2, "lanes") - 1.0).abs() < 1e-9);
         assert!((part(3, "threads") - 4.0).abs() < 1e-9 && part(3, "overhead") < 0.9);
-        let drawn = waterfall::chart(&book).expect("drawn").expect("counted");
+        let drawn = waterfall::chart(&book).expect("drawn").expect("counted").file();
         assert!(drawn.contains("lanes 4.0×") && drawn.contains("latency → compute"), "{drawn}");
     }
 }
