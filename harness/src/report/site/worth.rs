@@ -11,6 +11,9 @@ use super::super::worth::{METRICS, Metric};
 use super::{Frame, figure};
 use crate::record::Record;
 
+/// Rows up to which a table stands on the page: a tour has thousands, which are megabytes.
+const MOST: usize = 400;
+
 /// The page: a chart and its definition for each figure.
 pub(super) fn sections(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
     let mut out = vec![html! {
@@ -54,7 +57,10 @@ fn section(metric: &Metric, book: &Book, headed: bool) -> Result<Markup, ReportE
     Ok(html! {
         @if headed { h2 #(metric.name) { (metric.title) } }
         div.fit { (figure(&listing.about, &picture.inline(), None)) }
-        @if headed { (table(metric.name, &listing)) }
+        @if headed && listing.rows.len() <= MOST { (table(metric.name, &listing)) }
+        @if headed && listing.rows.len() > MOST {
+            p.muted { (listing.rows.len()) " rows: " code { "retrobench worth records.jsonl -o csv --only " (metric.name) } }
+        }
     })
 }
 
