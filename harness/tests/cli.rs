@@ -226,14 +226,14 @@ fn a_report_is_also_a_comment_a_block_of_a_readme_and_pictures() {
     assert!(place.succeeds(&["report", records, "-o", "md"]).contains("Every output matches its reference"));
     assert!(place.succeeds(&["report", records, "-o", "csv"]).starts_with("kernel,shape,"));
     assert!(!place.path("reports").exists(), "what is printed is not written");
-    let readme = place.write("README.md", b"# Mine\n<!-- retrobench:begin -->\nold\n<!-- retrobench:end -->\nafter\n");
-    place.succeeds(&["report", records, "--splice", &readme]);
+    let readme = place.write("README.md", b"# Mine\n<!-- retrobench results -->\nold\n<!-- /retrobench -->\nafter\n");
+    place.succeeds(&["document", &readme, "--records", records]);
     let text = fs::read_to_string(place.path(&readme)).expect("still there");
     assert!(text.starts_with("# Mine\n") && text.ends_with("after\n") && text.contains("Intel Atom N270"), "{text}");
     assert!(!text.contains("old\n"), "{text}");
     let bare = place.write("bare.md", b"no markers\n");
-    place.refuses(&["report", records, "--splice", &bare], &["bare.md", "retrobench:begin"]);
-    place.refuses(&["report", records, "--splice", "absent.md"], &["absent.md"]);
+    place.refuses(&["document", &bare, "--records", records], &["bare.md", "no block", "results"]);
+    place.refuses(&["document", "absent.md", "--records", records], &["absent.md"]);
     place.succeeds(&["report", records, "--out", "site", "--png"]);
     let story = fs::read(place.path("site/png/story.png")).expect("a picture");
     assert!(story.starts_with(b"\x89PNG"));

@@ -11,8 +11,8 @@ use super::study::crossovers;
 use super::{Failure, report};
 use crate::profile::{Hardware, Loaded, Sheet};
 use crate::record::{Record, Tier};
-use crate::report::blocks;
 use crate::report::listing::{Datum, Listing};
+use crate::report::{Report, blocks};
 use crate::validate::{self, Pair, Validation};
 
 /// Flags of `document`.
@@ -21,8 +21,8 @@ pub struct DocumentArgs {
     /// Texts with blocks to fill.
     #[arg(required = true)]
     texts: Vec<PathBuf>,
-    /// Records of this host natively and modelled on its own profile, which the block `validation` is made of; without them it
-    /// stays as it is.
+    /// Records that the blocks `results` (of a run) and `validation` (of this host natively and modelled on its own profile) are
+    /// made of; without them they stay as they are.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
     records: Vec<PathBuf>,
     /// Prints what would be written instead.
@@ -31,12 +31,18 @@ pub struct DocumentArgs {
 }
 
 /// Names of blocks.
-const BLOCKS: [&str; 3] = ["catalog", "crossovers", "validation"];
+const BLOCKS: [&str; 4] = ["catalog", "crossovers", "results", "validation"];
 
 /// Fills the blocks of every text.
 pub fn run(args: &DocumentArgs) -> Result<(), Failure> {
     let records = if args.records.is_empty() { Vec::new() } else { report::read(&args.records)?.0 };
     args.texts.iter().try_for_each(|path| document(path, &records, args.dry_run))
+}
+
+/// What a run's records say.
+fn results(records: &[Record]) -> String {
+    let command = &records[0].environment.command;
+    crate::report::results(&Report { title: report::TITLE, command, records, notes: &[] })
 }
 
 fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failure> {
@@ -52,6 +58,7 @@ fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failur
             );
             Ok(None)
         }
+        "results" => Ok(Some(results(records))),
         _ => validation(records).map(Some),
     };
     let filled =

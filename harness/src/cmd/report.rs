@@ -1,4 +1,4 @@
-//! `report`: the site of records measured before, or the same as text, as a block of a README, as pictures.
+//! `report`: the site of records measured before, or the same as text or as pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -23,11 +23,8 @@ pub struct ReportArgs {
     #[arg(long, default_value = TITLE, env = "RETROBENCH_TITLE")]
     title: String,
     /// Prints the report to standard output in this format instead.
-    #[arg(long, short, value_enum, conflicts_with = "splice", env = "RETROBENCH_OUTPUT")]
+    #[arg(long, short, value_enum, env = "RETROBENCH_OUTPUT")]
     output: Option<Format>,
-    /// Puts the results into a text instead, between its lines <!-- retrobench:begin --> and <!-- retrobench:end -->.
-    #[arg(long, value_name = "FILE", env = "RETROBENCH_SPLICE")]
-    splice: Option<PathBuf>,
     /// Also writes the charts as PNG, to the folder png of the site.
     #[arg(long, env = "RETROBENCH_PNG")]
     png: bool,
@@ -65,19 +62,10 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
             write_file(&args.out.join("png").join(format!("{name}.png")), &bytes)?;
         }
     }
-    match (&args.splice, args.output) {
-        (Some(path), _) => splice(path, &report),
-        (None, Some(format)) => print(&rendered(format, &report)?),
-        (None, None) => write(&args.out, &args.title, &command, &records, &notes),
+    match args.output {
+        Some(format) => print(&rendered(format, &report)?),
+        None => write(&args.out, &args.title, &command, &records, &notes),
     }
-}
-
-fn splice(path: &Path, report: &Report) -> Result<(), Failure> {
-    let fail = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
-    let spliced = report::splice(&text, &report::block(report)).map_err(|e| fail(&e))?;
-    // An unchanged file keeps its time.
-    if spliced == text { Ok(()) } else { write_file(path, spliced.as_bytes()) }
 }
 
 /// Writes the site and report.md.

@@ -4,6 +4,14 @@
 /// Why blocks could not be filled.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
+    /// There is nothing to fill.
+    #[error(
+        "no block: put a line <!-- retrobench NAME --> and a line {CLOSE} where it is to stand; known names are {known}"
+    )]
+    None {
+        /// Names that there are.
+        known: String,
+    },
     /// A block is not closed.
     #[error("line {line}: block '{name}' is not closed: end it with a line {CLOSE}")]
     Open {
@@ -52,6 +60,9 @@ pub fn filled(
     known: &[&str],
     mut fill: impl FnMut(&str) -> Result<Option<String>, String>,
 ) -> Result<String, BlockError> {
+    if !text.lines().any(|line| opens(line).is_some()) {
+        return Err(BlockError::None { known: known.join(", ") });
+    }
     let mut out = String::new();
     let mut lines = text.split_inclusive('\n').enumerate();
     while let Some((number, line)) = lines.next() {
@@ -100,6 +111,7 @@ mod tests {
         assert!(error(TEXT).contains("line 6") && error(TEXT).contains("known are a"));
         assert!(error("<!-- retrobench a -->\nx").contains("not closed"));
         assert!(error("<!-- retrobench a -->\n<!-- retrobench a -->\n<!-- /retrobench -->").contains("line 1"));
+        assert!(error("between <!-- retrobench a --> and\n").contains("no block"));
         let failed = filled(TEXT, &["a", "b"], |_| Err("no records".into())).expect_err("failed");
         assert!(failed.to_string().contains("no records"));
     }

@@ -1,7 +1,7 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
 //! same bytes. `group` indexes the records, `finding` turns them into sentences, `technique` groups rungs by idea, `worth`
 //! says what optimization is worth, `ceilings` which records contradict a ceiling, `chart` draws; `site`, `markdown`,
-//! `splice`, `table` and `listing` put all that into a folder of pages, a pull request's comment, a README and a terminal.
+//! `results`, `table` and `listing` put all that into a folder of pages, a pull request's comment, a README and a terminal.
 
 use crate::record::Record;
 
@@ -13,8 +13,8 @@ pub mod group;
 mod heat;
 pub mod listing;
 mod markdown;
+mod results;
 mod site;
-mod splice;
 mod summary;
 mod table;
 mod technique;
@@ -26,8 +26,8 @@ use chart::Picture;
 use group::{Book, Ladder};
 
 pub use markdown::markdown;
+pub use results::results;
 pub use site::{File, site};
-pub use splice::{BEGIN, END, SpliceError, block, splice};
 pub use table::{csv, summary_table};
 
 /// What a report is made of.
