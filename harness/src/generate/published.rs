@@ -8,7 +8,7 @@ use super::{DECODE, modelled};
 use crate::profile::Hardware;
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
-const TEXT: &str = include_str!("../../../profiles/published.toml");
+const TEXT: &str = include_str!("../../../profiles/published/cpu.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ pub fn records(
     machines: &Hardware,
     environment: &Environment,
 ) -> Result<Vec<Record>, String> {
-    let table: Table = toml::from_str(TEXT).map_err(|e| format!("profiles/published.toml: {}", e.message()))?;
+    let table: Table = toml::from_str(TEXT).map_err(|e| format!("profiles/published/cpu.toml: {}", e.message()))?;
     let of_model = table.row.into_iter().filter(|row| row.model == config.name);
     let (operations, bytes) = modelled::cost(config, dtype, tokens);
     let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, dtype, tokens));
