@@ -8,18 +8,13 @@ use super::{DECODE, modelled};
 use crate::profile::Hardware;
 use crate::record::{CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
-const TEXT: &str = include_str!("../../../profiles/published/cpu.toml");
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    row: Vec<Row>,
-}
+const TEXT: &str = include_str!("../../../profiles/published/cpu.csv");
 
 /// A measurement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
+    id: String,
     machine: String,
     model: String,
     storage: String,
@@ -40,12 +35,16 @@ pub fn records(
     machines: &Hardware,
     environment: &Environment,
 ) -> Result<Vec<Record>, String> {
-    let table: Table = toml::from_str(TEXT).map_err(|e| format!("profiles/published/cpu.toml: {}", e.message()))?;
-    let of_model = table.row.into_iter().filter(|row| row.model == config.name);
+    let of_model = rows()?.into_iter().filter(|row| row.model == config.name);
     let (operations, bytes) = modelled::cost(config, dtype, tokens);
     let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, dtype, tokens));
     let cost = CostRef { operations, bytes };
     Ok(of_model.filter_map(|row| record(row, &step, cost, machines, environment)).collect())
+}
+
+fn rows() -> Result<Vec<Row>, String> {
+    let rows = csv::Reader::from_reader(TEXT.as_bytes()).into_deserialize().collect();
+    rows.map_err(|e: csv::Error| format!("profiles/published/cpu.csv: {e}"))
 }
 
 fn record(
@@ -65,7 +64,7 @@ fn record(
         dims: dims.clone(),
         variant: row.software,
         rung: 0,
-        idea: format!("weights in {}; {}", row.storage, row.source),
+        idea: format!("weights in {}; {}, row {}", row.storage, row.source, row.id),
         after: None,
         machine: MachineRef {
             id: row.machine,
@@ -107,8 +106,7 @@ mod tests {
     #[test]
     fn every_row_is_of_a_machine_and_a_model_that_there_is() {
         let all = Hardware::select("all").expect("profiles");
-        let table: Table = toml::from_str(TEXT).expect("a table");
-        for row in &table.row {
+        for row in rows().expect("rows") {
             assert!(kernels::model::published::named(&row.model).is_some(), "{}", row.model);
             assert!(all.cpus.iter().any(|machine| machine.profile.id == row.machine), "{}", row.machine);
             assert!(row.tokens_per_s > 0.0 && !row.source.is_empty());
