@@ -39,7 +39,7 @@ fn the_terminal_table_is_as_it_was() {
 
 #[test]
 fn the_block_of_a_readme_is_as_it_was() {
-    insta::assert_snapshot!(report::block(&of(&records(), &[])));
+    insta::assert_snapshot!(report::results(&of(&records(), &[])));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_site_without_times_is_still_a_site() {
     records.retain(|r| !matches!(r.outcome, Outcome::Timed(_)));
     assert!(page(&site(&records), "index.html").contains("What each optimization is worth"));
     assert!(site(&[]).len() >= 8);
-    assert!(!report::block(&of(&[], &[])).is_empty());
+    assert!(!report::results(&of(&[], &[])).is_empty());
 }
 
 #[test]

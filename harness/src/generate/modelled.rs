@@ -162,7 +162,7 @@ impl Whole<'_> {
         for (operation, records) in operations.iter().zip(rungs) {
             match chosen(way.0, records) {
                 Ok(record) => parts.push(Part { times: operation.times, record: record.clone() }),
-                Err(outcome) => return Some(self.step(way, first, machine, outcome, Vec::new())),
+                Err(outcome) => return Some(self.step(way, first, machine, *outcome, Vec::new())),
             }
         }
         let widest = parts.iter().map(|p| &p.record.machine).max_by_key(|m| (m.isa != "scalar", m.threads));
@@ -221,7 +221,7 @@ pub fn dims(config: &Config, dtype: Dtype, tokens: usize) -> String {
 }
 
 /// The record of rung 0, or that of the fastest.
-fn chosen<'a>(way: &str, records: &'a [Record]) -> Result<&'a Record, Outcome> {
+fn chosen<'a>(way: &str, records: &'a [Record]) -> Result<&'a Record, Box<Outcome>> {
     let naive = records.iter().find(|r| r.rung == 0);
     let ns = |r: &&Record| match &r.outcome {
         Outcome::Timed(timing) => Some(timing.time_ns),
@@ -230,9 +230,11 @@ fn chosen<'a>(way: &str, records: &'a [Record]) -> Result<&'a Record, Outcome> {
     let timed = records.iter().filter(|r| ns(r).is_some());
     let fastest = timed.min_by(|a, b| ns(a).unwrap_or(f64::MAX).total_cmp(&ns(b).unwrap_or(f64::MAX)));
     let found = if way == "naive" { naive.filter(|r| ns(r).is_some()) } else { fastest };
-    found.ok_or_else(|| match naive {
-        Some(naive) => because(&naive.kernel, &naive.outcome),
-        None => Outcome::Void { reason: "a kernel without rungs".into() },
+    found.ok_or_else(|| {
+        Box::new(match naive {
+            Some(naive) => because(&naive.kernel, &naive.outcome),
+            None => Outcome::Void { reason: "a kernel without rungs".into() },
+        })
     })
 }
 

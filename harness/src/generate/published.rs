@@ -43,8 +43,8 @@ pub fn records(
 }
 
 fn rows() -> Result<Vec<Row>, String> {
-    let rows = csv::Reader::from_reader(TEXT.as_bytes()).into_deserialize().collect();
-    rows.map_err(|e: csv::Error| format!("profiles/published/cpu.csv: {e}"))
+    let rows: Result<_, csv::Error> = csv::Reader::from_reader(TEXT.as_bytes()).into_deserialize().collect();
+    rows.map_err(|e| format!("profiles/published/cpu.csv: {e}"))
 }
 
 fn record(

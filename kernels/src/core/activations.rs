@@ -56,7 +56,7 @@ impl Activations {
         // Products of several tokens need more.
         let many = if tokens > 1 { tokens } else { 0 };
         let (mut a, mut b) = (0, 0);
-        for rows in if many > 0 { 2..=many } else { 1..=0 } {
+        for rows in 2..=tokens {
             let (more_a, more_b) = gemm::scratch(rows, n, k);
             (a, b) = (a.max(more_a), b.max(more_b));
         }
