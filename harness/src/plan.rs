@@ -1,7 +1,8 @@
 //! What to run, in order: which kernels, shapes and variants a filter selects.
 
 use kernels::KERNELS;
-use kernels::kernel::{Kernel, Shape};
+use kernels::kernel::{Cost, Kernel, Shape, Work};
+use kernels::model::published;
 use regex::Regex;
 
 /// One kernel at one shape with the variants that were asked for.
@@ -52,14 +53,22 @@ impl Step {
         format!("{SMALL_MODEL}position-{}", self.position)
     }
 
+    /// What a step takes, for estimates: its products, whose weights it reads once.
+    pub fn cost() -> Cost {
+        let weights = published::named("stories260k").map_or(0, |config| config.weights_per_token());
+        Cost { operations: 2 * weights, bytes: weights, work: Work::I8 }
+    }
+
+    /// Without a filter the one that fits every machine.
     fn select(pattern: Option<&Regex>) -> Vec<Step> {
-        let all = Self::POSITIONS.map(|position| Step { position, names: Self::RUNGS.to_vec() });
+        let positions = &Self::POSITIONS[..if pattern.is_some() { Self::POSITIONS.len() } else { 1 }];
+        let all = positions.iter().map(|&position| Step { position, names: Self::RUNGS.to_vec() });
         let selected = |mut step: Step| {
             let shape = step.shape();
             step.names.retain(|name| pattern.is_none_or(|p| p.is_match(&format!("{}/{shape}/{name}", Self::KERNEL))));
             (!step.names.is_empty()).then_some(step)
         };
-        all.into_iter().filter_map(selected).collect()
+        all.filter_map(selected).collect()
     }
 }
 

@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use kernels::kernel::Cost;
 
-use crate::emulated::decode;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::profile::Hardware;
 
 /// Part `index` of `of`, counted from 1.
@@ -146,7 +145,7 @@ fn units(plan: &Plan, here: Here, machines: &Hardware) -> Vec<Unit> {
             units.push(Unit { stage: Stage::Emulated(machine), group, cells: g.names.len(), cost_s });
         }
         for (step, s) in plan.steps.iter().enumerate() {
-            let cost_s = estimate(EMULATED_S, &decode::cost(), s.names.len());
+            let cost_s = estimate(EMULATED_S, &Step::cost(), s.names.len());
             let group = plan.code.len() + step;
             units.push(Unit { stage: Stage::Emulated(machine), group, cells: s.names.len(), cost_s });
         }

@@ -258,10 +258,13 @@ fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
 #[test]
 fn wishes_of_generate_that_cannot_be_met_are_said() {
     let place = Place::new();
+    for (flag, value, words) in [("--rungs", "worst", "naive, best"), ("--kv", "q4", "bf16")] {
+        let output = place.run(&["generate", flag, value]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(words), "{flag} {value}: {error}");
+    }
     for (flags, words) in [
-        (["--rungs", "worst"], "naive, best"),
         (["--rungs", "gemv_f32=sind"], "multi_row"),
-        (["--kv", "q4"], "bf16"),
         (["--model", "nowhere.gguf"], "nowhere.gguf"),
         (["--steps", "100000"], "there is room for"),
         (["--hw", "commodore-64"], "emulated machines"),

@@ -307,3 +307,16 @@ fn a_real_model_tells_the_story_it_is_known_for() {
         assert_eq!(text, expected, "{rungs}");
     }
 }
+
+#[test]
+fn a_rung_that_there_is_not_is_named_with_those_that_there_are() {
+    let (file, config) = model("llama");
+    let refused = |rungs: &str| {
+        let options = Options { rungs: rungs.parse().unwrap(), ..Options::default() };
+        Core::open(&file, config.clone(), &options).err().unwrap().to_string()
+    };
+    let wrong = refused("gemv=simd");
+    assert!(wrong.contains("'gemv'") && wrong.contains("gemv_f32"), "{wrong}");
+    let wrong = refused("gemv_f32=sind");
+    assert!(wrong.contains("'sind'") && wrong.contains("multi_row"), "{wrong}");
+}

@@ -85,6 +85,8 @@ pub fn steps(
         steps.extend(whole.on(&operations, &rungs, has));
     }
     let gpus = simt::cells::Context { gate: shaders, environment: context.environment };
+    let operations: Vec<Operation> = operations.into_iter().map(|o| head_as_product(o, dtype)).collect();
+    let kernels: Vec<&dyn Kernel> = operations.iter().map(kernel).collect::<Result<_, _>>()?;
     let mut rungs: Vec<Vec<Record>> = Vec::new();
     for (operation, kernel) in operations.iter().zip(&kernels).filter(|_| !machines.gpus.is_empty()) {
         let all: Vec<usize> = (0..kernel.shaders().len()).collect();
@@ -110,6 +112,16 @@ pub fn steps(
         }
     }
     Ok(steps)
+}
+
+/// No shader keeps the largest logit alone: on GPUs the head is a product like any other.
+fn head_as_product(operation: Operation, dtype: Dtype) -> Operation {
+    match step::gemv(dtype) {
+        Some(gemv) if operation.kernel == "head_argmax" || operation.kernel == "head_argmax_bf16" => {
+            Operation { kernel: gemv, ..operation }
+        }
+        _ => operation,
+    }
 }
 
 fn kernel(operation: &Operation) -> Result<&'static dyn Kernel, StepError> {

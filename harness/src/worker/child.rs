@@ -13,11 +13,12 @@ use super::generating::entered;
 use super::{Job, Limits, Reply, Request, Task, When, sampling};
 use crate::capped::{Resource, budget, probe};
 use crate::environment::Host;
+use crate::generate;
 use crate::guard::Rate;
 use crate::native::{Bay, Limited, Options, machine_among};
 use crate::pace::Pacing;
 use crate::profile::Loaded;
-use crate::{generate, stream};
+use crate::stream;
 
 /// Under a processor quota time comes in periods of some milliseconds: a sample spans many.
 pub(super) const QUOTA_SAMPLE_NS: f64 = 200e6;

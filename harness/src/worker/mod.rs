@@ -29,8 +29,9 @@ pub use self::streaming::{Streamed, stream as stream_under};
 pub use self::warden::{Warden, WorkerError};
 use crate::capped::probe::Evidence;
 use crate::capped::{Caps, Resource};
+use crate::generate;
 use crate::record::{Environment, Record};
-use crate::{generate, stream};
+use crate::stream;
 
 /// What a worker is asked, one line.
 #[derive(Debug, Deserialize, Serialize)]

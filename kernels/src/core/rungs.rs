@@ -307,12 +307,4 @@ mod tests {
             assert_eq!(text.parse::<Rungs>(), Err(RungsError::Syntax(text.into())));
         }
     }
-
-    #[test]
-    fn a_kernel_that_there_is_not_is_named() {
-        let wrong = Ladders::choose(&"gemv=simd".parse().unwrap(), 1, &Isa::EVERY).err().unwrap().to_string();
-        assert!(wrong.contains("'gemv'") && wrong.contains("gemv_f32"), "{wrong}");
-        let wrong = Ladders::choose(&"gemv_f32=sind".parse().unwrap(), 1, &Isa::EVERY).err().unwrap().to_string();
-        assert!(wrong.contains("'sind'") && wrong.contains("multi_row"), "{wrong}");
-    }
 }

@@ -10,8 +10,8 @@ mod step;
 mod tests;
 
 use kernels::compare;
-use kernels::kernel::{Cost, RowReference, Tolerance, Work};
-use kernels::model::published;
+use kernels::kernel::{RowReference, Tolerance};
+use rayon::prelude::*;
 
 use super::cells;
 use crate::plan::Step;
@@ -34,33 +34,27 @@ const IDEAS: [&str; 3] = [
     "the same, with the weights on a disk instead of the machine's first store",
 ];
 
-/// What a step takes, for estimates: its products, whose weights it reads once.
-pub fn cost() -> Cost {
-    let weights = published::named("stories260k").map_or(0, |config| config.weights_per_token());
-    Cost { operations: 2 * weights, bytes: weights, work: Work::I8 }
-}
-
 /// The step's records on a machine.
 pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>) -> Vec<Record> {
     let model = Model::seeded(environment.seed, step.position);
+    // Rung 0 is what every speedup is taken from, wanted or not.
+    let run = |rung: usize| rung == 0 || step.names.contains(&Step::RUNGS[rung]);
+    let outcome = |rung: usize| {
+        // Not every machine has a disk.
+        let profile = if rung == 2 { machine.profile.streaming_from(DISK)? } else { machine.profile.clone() };
+        run(rung).then(|| outcome(&model, &profile, rung == 0))
+    };
+    let outcomes: Vec<Option<Outcome>> = (0..Step::RUNGS.len()).into_par_iter().map(outcome).collect();
     let mut naive_ns = None;
     let mut records = Vec::new();
-    for (rung, name) in Step::RUNGS.into_iter().enumerate() {
-        let wanted = step.names.contains(&name);
-        // Rung 0 is what every speedup is taken from, wanted or not.
-        if !wanted && rung != 0 {
-            continue;
-        }
-        let profile = if rung == 2 { machine.profile.streaming_from(DISK) } else { Some(machine.profile.clone()) };
-        // Not every machine has one.
-        let Some(profile) = profile else { continue };
-        let mut outcome = outcome(&model, &profile, rung == 0);
+    for (rung, (name, outcome)) in Step::RUNGS.into_iter().zip(outcomes).enumerate() {
+        let Some(mut outcome) = outcome else { continue };
         if let Outcome::Timed(timing) = &mut outcome {
             naive_ns = naive_ns.or((rung == 0).then_some(timing.time_ns));
             let ratio = naive_ns.map(|naive| naive / timing.time_ns);
             timing.speedup = ratio.map(|ratio| Speedup { ratio, low: ratio, high: ratio });
         }
-        if wanted {
+        if step.names.contains(&name) {
             records.push(Record {
                 schema: SCHEMA,
                 tier: Tier::Emulated,
