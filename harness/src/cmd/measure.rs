@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use kernels::KERNELS;
+use kernels::kernel::ShapeError;
 use kernels::machine::Isa;
 use kernels::model::{Dtype, ModelFile, WeightsSelector};
 use kernels::weights::Source;
@@ -20,7 +21,7 @@ use crate::environment::Host;
 use crate::gate::Gate;
 use crate::journal::{Journal, JournalError};
 use crate::native::{self, Bay};
-use crate::plan::{CodeGroup, Group, Plan};
+use crate::plan::{Group, Plan};
 use crate::profile::{Class, Emulated, GpuProfile, Hardware, Loaded};
 use crate::record::{Environment, Record};
 use crate::shard::{Here, Share, Stage};
@@ -263,7 +264,7 @@ pub fn on_machines(
     Ok(())
 }
 
-/// The emulated cells of a plan on every machine; those of a machine run on all cores and come out in order.
+/// The emulated cells of a plan on every machine: all run on all cores, and come out in order when all are done.
 fn on_consoles(
     plan: &Plan,
     machines: &[Loaded<Emulated>],
@@ -272,30 +273,26 @@ fn on_consoles(
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    for (m, machine) in machines.iter().enumerate() {
-        bar.set_message(format!("emulated {}", machine.profile.id));
-        let one = |(i, g): (usize, &CodeGroup)| {
-            if !share.has(Stage::Emulated(m), i) {
-                return Ok(Vec::new());
+    bar.set_message("emulated");
+    // Kernels, then decode steps: a share counts them so.
+    let unit = |(m, i): (usize, usize)| -> Result<Vec<Record>, ShapeError> {
+        let machine = &machines[m];
+        let records = match plan.code.get(i) {
+            Some(g) => {
+                let wanted = |name: &str| g.names.contains(&name);
+                emulated::cells::cells(environment, g.kernel, &g.shape, wanted, machine)?
             }
-            let wanted = |name: &str| g.names.contains(&name);
-            let records = emulated::cells::cells(environment, g.kernel, &g.shape, wanted, machine);
-            bar.inc(g.names.len() as u64);
-            records
+            None => emulated::decode::cells(environment, &plan.steps[i - plan.code.len()], machine),
         };
-        let all: Result<Vec<_>, _> = plan.code.par_iter().enumerate().map(one).collect();
-        for records in all.map_err(Failure::input)? {
-            sink.take(records)?;
-        }
-        let mine = |i: &usize| share.has(Stage::Emulated(m), plan.code.len() + i);
-        let mine: Vec<_> = (0..plan.steps.len()).filter(mine).map(|i| &plan.steps[i]).collect();
-        let steps = mine.par_iter().map(|step| emulated::decode::cells(environment, step, machine));
-        for records in steps.collect::<Vec<_>>() {
-            bar.inc(records.len() as u64);
-            sink.take(records)?;
-        }
-    }
-    Ok(())
+        bar.inc(records.len() as u64);
+        Ok(records)
+    };
+    let units = plan.code.len() + plan.steps.len();
+    let all = (0..machines.len()).flat_map(|m| (0..units).map(move |i| (m, i)));
+    let mine: Vec<_> = all.filter(|&(m, i)| share.has(Stage::Emulated(m), i)).collect();
+    // A decode step takes as long as all kernels together: each is a task of its own.
+    let records: Result<Vec<Vec<Record>>, ShapeError> = mine.into_par_iter().with_max_len(1).map(unit).collect();
+    records.map_err(Failure::input)?.into_iter().try_for_each(|records| sink.take(records))
 }
 
 /// The cells of a plan's shaders on every GPU. Kernels and shapes run on all cores, each interpreted once for all GPUs with

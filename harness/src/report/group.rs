@@ -22,6 +22,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// Where a record is from.
+    pub fn of(r: &Record) -> Self {
+        let m = &r.machine;
+        Site { tier: r.tier, id: m.id.clone(), name: m.name.clone(), year: m.year, gpu: m.class == "gpu" }
+    }
+
     /// The name for sentences and headings: without a trailing parenthesis.
     pub fn short(&self) -> &str {
         if self.id == "this-host" {
@@ -79,9 +85,10 @@ impl<'a> Ladder<'a> {
         self.rungs.iter().copied().filter_map(|r| timing(r).map(|t| (r, t)))
     }
 
-    /// Speedup of the best rung.
+    /// Speedup of the best rung; none where rung 0 is alone, which has nothing to gain.
     pub fn gain(&self) -> Option<Speedup> {
-        self.best().and_then(speedup)
+        let alone = self.rungs.len() == 1 && self.rungs[0].rung == 0;
+        self.best().filter(|_| !alone).and_then(speedup)
     }
 }
 
@@ -118,11 +125,7 @@ impl Book {
                 kernels[k].1.push(r.shape.clone());
                 kernels[k].1.len() - 1
             });
-            known.entry((r.tier, r.machine.id.clone())).or_insert_with(|| {
-                let m = &r.machine;
-                let gpu = m.class == "gpu";
-                sites.push(Site { tier: r.tier, id: m.id.clone(), name: m.name.clone(), year: m.year, gpu });
-            });
+            known.entry((r.tier, r.machine.id.clone())).or_insert_with(|| sites.push(Site::of(r)));
         }
         sites.sort_by(|a, b| site_key(a).cmp(&site_key(b)));
         let site_at: BTreeMap<(Tier, &str), usize> =

@@ -1,13 +1,14 @@
 //! Tokens a second of one model on every machine: naive against optimized, and what others measured on the same machine.
 //! The years of hardware between two machines and what code is worth on each are on one axis.
 
+use super::super::group::Site;
 use super::super::{ReportError, units};
 use super::scale::Scale;
 use super::{At, BEST, Canvas, GRID, INK, MUTED, NAIVE, PAPER, Picture, Style, draw, fitted};
 use crate::record::{Outcome, Record, Tier};
 
-const WIDTH: i32 = 760;
-const NAMES: i32 = 210;
+const WIDTH: i32 = 840;
+const NAMES: i32 = 290;
 const FIGURES: i32 = 150;
 const TOP: i32 = 74;
 const PITCH: i32 = 26;
@@ -131,9 +132,7 @@ fn diamond(c: &Canvas, x: i32, y: i32) -> Result<(), ReportError> {
 }
 
 fn machine(c: &Canvas, axis: &Scale, row: &Row, y: i32) -> Result<(), ReportError> {
-    let machine = &row.record.machine;
-    let year = machine.year.map_or(String::new(), |year| format!(" {year}"));
-    let name = format!("{}{year} · {}", machine.name, row.record.tier.name());
+    let name = format!("{} · {}", Site::of(row.record).dated(), row.record.tier.name());
     fitted(c, (NAMES - 10, y), At::Right, Style::new(11.5), NAMES - 18, &name)?;
     if let (Some(naive), Some(best)) = (row.naive, row.best) {
         c.line(&[(axis.px(naive), y), (axis.px(best), y)], BEST, 2)?;

@@ -104,10 +104,14 @@ fn verdict(frame: &Frame) -> Markup {
 
 fn kernels(frame: &Frame) -> Markup {
     let book = frame.book;
-    let tiers = book.tiers();
-    let range = |k: usize, tier: Tier| {
+    let gains = |k: usize, tier: Tier| -> Vec<f64> {
         let here = (0..book.sites.len()).filter(|i| book.sites[*i].tier == tier);
-        let gains: Vec<f64> = here.filter_map(|i| Some(book.main_ladder(k, i)?.gain()?.ratio)).collect();
+        here.filter_map(|i| Some(book.main_ladder(k, i)?.gain()?.ratio)).collect()
+    };
+    let some = |tier: &Tier| (0..book.kernels.len()).any(|k| !gains(k, *tier).is_empty());
+    let tiers: Vec<Tier> = book.tiers().into_iter().filter(some).collect();
+    let range = |k: usize, tier: Tier| {
+        let gains = gains(k, tier);
         let (low, high) = (gains.iter().copied().fold(f64::MAX, f64::min), gains.iter().copied().fold(0.0, f64::max));
         match gains.len() {
             0 => (units::NONE.to_string(), 0.0),
@@ -121,11 +125,12 @@ fn kernels(frame: &Frame) -> Markup {
     };
     html! {
         h2 #kernels { "Kernels" }
+        p { "The best rung over naive on each tier's machines, from the least to the most." }
         (parts::controls(&tiers))
         div.scroll { table.data.wrap-table data-name="kernels" {
             thead { tr {
                 th scope="col" { "kernel" }
-                @for t in &tiers { th scope="col" { "best over naive, " (t.name()) } }
+                @for t in &tiers { th scope="col" { (t.name()) } }
                 th scope="col" { "a best rung" }
             } }
             tbody { @for (k, (name, _)) in book.kernels.iter().enumerate() { tr {

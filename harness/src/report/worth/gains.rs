@@ -8,8 +8,9 @@ use super::super::{ReportError, units};
 use super::gain;
 use crate::record::{Record, Speedup};
 
-/// Naive and the best rung of a ladder that has both.
+/// Naive and the best rung of a ladder of several.
 fn ends<'a>(l: &Ladder<'a>) -> Option<(&'a Record, &'a Record)> {
+    l.gain()?;
     Some((l.naive().filter(|r| timing(r).is_some())?, l.best()?))
 }
 

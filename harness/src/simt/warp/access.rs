@@ -34,7 +34,8 @@ impl<const W: usize> Warp<W> {
             false => self.lanes().map(|lane| addresses[lane]).fold(0, u32::max),
         };
         if last.is_none_or(|last| highest > last) {
-            let lane = self.lanes().find(|lane| addresses[*lane] == highest).unwrap_or_default();
+            let beyond = |lane: &usize| last.is_none_or(|last| addresses[*lane] > last);
+            let lane = self.lanes().find(beyond).unwrap_or_default();
             let what = if inst.op == Op::LoadGlobal { "reads" } else { "writes" };
             let (at, binding) = (addresses[lane], memory.binding(inst.buf));
             return Err(format!(
