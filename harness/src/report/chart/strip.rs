@@ -89,7 +89,7 @@ pub fn picture(of: &Strip, width: Width) -> Result<Picture, ReportError> {
     let x = Scale::log(low / 1.15, high * 1.15, at.names, at.width - MEDIAN - at.names);
     draw((at.width, bottom + BOTTOM), readable, of.label, |c| {
         if let Some(heading) = of.heading {
-            fitted(c, (8, 18), At::Left, Style::new(15.0).bold(), at.width - 16, heading)?;
+            fitted(c, (8, 18), At::Left, Style::new(13.0).bold(), at.width - 16, heading)?;
         }
         grid(c, &x, &at, of.axis)?;
         let mut y = top;
