@@ -2,7 +2,8 @@
 //! on the traced machine with the same number of lanes and matched its f64 reference on every ragged test shape.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kernels::input::{Flavor, Input};
 use kernels::kernel::Kernel;
@@ -19,28 +20,30 @@ pub struct Errors {
     pub backward: f64,
 }
 
+/// Values that the first to ask for them makes, while others wait.
+pub(crate) type Once<K, V> = Mutex<HashMap<K, Arc<OnceLock<V>>>>;
+
+/// Where the value of a key is, or is to be.
+pub(crate) fn cell<K: Hash + Eq, V>(map: &Once<K, V>, key: K) -> Arc<OnceLock<V>> {
+    let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+    map.entry(key).or_default().clone()
+}
+
 /// Kernel, variant, lanes.
 type Key = (&'static str, usize, usize);
 
 /// Verdicts so far; each (kernel, variant, lanes) is run once.
 #[derive(Debug, Default)]
 pub struct Gate {
-    seen: Mutex<HashMap<Key, Result<Errors, String>>>,
+    seen: Once<Key, Result<Errors, String>>,
 }
 
 impl Gate {
     /// Runs variant number `variant` with `lanes` lanes over the test shapes, or recalls what came of it.
     /// The error says which shape and which output.
     pub fn check(&self, kernel: &dyn Kernel, variant: usize, lanes: usize, seed: u64) -> Result<Errors, String> {
-        let key = (kernel.name(), variant, lanes);
-        let recalled = self.seen.lock().ok().and_then(|seen| seen.get(&key).cloned());
-        recalled.unwrap_or_else(|| {
-            let verdict = run(kernel, variant, lanes, seed);
-            if let Ok(mut seen) = self.seen.lock() {
-                seen.insert(key, verdict.clone());
-            }
-            verdict
-        })
+        let cell = cell(&self.seen, (kernel.name(), variant, lanes));
+        cell.get_or_init(|| run(kernel, variant, lanes, seed)).clone()
     }
 }
 

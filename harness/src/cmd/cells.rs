@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use kernels::machine::Isa;
 
-use super::measure::{Sink, elsewhere, natively, options, parse_caps, parse_isa};
+use super::measure::{Gates, Sink, elsewhere, natively, options, parse_caps, parse_isa, warden};
 use super::{Common, Failure, capped, command_line, output};
 use crate::capped::Caps;
 use crate::environment::Host;
@@ -50,7 +50,7 @@ impl CellArgs {
             let machines = Hardware::select(hw).map_err(Failure::input)?;
             let nowhere = Environment::build(&command, self.common.seed);
             let share = Share::of(None, plan, Here { native_s: None, capped_s: None }, &machines);
-            elsewhere(plan, &machines, &share, &nowhere, &bar, &mut sink)?;
+            elsewhere(plan, &machines, &share, &Gates::default(), &nowhere, &bar, &mut sink)?;
         } else if let Some(warden) = self.warden(&command) {
             capped::under_caps(plan, &warden, &[], &bar, &mut sink)?;
         } else {
@@ -71,16 +71,8 @@ impl CellArgs {
 
     /// Who keeps the limits, where there are any.
     pub fn warden(&self, command: &str) -> Option<Warden> {
-        Some(Warden {
-            caps: self.cap.clone()?,
-            folder: std::env::temp_dir(),
-            seconds: self.time.as_secs_f64(),
-            threads: self.common.threads.unwrap_or(0).into(),
-            isa: self.isa,
-            host_profile: None,
-            environment: Environment::here(command, self.common.seed),
-            host: Host::read(),
-        })
+        let caps = self.cap.as_ref()?;
+        Some(warden(caps, self.time.as_secs_f64(), self.isa, &self.common, command))
     }
 }
 

@@ -47,7 +47,7 @@ fn results(records: &[Record]) -> String {
 
 fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failure> {
     let fail = |e: String| Failure::input(format!("{}: {e}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    let text = std::fs::read_to_string(path).map_err(|e| fail(format!("cannot read it: {e}; check the path")))?;
     let fill = |name: &str| match name {
         "catalog" => catalog().map(Some),
         "crossovers" => crossovers().map(|listing| Some(listing.markdown())),

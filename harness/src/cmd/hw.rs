@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use toml::Value;
 
-use super::measure::{Sink, elsewhere};
+use super::measure::{Gates, Sink, elsewhere};
 use super::output::{plain_table, print, progress};
 use super::{Failure, command_line};
 use crate::plan::Plan;
@@ -210,7 +210,7 @@ fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure>
     let share = Share::of(None, &plan, Here { native_s: None, capped_s: None }, &machines);
     let bar = progress(share.cells(), false);
     let mut sink = Sink::new(None)?;
-    elsewhere(&plan, &machines, &share, &Environment::build(&command_line(), 1), &bar, &mut sink)?;
+    elsewhere(&plan, &machines, &share, &Gates::default(), &Environment::build(&command_line(), 1), &bar, &mut sink)?;
     bar.finish_and_clear();
     // A file may have the id of a built-in machine; its text is another.
     let mut hashes = machines.cpus.iter().map(|m| m.hash.clone()).collect::<Vec<_>>();

@@ -155,25 +155,32 @@ fn cells_of(
     }
     if let Some(caps) = &args.cap {
         let plan = plan.only(|g| share.has(Stage::Capped, g));
-        capped::under_caps(&plan, &warden(args, caps, sources, command), sources, &bar, sink)?;
+        capped::under_caps(&plan, &warden_of(args, caps, sources, command), sources, &bar, sink)?;
     }
     let nowhere = Environment::build(command, args.common.seed);
-    elsewhere(plan, machines, &share, &nowhere, &bar, sink)?;
+    elsewhere(plan, machines, &share, &Gates::default(), &nowhere, &bar, sink)?;
     bar.finish_and_clear();
     Ok(())
 }
 
-fn warden(args: &MeasureArgs, caps: &Caps, sources: &[Source], command: &str) -> Warden {
+fn warden_of(args: &MeasureArgs, caps: &Caps, sources: &[Source], command: &str) -> Warden {
+    let warden = warden(caps, args.seconds, args.isa, &args.common, command);
     // A storage limit is one of the device that the weights come from.
     let weights = sources.first().and_then(|s| s.tensor().file().path().canonicalize().ok());
+    let folder = weights.and_then(|file| Some(file.parent()?.to_path_buf())).unwrap_or(warden.folder);
+    Warden { folder, host_profile: args.host_profile.clone(), ..warden }
+}
+
+/// Who keeps limits while the samples of a kernel and shape take so many seconds, by the flags that every verb shares.
+pub fn warden(caps: &Caps, seconds: f64, isa: Option<Isa>, common: &Common, command: &str) -> Warden {
     Warden {
         caps: caps.clone(),
-        folder: weights.and_then(|file| Some(file.parent()?.to_path_buf())).unwrap_or_else(std::env::temp_dir),
-        seconds: args.seconds,
-        threads: args.common.threads.unwrap_or(0).into(),
-        isa: args.isa,
-        host_profile: args.host_profile.clone(),
-        environment: Environment::here(command, args.common.seed),
+        folder: std::env::temp_dir(),
+        seconds,
+        threads: common.threads.unwrap_or(0).into(),
+        isa,
+        host_profile: None,
+        environment: Environment::here(command, common.seed),
         host: Host::read(),
     }
 }
@@ -221,38 +228,49 @@ pub fn natively(plan: &Plan, bay: &Bay, sources: &[Source], bar: &ProgressBar, s
     Ok(())
 }
 
+/// What rungs were checked for so far. A run that models some machines after others checks each rung once.
+#[derive(Default)]
+pub struct Gates {
+    /// Of variants.
+    pub variants: Gate,
+    /// Of shaders.
+    pub shaders: ShaderGate,
+}
+
 /// The modelled and emulated cells of a plan that a share has.
 pub fn elsewhere(
     plan: &Plan,
     machines: &Hardware,
     share: &Share,
+    gates: &Gates,
     environment: &Environment,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    on_machines(plan, &machines.cpus, &|m, g| share.has(Stage::Cpu(m), g), environment, bar, sink)?;
-    on_gpus(&plan.only(|g| share.has(Stage::Gpus, g)), &machines.gpus, environment, bar, sink)?;
+    let context = Context { gate: &gates.variants, environment };
+    on_machines(plan, &machines.cpus, &|m, g| share.has(Stage::Cpu(m), g), &context, bar, sink)?;
+    let context = simt::cells::Context { gate: &gates.shaders, environment };
+    on_gpus(&plan.only(|g| share.has(Stage::Gpus, g)), &machines.gpus, &context, bar, sink)?;
     on_consoles(plan, &machines.emulated, share, environment, bar, sink)
 }
 
-/// The modelled cells of a plan on every machine, of those groups `(machine, group)` that are `mine`; the cells of a machine run on all cores and come out in order.
+/// The modelled cells of a plan on every machine, of those groups `(machine, group)` that are `mine`; the cells of a machine
+/// run on all cores and come out in order.
 pub fn on_machines(
     plan: &Plan,
     machines: &[Loaded],
     mine: &(dyn Fn(usize, usize) -> bool + Sync),
-    environment: &Environment,
+    context: &Context,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let gate = Gate::default();
-    let context = Context { gate: &gate, environment };
     for (m, machine) in machines.iter().enumerate() {
         bar.set_message(format!("modelled {}", machine.profile.id));
         let one = |(i, g): (usize, &Group)| {
             if g.variants.is_empty() || !mine(m, i) {
                 return Ok(Vec::new());
             }
-            let records = cells::cells(&context, g.kernel, &g.shape, &g.variants, machine);
+            let records = cells::cells(context, g.kernel, &g.shape, &g.variants, machine);
             bar.inc(g.variants.len() as u64);
             records
         };
@@ -300,7 +318,7 @@ fn on_consoles(
 fn on_gpus(
     plan: &Plan,
     gpus: &[Loaded<GpuProfile>],
-    environment: &Environment,
+    context: &simt::cells::Context,
     bar: &ProgressBar,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
@@ -308,10 +326,8 @@ fn on_gpus(
         return Ok(());
     }
     bar.set_message("modelled GPUs");
-    let gate = ShaderGate::default();
-    let context = simt::cells::Context { gate: &gate, environment };
     let one = |g: &Group| {
-        let records = simt::cells::cells(&context, g.kernel, &g.shape, &g.shaders, gpus);
+        let records = simt::cells::cells(context, g.kernel, &g.shape, &g.shaders, gpus);
         bar.inc((g.shaders.len() * gpus.len()) as u64);
         records
     };

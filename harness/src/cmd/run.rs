@@ -8,11 +8,10 @@ use kernels::model::Dtype;
 use kernels::model::config::Config;
 
 use super::calibrate::YEAR;
-use super::measure::{Sink, elsewhere, natively, on_machines, options, parse_seconds};
+use super::measure::{Gates, Sink, elsewhere, natively, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
 use super::{Common, Failure, command_line, report};
 use crate::environment::Host;
-use crate::gate::Gate;
 use crate::generate::native::Rounds;
 use crate::journal::Journal;
 use crate::native::{self, Bay};
@@ -20,7 +19,6 @@ use crate::plan::Plan;
 use crate::profile::{Hardware, Loaded, Profile};
 use crate::record::{Environment, Record};
 use crate::shard::{Here, Share, Stage};
-use crate::simt::gate::ShaderGate;
 use crate::timed::cells::Context;
 use crate::{calibrate, generate, validate};
 
@@ -91,17 +89,19 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         this_host = Some(calibrated);
     }
     let nowhere = Environment::build(&command, args.common.seed);
-    elsewhere(&plan, &machines, &share, &nowhere, &bar, &mut sink)?;
+    let gates = Gates::default();
+    elsewhere(&plan, &machines, &share, &gates, &nowhere, &bar, &mut sink)?;
     if args.filter.is_none() && args.common.shard.is_none() {
         bar.set_message("whole models");
-        sink.take(whole_models(args, &machines, &command)?)?;
+        sink.take(whole_models(args, &machines, &gates, &command)?)?;
     }
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();
     if let Some(host) = this_host {
         let mut check = Sink::new(None)?;
         check.take(sink.records.clone())?;
-        on_machines(&native_plan, &[host], &|_, _| true, &nowhere, &bar, &mut check)?;
+        let context = Context { gate: &gates.variants, environment: &nowhere };
+        on_machines(&native_plan, &[host], &|_, _| true, &context, &bar, &mut check)?;
         notes.extend(validate::compare(&check.records, HOST).map(|v| v.sentence()));
     }
     bar.finish_and_clear();
@@ -113,7 +113,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 
 /// One token of whole models: the built-in one here, that and the smallest published one on every modelled machine, beside
 /// what others measured of it.
-fn whole_models(args: &RunArgs, machines: &Hardware, command: &str) -> Result<Vec<Record>, Failure> {
+fn whole_models(args: &RunArgs, machines: &Hardware, gates: &Gates, command: &str) -> Result<Vec<Record>, Failure> {
     let file = generate::open(None).map_err(Failure::input)?;
     let built_in = Config::from_file(&file).map_err(Failure::input)?;
     let mut records = Vec::new();
@@ -124,11 +124,10 @@ fn whole_models(args: &RunArgs, machines: &Hardware, command: &str) -> Result<Ve
         records.extend(generate::native::records(None, rounds, &here).map_err(Failure::input)?);
     }
     let nowhere = Environment::build(command, args.common.seed);
-    let (gate, shaders) = (Gate::default(), ShaderGate::default());
-    let context = Context { gate: &gate, environment: &nowhere };
+    let context = Context { gate: &gates.variants, environment: &nowhere };
     let known = kernels::model::published::named(PUBLISHED);
     for config in [Some(built_in), known].into_iter().flatten() {
-        let steps = generate::modelled::steps(&context, &shaders, &config, Dtype::F32, TOKENS, machines);
+        let steps = generate::modelled::steps(&context, &gates.shaders, &config, Dtype::F32, TOKENS, machines);
         records.extend(steps.map_err(Failure::input)?.into_iter().map(|step| step.record));
         let published = generate::published::records(&config, Dtype::F32, TOKENS, machines, &nowhere);
         records.extend(published.map_err(Failure::input)?);

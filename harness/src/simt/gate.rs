@@ -1,8 +1,7 @@
 //! The correctness gate of shaders: before a modelled time is shown, the shader has run in full, on warps as wide as the
 //! machine's, and matched the kernel's f64 reference on every ragged test shape.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use kernels::input::{Flavor, Input};
 use kernels::kernel::Kernel;
@@ -11,11 +10,9 @@ use super::fault::Fault;
 use super::program::Program;
 use super::races::Races;
 use crate::caught::caught;
-use crate::gate::Errors;
+use crate::gate::{Errors, Once, cell};
 
 type Verdict = Result<Errors, String>;
-/// Values that the first to ask for them makes, while others wait.
-type Once<K, V> = Mutex<HashMap<K, Arc<OnceLock<V>>>>;
 /// Kernel, shader, lanes.
 type Key = (&'static str, usize, usize);
 
@@ -50,11 +47,6 @@ impl ShaderGate {
         let cell = cell(&self.verdicts, (kernel.name(), shader, lanes));
         cell.get_or_init(|| run(kernel, &program, lanes, seed)).clone()
     }
-}
-
-fn cell<K: std::hash::Hash + Eq, V>(map: &Once<K, V>, key: K) -> Arc<OnceLock<V>> {
-    let mut map = map.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    map.entry(key).or_default().clone()
 }
 
 fn run(kernel: &dyn Kernel, program: &Program, lanes: usize, seed: u64) -> Verdict {
