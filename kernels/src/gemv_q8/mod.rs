@@ -14,6 +14,8 @@ mod simd_madd;
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_parallel;
 
 use crate::activations::Activations;
 use crate::compare::dot_error_bound;
@@ -99,6 +101,16 @@ impl Contract for GemvQ8 {
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
             .after("dot4")
             .accumulators(LANE_SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_vnni_parallel",
+            crate::machine::Isa::Avx512,
+            x86_vnni_parallel::IDEA,
+            x86_vnni_parallel::run,
+        )
+        .after("x86_vnni")
+        .accumulators(LANE_SUMS)
+        .threads(),
     ];
     const SHADERS: &'static [Shader] = shaders::LADDER;
     // Rung 0 multiplies each weight by its scale.

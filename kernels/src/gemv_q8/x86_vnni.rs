@@ -2,6 +2,9 @@
 
 use core::arch::x86_64::*;
 
+use rayon::prelude::*;
+
+use super::parallel::ROWS_PER_TASK;
 use super::{Args, BLOCK_LEN};
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
@@ -16,14 +19,26 @@ const AHEAD: usize = 2048;
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
-    match Avx512::detect() {
-        Some(_) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") => {
-            // SAFETY: AVX-512 and VNNI were just detected.
-            unsafe { body(a) };
-            true
-        }
-        _ => false,
+    run_on(isa, a, false)
+}
+
+/// The same on this thread or on all.
+pub(super) fn run_on(isa: Isa, a: Args<'_>, threads: bool) -> bool {
+    if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
+        return false;
     }
+    if threads {
+        let Args { w, xq, xd, x, y } = a;
+        y.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(|(t, y)| {
+            let w = &w[t * ROWS_PER_TASK * xd.len()..];
+            // SAFETY: AVX-512 and VNNI were just detected.
+            unsafe { body(Args { w, xq, xd, x, y }) }
+        });
+    } else {
+        // SAFETY: as above.
+        unsafe { body(a) };
+    }
+    true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
