@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::code::{Class, Code, Inst, Op};
+use super::code::{Class, Code, Inst, Op, Square};
 use super::reuse::Reuse;
 use super::rules::{Access, Rules};
 use super::warp::Watch;
 
 /// Latencies by which the longest chain is chosen, cycles, of a GPU in the middle of those modelled. What the chain
 /// consists of is kept, and priced with each machine's own.
-const TYPICAL: Latencies = Latencies { alu: 6.0, special: 20.0, shared: 28.0, global: 300.0 };
+const TYPICAL: Latencies = Latencies { alu: 6.0, special: 20.0, shared: 28.0, global: 300.0, matrix_rate: 256.0 };
 
 struct Latencies {
     alu: f32,
     special: f32,
     shared: f32,
     global: f32,
+    /// Multiply-adds of one scheduler's matrix unit in a cycle.
+    matrix_rate: f32,
 }
 
 /// What the time of one warp that runs alone consists of.
@@ -32,6 +34,8 @@ pub struct Chain {
     pub special: f32,
     /// Waits for workgroup memory or another lane.
     pub shared: f32,
+    /// Multiply-adds of matrix units: those of one warp keep the unit of one scheduler busy.
+    pub matrix: f32,
     /// Waits for buffers.
     pub global: f32,
     /// The same in loops that are unrolled: so many rounds wait together.
@@ -47,6 +51,7 @@ impl Chain {
             alu: self.alu + weight * other.alu,
             special: self.special + weight * other.special,
             shared: self.shared + weight * other.shared,
+            matrix: self.matrix + weight * other.matrix,
             global: self.global + weight * other.global,
             global_unrolled: self.global_unrolled + weight * other.global_unrolled,
         }
@@ -58,10 +63,14 @@ impl Chain {
 }
 
 /// What does not depend on how addresses are put together.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
     /// Instructions of warps by class, as a compiler leaves them.
     pub issued: [f64; Class::ALL.len()],
+    /// The same as they are written: what a compiler leaves that unrolls no loop.
+    pub written: [f64; Class::ALL.len()],
+    /// Multiply-adds of matrix units.
+    pub matrix: f64,
     /// Lanes that took part, of all lanes of the instructions issued.
     pub active: f64,
     /// Barriers that the workgroup meets at.
@@ -110,11 +119,11 @@ impl Meter {
             reuse: Reuse::new(rules.block, code.slots.len()),
         };
         Self {
-            work: Work { issued: [0.0; Class::ALL.len()], active: 0.0, barriers: 0.0, chain: Chain::default() },
+            work: Work::default(),
             traffic: rules.iter().map(traffic).collect(),
             lanes: f64::from(lanes),
             clocks: vec![Chain::default(); warps],
-            ready: vec![vec![Chain::default(); code.registers as usize]; warps],
+            ready: vec![vec![Chain::default(); (code.registers + code.matrices) as usize]; warps],
             access: Access::default(),
         }
     }
@@ -131,19 +140,30 @@ pub fn reduction_steps(lanes: f64) -> f64 {
     lanes.log2()
 }
 
-/// Warp instructions that one instruction here stands for.
-fn instructions(inst: &Inst, lanes: f64) -> f64 {
+/// Warp instructions that one instruction here stands for, of which a compiler leaves a share.
+fn instructions(inst: &Inst, lanes: f64, share: f32) -> f64 {
     use Op::*;
     let times = match inst.op {
         UDiv | SDiv | UMod | SMod => f64::from(inst.imm2.max(1)),
+        // As NVIDIA's instructions have it since Ampere: 16 by 8 by 16 products, sixteen bytes of a lane.
+        MatrixMulAdd => (multiply_adds(inst) / 2048.0).max(1.0),
+        MatrixLoad | MatrixStore => (f64::from(Square::unpacked(inst.imm2).pieces()) / 32.0).max(1.0),
         SubAdd | SubMul | SubMin | SubMax | SubSMin | SubSMax | SubUMin | SubUMax | SubIAdd => reduction_steps(lanes),
         _ => 1.0,
     };
-    times * f64::from(inst.share)
+    times * f64::from(share)
+}
+
+/// Of a product of matrices.
+fn multiply_adds(inst: &Inst) -> f64 {
+    f64::from(inst.imm2).powi(3)
 }
 
 impl Watch for Meter {
     fn issued(&mut self, warp: usize, _: usize, inst: &Inst, mask: u64) -> Result<(), String> {
+        if inst.class != Class::Free {
+            self.work.written[inst.class as usize] += instructions(inst, self.lanes, 1.0);
+        }
         if inst.class == Class::Free || inst.share == 0.0 && inst.class != Class::Global {
             // What costs nothing is ready when its sources are.
             let ready = &mut self.ready[warp];
@@ -151,7 +171,7 @@ impl Watch for Meter {
             inst.writes().for_each(|d| ready[d as usize] = sources);
             return Ok(());
         }
-        let count = instructions(inst, self.lanes);
+        let count = instructions(inst, self.lanes, inst.share);
         self.work.issued[inst.class as usize] += count;
         self.work.active += count * f64::from(mask.count_ones());
         // In order: an instruction waits for its operands, and those behind it wait too.
@@ -166,6 +186,15 @@ impl Watch for Meter {
         let mut done = start;
         let steps = if inst.class == Class::Shuffle { count as f32 } else { 1.0 };
         match inst.class {
+            Class::Matrix => {
+                let products = multiply_adds(inst) as f32;
+                self.work.matrix += f64::from(products);
+                // The unit takes the next product when it has taken this; its result is as late as a special function's.
+                let clock = &mut self.clocks[warp];
+                (clock.time, clock.matrix) = (clock.time + products / TYPICAL.matrix_rate, clock.matrix + products);
+                done = *clock;
+                (done.time, done.special) = (done.time + TYPICAL.special, done.special + 1.0);
+            }
             Class::Sfu => (done.time, done.special) = (done.time + TYPICAL.special, done.special + 1.0),
             Class::Shared | Class::Shuffle => {
                 (done.time, done.shared) = (done.time + steps * TYPICAL.shared, done.shared + steps);

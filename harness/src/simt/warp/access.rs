@@ -5,7 +5,7 @@ use crate::simt::code::{Inst, NONE, Op};
 use crate::simt::memory::{Memory, word};
 
 impl<const W: usize> Warp<W> {
-    fn addresses(&self, inst: &Inst) -> [u32; W] {
+    pub(super) fn addresses(&self, inst: &Inst) -> [u32; W] {
         match inst.a {
             NONE => [inst.imm; W],
             a => self.read(a).map(|a| a.wrapping_add(inst.imm)),
@@ -49,6 +49,13 @@ impl<const W: usize> Warp<W> {
             Op::LoadGlobal => {
                 let bytes = memory.slice(inst.buf);
                 for c in 0..inst.n as usize {
+                    if let Some(lane) = self.alone {
+                        if inst.d[c] != NONE {
+                            let value = word(bytes, addresses[lane] + 4 * c as u32);
+                            self.registers[inst.d[c] as usize][lane] = value;
+                        }
+                        continue;
+                    }
                     let mut out = [0; W];
                     if self.mask == Self::ALL {
                         for lane in 0..W {

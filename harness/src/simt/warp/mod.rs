@@ -3,6 +3,7 @@
 
 mod access;
 mod compute;
+mod matrix;
 
 use super::code::{Class, Code, Inst, Op};
 use super::fault::Fault;
@@ -64,11 +65,15 @@ struct Frame {
 pub struct Warp<const W: usize> {
     /// By register, then lane.
     pub registers: Vec<[u32; W]>,
+    /// Small matrices, numbered after the registers.
+    matrices: Vec<[f32; matrix::ELEMENTS]>,
     id: usize,
     at: usize,
     mask: u64,
     /// The mask as words, where it is not full.
     words: [u32; W],
+    /// The lane that is there where one is alone: the others' results would be computed to be thrown away.
+    alone: Option<usize>,
     lanes: u64,
     frames: Vec<Frame>,
 }
@@ -76,9 +81,11 @@ pub struct Warp<const W: usize> {
 impl<const W: usize> Warp<W> {
     const ALL: u64 = if W == 64 { u64::MAX } else { (1 << W) - 1 };
 
-    /// Number `id` of its workgroup, with so many registers, `lanes` being those that exist.
-    pub fn new(id: usize, registers: usize, lanes: u64) -> Self {
-        Self { registers: vec![[0; W]; registers], id, at: 0, mask: lanes, words: [0; W], lanes, frames: Vec::new() }
+    /// Number `id` of its workgroup, with the registers of `code`, `lanes` being those that exist.
+    pub fn new(id: usize, code: &Code, lanes: u64) -> Self {
+        let registers = vec![[0; W]; code.registers as usize];
+        let matrices = vec![[0.0; matrix::ELEMENTS]; code.matrices as usize];
+        Self { registers, matrices, id, at: 0, mask: lanes, words: [0; W], alone: None, lanes, frames: Vec::new() }
     }
 
     /// To the first instruction.
@@ -95,6 +102,7 @@ impl<const W: usize> Warp<W> {
 
     fn set_mask(&mut self, mask: u64) {
         self.mask = mask;
+        self.alone = mask.is_power_of_two().then(|| mask.trailing_zeros() as usize);
         if mask != Self::ALL {
             self.words = std::array::from_fn(|i| 0u32.wrapping_sub((mask >> i) as u32 & 1));
         }
@@ -137,6 +145,9 @@ impl<const W: usize> Warp<W> {
                 }
                 Op::LoadShared | Op::StoreShared | Op::AtomicShared => {
                     self.shared(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
+                }
+                Op::MatrixZero | Op::MatrixMov | Op::MatrixLoad | Op::MatrixStore | Op::MatrixMulAdd => {
+                    self.matrix(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
                 }
                 Op::LoadLocal | Op::StoreLocal => self.local(inst).map_err(|e| fault(code, inst, e))?,
                 Op::ArrayLength => {
