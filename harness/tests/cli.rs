@@ -1,8 +1,9 @@
 //! The command line as a user meets it: results on standard output, one-line errors, exit codes.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use harness::record::{Outcome, Record, Tier};
 use kernels::model::synthetic;
@@ -25,12 +26,17 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_retrobench"));
         let own = std::env::vars().filter(|(key, _)| key.starts_with("RETROBENCH_"));
         own.for_each(|(key, _)| {
             command.env_remove(key);
         });
-        command.args(arguments).current_dir(self.0.path()).output().expect("the program starts")
+        command.args(arguments).current_dir(self.0.path());
+        command
     }
 
     /// Standard output of a run that must succeed.
@@ -249,6 +255,11 @@ fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
     assert!(naive.starts_with("The") && naive.len() > 10, "{naive}");
     assert_eq!(naive, text("best"));
     assert_eq!(naive, text("naive,gemv_f32=multi_row"));
+    let mut piped = place.command(&["generate", "--prompt", "-", "--steps", "12", "--threads", "1"]);
+    let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("piped").write_all(b"The").expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(naive.as_bytes(), output.stdout);
     place.succeeds(&["generate", "--model", "stories260k", "--hw", "pentium-ii-350", "--journal", "tokens.jsonl"]);
     let (records, _) = harness::journal::read(&place.path("tokens.jsonl")).expect("records");
     assert_eq!(records.iter().map(|r| r.variant.as_str()).collect::<Vec<_>>(), ["naive", "best"]);
@@ -258,7 +269,8 @@ fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
 #[test]
 fn wishes_of_generate_that_cannot_be_met_are_said() {
     let place = Place::new();
-    for (flag, value, words) in [("--rungs", "worst", "naive, best"), ("--kv", "q4", "bf16")] {
+    for (flag, value, words) in [("--rungs", "worst", "naive, best"), ("--kv", "q4", "bf16"), ("--batch", "0", "zero")]
+    {
         let output = place.run(&["generate", flag, value]);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && error.contains(words), "{flag} {value}: {error}");
@@ -266,7 +278,9 @@ fn wishes_of_generate_that_cannot_be_met_are_said() {
     for (flags, words) in [
         (["--rungs", "gemv_f32=sind"], "multi_row"),
         (["--model", "nowhere.gguf"], "nowhere.gguf"),
-        (["--steps", "100000"], "there is room for"),
+        (["--model", "no-such-model:q4_0"], "deepseek-v2-lite"),
+        (["--steps", "100000"], "give --steps 255 or less"),
+        (["--prompt", &"word ".repeat(200)], "shorten the prompt"),
         (["--hw", "commodore-64"], "emulated machines"),
     ] {
         place.refuses(&["generate", flags[0], flags[1]], &[words]);

@@ -121,7 +121,9 @@ def attention_grouped(model, p, h):
 
     freq, halves = frequencies(model, model.get("rope.dimension_count", width)), model.arch == "qwen2"
     q, k = (rotate(project(name, n), freq, halves) for name, n in (("attn_q", heads), ("attn_k", kv_heads)))
-    return attend(q, k, project("attn_v", kv_heads), width**-0.5) @ model.w(p + "attn_output.weight").T
+    # YaRN grows sines and cosines by 0.1 ln factor + 1: queries and keys both.
+    m = 1 + 0.1 * np.log(model.need("rope.scaling.factor")) if model.get("rope.scaling.type") == "yarn" else 1
+    return attend(q * m, k * m, project("attn_v", kv_heads), width**-0.5) @ model.w(p + "attn_output.weight").T
 
 
 def attention_latent(model, p, h):
@@ -148,7 +150,8 @@ def attention_latent(model, p, h):
     k_rope = rotate(down[:, None, latent:], freq, False)
     q = np.concatenate([q[..., :plain], q_rope], -1)
     k = np.concatenate([k, np.repeat(k_rope, heads, 1)], -1)
-    # YaRN sharpens all of the score, not the rotated part alone; the file holds 0.1 times DeepSeek's mscale_all_dim.
+    # DeepSeek's YaRN grows sines and cosines by mscale over mscale_all_dim, which are equal (V2-Lite 0.707, V3 1.0): by 1. It
+    # sharpens all of the score instead, not the rotated part alone; the file holds 0.1 times mscale_all_dim.
     m = 1 + model.get("rope.scaling.yarn_log_multiplier", 0.0) * np.log(model.get("rope.scaling.factor", 1.0))
     return attend(q, k, v, key**-0.5 * m * m) @ model.w(p + "attn_output.weight").T
 

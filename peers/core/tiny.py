@@ -64,14 +64,22 @@ class Tiny:
         self.out.close()
 
 
-def grouped(path, arch, kind, seed, tied, layers=2, kv_heads=2, ffn=64):
-    """llama or qwen2."""
+def yarn(m):
+    m.out.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+    m.out.add_rope_scaling_factor(4.0)
+    m.out.add_rope_scaling_orig_ctx_len(CONTEXT // 4)
+
+
+def grouped(path, arch, kind, seed, tied, layers=2, kv_heads=2, ffn=64, longer=False):
+    """llama or qwen2; `longer` with YaRN."""
     m, head = Tiny(path, arch, kind, seed), DIM // HEADS
     m.out.add_block_count(layers)
     m.out.add_feed_forward_length(ffn)
     m.out.add_head_count_kv(kv_heads)
     m.out.add_rope_freq_base(10000.0 if arch == "qwen2" else 500000.0)
     m.out.add_rope_dimension_count(head)
+    if longer:
+        yarn(m)
     m.ends(tied)
     if arch == "llama":
         m.vector("rope_freqs.weight", [1.0, 1.0, 3.5, 8.0])
@@ -109,9 +117,7 @@ def latent(path, kind, seed, layers, dense, rank, q_rank, split, experts, used, 
         m.out.add_value_length(value)
     m.out.add_rope_dimension_count(rope)
     m.out.add_rope_freq_base(10000.0)
-    m.out.add_rope_scaling_type(gguf.RopeScalingType.YARN)
-    m.out.add_rope_scaling_factor(4.0)
-    m.out.add_rope_scaling_orig_ctx_len(CONTEXT // 4)
+    yarn(m)
     m.out.add_rope_scaling_yarn_log_mul(0.1 if q_rank else 0.0707)
     m.out.add_expert_count(experts)
     m.out.add_expert_used_count(used)
@@ -168,6 +174,13 @@ def accept(path):
     return True
 
 
+def long(path):
+    """Logits of a model after a text longer than its context, beside the file: positions beyond 4096, an f32's exact products."""
+    tokens = [i * 7 % VOCAB for i in range(4200)]
+    last = [float(f"{v:.7g}") for v in reference.logits(reference.Model(path), tokens)[-1]]
+    path.with_suffix(".long.logits.json").write_text(json.dumps({"tokens": tokens, "logits": [last]}) + "\n")
+
+
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,6 +189,7 @@ def main():
     for name, write in {
         "llama": lambda path, seed: grouped(path, "llama", TYPE.F32, seed, tied=False),
         "qwen2": lambda path, seed: grouped(path, "qwen2", TYPE.F16, seed, tied=True),
+        "qwen2-yarn": lambda path, seed: grouped(path, "qwen2", TYPE.F16, seed, tied=True, layers=1, longer=True),
         "deepseek2-lite": lambda path, seed: latent(path, TYPE.BF16, seed, **lite),
         "deepseek2-v3": lambda path, seed: latent(path, TYPE.Q8_0, seed, **v3),
     }.items():
@@ -186,6 +200,7 @@ def main():
                 break
         else:
             sys.exit(f"{path}: every gate is near a tie")
+    long(folder / "llama.gguf")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 //! `generate`: text by the inference core, on this host, under limits, and at the pace of machines nobody here owns.
 
+use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -32,7 +34,7 @@ pub struct GenerateArgs {
     /// without a file: MODEL[:TYPE], as in llama-2-7b:q4_0.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_MODEL")]
     model: Option<PathBuf>,
-    /// What the text begins with.
+    /// What the text begins with; `-` takes it from standard input.
     #[arg(long, default_value = "", env = "RETROBENCH_PROMPT")]
     prompt: String,
     /// llama2.c's tokenizer file, for models that hold none.
@@ -54,8 +56,8 @@ pub struct GenerateArgs {
     #[arg(long, default_value = "f32", env = "RETROBENCH_KV", value_parser = parse_kv)]
     kv: KvKind,
     /// Tokens of the prompt that pass at once.
-    #[arg(long, default_value_t = 512, env = "RETROBENCH_BATCH")]
-    batch: usize,
+    #[arg(long, default_value = "512", env = "RETROBENCH_BATCH")]
+    batch: NonZeroUsize,
     /// Machines to model a token on: profile ids, `all`, `class:...`, .toml files.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
@@ -123,6 +125,11 @@ fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
     if let Some((config, dtype)) = named {
         return Ok(Subject { config, dtype, runs: false });
     }
+    if let Some(name) = model.filter(|path| !path.exists() && path.components().count() == 1) {
+        let names: Vec<String> = known::all().into_iter().map(|config| config.name).collect();
+        let (name, names) = (name.display(), names.join(", "));
+        return Err(Failure::input(format!("--model {name}: no such file, nor a published model; those are {names}")));
+    }
     let file = generate::open(model).map_err(Failure::input)?;
     let config = Config::from_file(&file).map_err(Failure::input)?;
     let matrix = file.tensors().iter().find(|t| t.name.starts_with("blk.0.attn_q") && t.rows > 1);
@@ -137,12 +144,21 @@ fn published(text: &str) -> Option<(Config, Dtype)> {
     Some((known::named(name)?, dtype))
 }
 
+fn prompt(given: &str) -> Result<String, Failure> {
+    if given != "-" {
+        return Ok(given.into());
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map(|_| text).map_err(|e| Failure::input(format!("--prompt -: standard input is no text: {e}")))
+}
+
 fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut job = Job {
         model: args.model.clone(),
         tokenizer: args.tokenizer.clone(),
-        prompt: args.prompt.clone(),
+        prompt: prompt(&args.prompt)?,
         steps: args.steps,
         temperature: args.temperature,
         top_p: args.top_p,
@@ -150,7 +166,7 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
         rungs: args.rungs.to_string(),
         kv: args.kv.name().into(),
         threads: args.common.threads.map_or(cores, usize::from),
-        batch: args.batch,
+        batch: args.batch.get(),
         isas: Isa::EVERY.map(|isa| isa.name().to_string()).to_vec(),
         bytes_per_s: None,
         traced: args.trace,
@@ -166,7 +182,11 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
         print(piece).map_err(|failure| failure.message)
     };
     let (run, tier) = match &args.cap {
-        None => (generate::run(&job, &mut say).map_err(Failure::input)?, "native".to_string()),
+        None => {
+            let run = generate::run(&job, &mut say).map_err(Failure::input)?;
+            print("\n")?;
+            (run, "native".to_string())
+        }
         Some(caps) => {
             clean_up_on_interrupt();
             let warden = Warden {
@@ -183,8 +203,9 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
                 WorkerError::Unenforced(_) => Failure::unenforced(e),
                 _ => Failure::input(e),
             })?;
+            print("\n")?;
             for cap in &generated.caps {
-                eprintln!("\n{} {}: {}; {}", cap.resource, cap.limit, cap.mechanism, cap.proof.join("; "));
+                eprintln!("{} {}: {}; {}", cap.resource, cap.limit, cap.mechanism, cap.proof.join("; "));
             }
             if let Some(reason) = generated.unproven {
                 return Err(Failure::unenforced(format!("cap not proven, so no time is shown: {reason}")));
@@ -192,30 +213,32 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
             (generated.run, format!("this host, capped to {caps}"))
         }
     };
-    print("\n")?;
     show_run(args, &job, &run, &tier);
     Ok(())
 }
 
 fn show_run(args: &GenerateArgs, job: &Job, run: &Run, tier: &str) {
     let per_s = |tokens: usize, ns: f64| units::plain(tokens as f64 / ns.max(1.0) * 1e9);
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
     eprintln!(
-        "{tier}: prompt of {} tokens in {} ({} tokens/s)",
+        "{tier}: prompt of {} token{} in {} ({} tokens/s)",
         run.prompt_tokens,
+        plural(run.prompt_tokens),
         units::time(run.prompt_ns),
         per_s(run.prompt_tokens, run.prompt_ns)
     );
     if let Some(rate) = run.tokens_per_s() {
         let total: f64 = run.token_ns.iter().sum();
         eprintln!(
-            "{tier}: {} tokens in {}: {} tokens/s, {} rungs, cache in {}, {} thread{}",
+            "{tier}: {} token{} in {}: {} tokens/s, {} rungs, cache in {}, {} thread{}",
             run.token_ns.len(),
+            plural(run.token_ns.len()),
             units::time(total),
             units::plain(rate),
             args.rungs,
             args.kv.name(),
             job.threads,
-            if job.threads == 1 { "" } else { "s" }
+            plural(job.threads)
         );
         if run.waited_ns > 0.0 {
             eprintln!("waited for the paced bandwidth: {}", units::percent(run.waited_ns / total));

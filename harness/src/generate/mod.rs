@@ -119,9 +119,31 @@ pub enum GenerateError {
     /// Nothing to begin with.
     #[error("the prompt is empty and the model has no token that begins a text; give --prompt")]
     NoPrompt,
+    /// No tokenizer in the file, nor beside it.
+    #[error("{}: the file has no tokenizer; name llama2.c's file of it with --tokenizer", .0.display())]
+    NoTokenizer(PathBuf),
+    /// The model is not made for so long a text.
+    #[error("{}", too_long(*.prompt, *.steps, *.context))]
+    Context {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens to generate.
+        steps: usize,
+        /// The model's longest text, tokens.
+        context: usize,
+    },
     /// The text reaches nobody.
     #[error("{0}")]
     Emit(String),
+}
+
+fn too_long(prompt: usize, steps: usize, context: usize) -> String {
+    let tokens = if prompt == 1 { "token" } else { "tokens" };
+    let wanted = format!("a prompt of {prompt} {tokens} and {steps} to generate, and the model's context is {context}");
+    match context.checked_sub(prompt).filter(|left| *left > 0) {
+        Some(left) => format!("{wanted}: give --steps {left} or less"),
+        None => format!("{wanted}: shorten the prompt"),
+    }
 }
 
 /// The model file of a job.
@@ -147,6 +169,9 @@ pub fn run(job: &Job, emit: Emit<'_>) -> Result<Run, GenerateError> {
     let config = Config::from_file(&file)?;
     let tokenizer = match &job.tokenizer {
         Some(path) => Tokenizer::llama2c(path, config.vocab)?,
+        None if file.metadata("tokenizer.ggml.model").is_none() => {
+            return Err(GenerateError::NoTokenizer(file.path().to_owned()));
+        }
         None => Tokenizer::from_file(&file)?,
     };
     let mut prompt = tokenizer.prompt(&job.prompt);
@@ -156,7 +181,10 @@ pub fn run(job: &Job, emit: Emit<'_>) -> Result<Run, GenerateError> {
     if prompt.is_empty() {
         return Err(GenerateError::NoPrompt);
     }
-    let tokens = prompt.len() + job.steps;
+    let (tokens, context) = (prompt.len().saturating_add(job.steps), config.context);
+    if tokens > context {
+        return Err(GenerateError::Context { prompt: prompt.len(), steps: job.steps, context });
+    }
     let options = Options {
         rungs: job.rungs.parse::<Rungs>()?,
         kv: KvKind::ALL.into_iter().find(|kv| kv.name() == job.kv).unwrap_or_default(),
@@ -167,9 +195,6 @@ pub fn run(job: &Job, emit: Emit<'_>) -> Result<Run, GenerateError> {
     };
     let pool = pool(job.threads)?;
     let mut core = pool.install(|| Core::open(&file, config, &options))?;
-    if core.room() < tokens {
-        return Err(CoreError::TooLong { wanted: tokens, room: core.room() }.into());
-    }
     pool.install(|| text(job, &mut core, &tokenizer, &prompt, emit))
 }
 

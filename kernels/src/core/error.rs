@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::rungs::RungsError;
 use crate::model::{Dtype, ModelError, ModelFile};
-use crate::rope::POSITIONS;
 
 /// Why a model cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +41,7 @@ pub enum CoreError {
     NoKernel(String),
     /// More tokens than there is room for.
     #[error(
-        "a text of {wanted} tokens: there is room for {room} (the model's context, at most {POSITIONS}, or what was asked for)"
+        "a text of {wanted} tokens: there is room for {room}, the model's context or what was asked for; shorten it"
     )]
     TooLong {
         /// Tokens of the text.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::activations::Activations;
 use super::error::CoreError;
 use super::matrix::{Matrix, shape};
-use super::moe::Mixture;
+use super::moe::{self, Mixture};
 use super::rungs::{Ladders, Watch};
 use crate::input::Buffer;
 use crate::model::ModelFile;
@@ -32,9 +32,30 @@ pub(super) struct Between {
     inner: Activations,
 }
 
+/// Room for one layer at a time, of any kind.
+pub(super) struct Room {
+    between: Between,
+    mixture: Option<moe::Room>,
+}
+
+impl Room {
+    /// For so many tokens at once.
+    pub(super) fn of(config: &Config, tokens: usize) -> Self {
+        Self {
+            between: Between::room(tokens, inner(config), config.hidden),
+            mixture: config.experts.as_ref().map(|experts| moe::Room::of(experts, config.hidden, tokens)),
+        }
+    }
+}
+
+/// Width inside the widest layer.
+pub(super) fn inner(config: &Config) -> usize {
+    config.experts.as_ref().map_or(0, |e| e.width * e.shared.max(1)).max(config.ffn)
+}
+
 impl Between {
     /// For so many tokens at once and layers at most `width` wide inside.
-    pub(super) fn room(tokens: usize, width: usize, hidden: usize) -> Self {
+    fn room(tokens: usize, width: usize, hidden: usize) -> Self {
         Self {
             gate: Buffer::zeroed(tokens * width),
             up: Buffer::zeroed(tokens * width),
@@ -68,8 +89,9 @@ impl Dense {
         layer: usize,
         sizes: (usize, usize),
         ladders: &Ladders,
+        prompts: bool,
     ) -> Result<Self, CoreError> {
-        Self::open(file, layer, "_shexp", sizes, ladders, false)
+        Self::open(file, layer, "_shexp", sizes, ladders, prompts)
     }
 
     /// `y` = the layer's output for the tokens of `x`.
@@ -93,31 +115,37 @@ impl Dense {
 }
 
 impl FeedForward {
+    /// For up to `batch` tokens at once.
     pub(super) fn open(
         file: &Arc<ModelFile>,
         config: &Config,
         layer: usize,
         ladders: &Ladders,
-        prompts: bool,
+        batch: usize,
     ) -> Result<Self, CoreError> {
         Ok(match config.experts_of(layer) {
-            Some(experts) => Self::Mixture(Box::new(Mixture::open(file, config.hidden, experts, layer, ladders)?)),
-            None => Self::Dense(Dense::open(file, layer, "", (config.hidden, config.ffn), ladders, prompts)?),
+            Some(experts) => {
+                Self::Mixture(Box::new(Mixture::open(file, config.hidden, experts, layer, ladders, batch)?))
+            }
+            None => Self::Dense(Dense::open(file, layer, "", (config.hidden, config.ffn), ladders, batch > 1)?),
         })
     }
 
-    /// As [`Dense::run`]; a mixture takes one token.
+    /// `y` = the layer's output for the tokens of `x`.
     pub(super) fn run(
         &mut self,
         l: &Ladders,
         watch: &mut dyn Watch,
         x: &mut Activations,
-        between: &mut Between,
+        room: &mut Room,
         y: &mut [f32],
     ) {
-        match self {
-            Self::Dense(dense) => dense.run(l, watch, x, between, y),
-            Self::Mixture(mixture) => mixture.run(l, watch, x, between, y),
+        match (self, &mut room.mixture) {
+            (Self::Dense(dense), _) => dense.run(l, watch, x, &mut room.between, y),
+            (Self::Mixture(mixture), Some(of_mixtures)) => {
+                mixture.run(l, watch, x, (&mut room.between, of_mixtures), y);
+            }
+            (Self::Mixture(_), None) => unreachable!("a model with experts has room for them"),
         }
     }
 }

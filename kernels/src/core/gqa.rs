@@ -1,4 +1,5 @@
-//! Attention with grouped heads (GQA): projections, rotation, the cache, and the way back. Adding biases has no kernel.
+//! Attention with grouped heads (GQA): projections, rotation, the cache, and the way back. Adding biases, and sharpening
+//! queries where YaRN does, has no kernel.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use super::activations::Activations;
 use super::cache::{Cache, KvKind, Room};
 use super::error::CoreError;
 use super::matrix::{Matrix, shape};
-use super::rope::frequencies;
+use super::rope::{frequencies, score_scale};
 use super::rungs::{Ladders, Watch};
 use super::tensors::vector;
 use crate::attention_decode::Size;
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     size: Size,
     pairs: Pairs,
     frequencies: Buffer<f32>,
+    /// What queries are multiplied by for the scores' sake.
+    sharpening: f32,
     /// Queries and then keys of all tokens, before and after they are turned.
     qk: Buffer<f32>,
     turned: Buffer<f32>,
@@ -53,6 +56,7 @@ impl Shared {
             size,
             pairs: config.rope.pairs,
             frequencies: frequencies(&config.rope, width),
+            sharpening: score_scale(&config.rope),
             qk: Buffer::zeroed(both),
             turned: Buffer::zeroed(both),
             v: Buffer::zeroed(batch * kv_heads * width),
@@ -125,7 +129,7 @@ impl Layer {
         })
     }
 
-    /// `y` = attention of the tokens of `x`, the first of them at position `first`. Several tokens begin a text.
+    /// `y` = attention of the tokens of `x`, the first of them at position `first`.
     pub(super) fn run(
         &mut self,
         l: &Ladders,
@@ -150,12 +154,19 @@ impl Layer {
             }
         }
         s.turn(l, watch, tokens, first);
+        if s.sharpening != 1.0 {
+            s.turned.as_mut_slice()[..q_len].iter_mut().for_each(|q| *q *= s.sharpening);
+        }
         let (q, rest) = s.turned.as_slice().split_at(q_len);
         let (k, v) = (&rest[..kv_len], &s.v.as_slice()[..kv_len]);
         self.cache.append(l, watch, &size, first, (k, v), &mut s.room);
-        let o = s.o.write(tokens, size.heads * size.width);
-        if tokens == 1 {
-            self.cache.attend(l, watch, Size { tokens: first + 1, ..size }, q, o, &mut s.room);
+        let one = size.heads * size.width;
+        let o = s.o.write(tokens, one);
+        if tokens == 1 || first > 0 {
+            // The kernel of several tokens has none before them.
+            for (t, (q, o)) in q.chunks_exact(one).zip(o.chunks_exact_mut(one)).enumerate() {
+                self.cache.attend(l, watch, Size { tokens: first + t + 1, ..size }, q, o, &mut s.room);
+            }
         } else {
             let size = Size { tokens, capacity: tokens, ..size };
             let rooms = attention_prefill::rooms(&size);

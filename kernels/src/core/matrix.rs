@@ -78,6 +78,12 @@ impl Matrix {
         Ok(all.remove(0))
     }
 
+    /// A matrix made of values that no file has in this order.
+    pub(super) fn made(rows: Buffer<f32>, (n, k): (usize, usize), prompts: bool) -> Self {
+        let other = prompts.then(|| turned(rows.as_slice(), n, k));
+        Self { n, k, weights: Weights::F32(Rows::Made(rows), other) }
+    }
+
     /// A tensor of so many matrices of `n × k`, one after the other.
     pub(super) fn parts(
         file: &Arc<ModelFile>,
@@ -128,9 +134,7 @@ impl Matrix {
                 Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) => {
                     let all = widened.get_or_insert_with(|| decode(file, name, (parts * n, k)));
                     let all = all.as_ref().map_err(|_| CoreError::dtype(file, name, dtype))?;
-                    let rows = Buffer::filled(n * k, |i| all[part * n * k + i]);
-                    let other = prompts.then(|| turned(rows.as_slice(), n, k));
-                    Weights::F32(Rows::Made(rows), other)
+                    return Ok(Self::made(Buffer::filled(n * k, |i| all[part * n * k + i]), (n, k), prompts));
                 }
                 Dtype::Other(_) => return Err(CoreError::dtype(file, name, dtype)),
             };

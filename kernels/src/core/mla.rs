@@ -1,6 +1,9 @@
 //! Multi-head latent attention: projections, rotation of the parts that carry the position, the cache of latents or, for
 //! rungs that read them, of each head's own keys and values, and the way back. Writing either cache has no kernel, nor has
-//! quantizing latents.
+//! quantizing latents. Several tokens share every product; attention of those that begin a text is `prefill.rs`, of later ones
+//! token by token.
+
+mod prefill;
 
 use std::sync::Arc;
 
@@ -27,8 +30,8 @@ pub(super) struct Layer {
     kv_a: Matrix,
     kv_norm: Vec<f32>,
     /// What makes keys and values of latents, as the absorbed rungs take it.
-    to_key: Buffer<f32>,
-    to_value: Buffer<f32>,
+    to_key: Matrix,
+    to_value: Matrix,
     /// The same as one matrix, where keys and values are cached.
     kv_b: Option<Matrix>,
     output: Matrix,
@@ -77,11 +80,12 @@ pub(super) struct Shared {
     o_latent: Buffer<f32>,
     scratch: Buffer<f32>,
     o: Activations,
+    prefill: prefill::Room,
 }
 
 impl Shared {
-    /// For texts of `capacity` tokens.
-    pub(super) fn new(config: &Config, kv: KvKind, capacity: usize) -> Result<Self, CoreError> {
+    /// For texts of `capacity` tokens, `batch` at once at most.
+    pub(super) fn new(config: &Config, kv: KvKind, capacity: usize, batch: usize) -> Result<Self, CoreError> {
         let Attention::Latent { heads, query_rank, latent, nope, rope, value } = config.attention else {
             unreachable!("only models with latent attention come here");
         };
@@ -103,67 +107,88 @@ impl Shared {
             epsilon: config.norm_eps,
             kv,
             frequencies: frequencies(&config.rope, rope),
-            q: Buffer::zeroed(queries),
-            compressed: Buffer::zeroed(query_rank.unwrap_or(0)),
-            query: Activations::room(1, query_rank.unwrap_or(0), queries),
-            kv_a: Buffer::zeroed(size.row()),
-            latent: Activations::room(1, latent, heads * (nope + value)),
-            unturned: Buffer::zeroed((heads + 1) * rope),
-            turned: Buffer::zeroed((heads + 1) * rope),
-            rope_room: Buffer::zeroed(rope::room(1, rope)),
-            zeros: Buffer::zeroed(widest),
-            sums: Buffer::zeroed(widest),
-            expanded: Buffer::zeroed(heads * (nope + value)),
+            q: Buffer::zeroed(batch * queries),
+            compressed: Buffer::zeroed(batch * query_rank.unwrap_or(0)),
+            query: Activations::room(batch, query_rank.unwrap_or(0), queries),
+            kv_a: Buffer::zeroed(batch * size.row()),
+            latent: Activations::room(batch, latent, heads * (nope + value)),
+            unturned: Buffer::zeroed(batch * (heads + 1) * rope),
+            turned: Buffer::zeroed(batch * (heads + 1) * rope),
+            rope_room: Buffer::zeroed(rope::room(batch, rope)),
+            zeros: Buffer::zeroed(batch * widest),
+            sums: Buffer::zeroed(batch * widest),
+            expanded: Buffer::zeroed(batch * heads * (nope + value)),
             q_latent: Buffer::zeroed(heads * size.row()),
             o_latent: Buffer::zeroed(heads * latent),
             scratch: Buffer::zeroed(full.room()),
-            o: Activations::room(1, heads * value, hidden),
+            o: Activations::room(batch, heads * value, hidden),
+            prefill: prefill::Room::of(&size, batch),
         })
     }
 
-    fn norm(&mut self, l: &Ladders, watch: &mut dyn Watch, w: &[f32], of_query: bool) {
-        let n = w.len();
+    /// Rows of the largest matrix that takes what a layer is given.
+    pub(super) fn widest(&self) -> usize {
+        let queries = self.rank.unwrap_or(self.size.heads * self.size.key());
+        queries.max(self.size.row())
+    }
+
+    fn norm(&mut self, l: &Ladders, watch: &mut dyn Watch, w: &[f32], tokens: usize, of_query: bool) {
+        let (n, len) = (w.len(), tokens * w.len());
         let (h, x) = match of_query {
-            true => (&self.compressed.as_slice()[..n], &mut self.query),
-            false => (&self.kv_a.as_slice()[..n], &mut self.latent),
+            true => (&self.compressed.as_slice()[..len], &mut self.query),
+            false => (&self.kv_a.as_slice()[..len], &mut self.latent),
         };
         let args = rmsnorm::Args {
             h,
-            delta: &self.zeros.as_slice()[..n],
+            delta: &self.zeros.as_slice()[..len],
             w,
             epsilon: self.epsilon,
-            h_out: &mut self.sums.as_mut_slice()[..n],
-            y: x.write(1, n),
+            h_out: &mut self.sums.as_mut_slice()[..len],
+            y: x.write(tokens, n),
         };
-        l.rmsnorm.run(watch, &shape(1, n, 1, 1), args);
+        l.rmsnorm.run(watch, &shape(tokens, n, 1, 1), args);
     }
 
-    /// Turns the parts that carry the position: of all queries, and of the key, which goes to `turned`'s end.
-    fn turn(&mut self, l: &Ladders, watch: &mut dyn Watch, position: usize) {
+    /// Puts together what is to be turned of each token: the parts of all queries that carry the position, then that of
+    /// the key. What is left of the keys' rows are latents, one after the other.
+    fn gather(&mut self, tokens: usize) {
         let Size { heads, rope, plain, latent, .. } = self.size;
-        let key = self.size.key();
-        let parts = self.unturned.as_mut_slice();
-        for (part, q) in parts.chunks_exact_mut(rope).zip(self.q.as_slice().chunks_exact(key)) {
-            part.copy_from_slice(&q[plain..]);
+        let (key, row) = (self.size.key(), self.size.row());
+        let of_token = self.unturned.as_mut_slice().chunks_exact_mut((heads + 1) * rope).take(tokens);
+        for (t, parts) in of_token.enumerate() {
+            let queries = self.q.as_slice()[t * heads * key..].chunks_exact(key).map(|q| &q[plain..]);
+            let position = &self.kv_a.as_slice()[t * row + latent..(t + 1) * row];
+            let all = queries.take(heads).chain([position]);
+            parts.chunks_exact_mut(rope).zip(all).for_each(|(part, whole)| part.copy_from_slice(whole));
         }
-        parts[heads * rope..].copy_from_slice(&self.kv_a.as_slice()[latent..]);
+        for t in 1..tokens {
+            self.kv_a.as_mut_slice().copy_within(t * row..t * row + latent, t * latent);
+        }
+    }
+
+    /// Turns what was put together, and takes the queries apart again.
+    fn turn(&mut self, l: &Ladders, watch: &mut dyn Watch, tokens: usize, first: usize) {
+        let Size { heads, rope, plain, .. } = self.size;
+        let key = self.size.key();
+        let len = tokens * (heads + 1) * rope;
         let args = rope::Args {
             heads: heads + 1,
             width: rope,
-            first: position,
+            first,
             frequencies: self.frequencies.as_slice(),
-            x: self.unturned.as_slice(),
-            y: self.turned.as_mut_slice(),
+            x: &self.unturned.as_slice()[..len],
+            y: &mut self.turned.as_mut_slice()[..len],
             room: self.rope_room.as_mut_slice(),
         };
-        let shape = shape(heads + 1, 1, rope, 1);
+        let shape = shape(heads + 1, tokens, rope, 1);
         match self.pairs {
             Pairs::Interleaved => l.rope.run(watch, &shape, args),
             Pairs::Halves => l.rope_neox.run(watch, &shape, args),
         }
-        let parts = self.turned.as_slice().chunks_exact(rope);
-        for (part, q) in parts.zip(self.q.as_mut_slice().chunks_exact_mut(key)) {
-            q[plain..].copy_from_slice(part);
+        let of_token = self.turned.as_slice()[..len].chunks_exact((heads + 1) * rope);
+        for (parts, q) in of_token.zip(self.q.as_mut_slice().chunks_exact_mut(heads * key)) {
+            let queries = q.chunks_exact_mut(key).zip(parts.chunks_exact(rope));
+            queries.for_each(|(q, part)| q[plain..].copy_from_slice(part));
         }
     }
 }
@@ -175,11 +200,12 @@ impl Layer {
         shared: &Shared,
         layer: usize,
         ladders: &Ladders,
+        prompts: bool,
     ) -> Result<Self, CoreError> {
         let (size, hidden) = (&shared.size, config.hidden);
         let Size { heads, latent, plain, value, capacity, .. } = *size;
         let name = |what: &str| format!("blk.{layer}.attn_{what}.weight");
-        let open = |what: &str, sizes| Matrix::open(file, &name(what), sizes, ladders, false);
+        let open = |what: &str, sizes| Matrix::open(file, &name(what), sizes, ladders, prompts);
         let q = match shared.rank {
             None => Query::Whole(open("q", (heads * size.key(), hidden))?),
             Some(rank) => Query::Ranked {
@@ -188,7 +214,7 @@ impl Layer {
                 b: open("q_b", (heads * size.key(), rank))?,
             },
         };
-        let (to_key, to_value) = matrices(file, &name, size)?;
+        let (to_key, to_value) = matrices(file, &name, size, prompts)?;
         let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| about.name.starts_with("expanded"));
         if expanded && !has(file, &name("kv_b")) {
             let why = "expanded rungs of mla_decode where the file has attn_k_b and attn_v_b instead of attn_kv_b";
@@ -222,77 +248,88 @@ impl Layer {
         self.kv_a.dtype()
     }
 
-    /// `y` = attention of the token of `x` at a position.
+    /// `y` = attention of the tokens of `x`, the first of them at position `first`.
     pub(super) fn run(
         &mut self,
         l: &Ladders,
         watch: &mut dyn Watch,
         s: &mut Shared,
         x: &mut Activations,
-        position: usize,
+        first: usize,
         y: &mut [f32],
     ) {
+        let tokens = x.tokens();
         match &self.q {
             Query::Whole(q) => q.multiply(l, watch, x, s.q.as_mut_slice()),
             Query::Ranked { a, norm, b } => {
                 a.multiply(l, watch, x, s.compressed.as_mut_slice());
-                s.norm(l, watch, norm, true);
+                s.norm(l, watch, norm, tokens, true);
                 b.multiply(l, watch, &mut s.query, s.q.as_mut_slice());
             }
         }
         self.kv_a.multiply(l, watch, x, s.kv_a.as_mut_slice());
-        s.norm(l, watch, &self.kv_norm, false);
-        s.turn(l, watch, position);
-        self.append(l, watch, s, position);
-        let size = Size { tokens: position + 1, ..s.size };
-        self.attend(l, watch, s, size);
+        s.gather(tokens);
+        s.norm(l, watch, &self.kv_norm, tokens, false);
+        s.turn(l, watch, tokens, first);
+        self.append(l, watch, s, tokens, first);
+        if tokens > 1 && first == 0 && s.size.value <= s.size.key() {
+            self.attend_together(l, watch, s, tokens);
+        } else {
+            (0..tokens).for_each(|t| self.attend(l, watch, s, (t, tokens), first));
+        }
         self.output.multiply(l, watch, &mut s.o, y);
     }
 
-    fn append(&mut self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, t: usize) {
+    fn append(&mut self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, tokens: usize, first: usize) {
         let Size { heads, latent, plain, value, capacity, rope, .. } = s.size;
-        let (row, key) = (s.size.row(), s.size.key());
-        let turned = &s.turned.as_slice()[heads * rope..];
-        match &mut self.cache {
-            Cache::Latents(cache) => {
-                let row = &mut cache.as_mut_slice()[t * row..(t + 1) * row];
-                row[..latent].copy_from_slice(s.latent.values());
-                row[latent..].copy_from_slice(turned);
-            }
-            Cache::Expanded(keys, values) => {
-                let made = s.expanded.as_mut_slice();
-                if let Some(kv_b) = &self.kv_b {
-                    kv_b.multiply(l, watch, &mut s.latent, made);
+        let (row, key, runs) = (s.size.row(), s.size.key(), latent / RUN);
+        if let Some(kv_b) = &self.kv_b {
+            kv_b.multiply(l, watch, &mut s.latent, s.expanded.as_mut_slice());
+        }
+        let turned = s.turned.as_slice().chunks_exact((heads + 1) * rope).map(|turned| &turned[heads * rope..]);
+        let made = |i: usize| &s.expanded.as_slice()[i * heads * (plain + value)..(i + 1) * heads * (plain + value)];
+        let each = s.latent.values().chunks_exact(latent).zip(turned).enumerate().take(tokens);
+        for (i, (compressed, position)) in each {
+            let t = first + i;
+            match &mut self.cache {
+                Cache::Latents(cache) => {
+                    let row = &mut cache.as_mut_slice()[t * row..(t + 1) * row];
+                    row[..latent].copy_from_slice(compressed);
+                    row[latent..].copy_from_slice(position);
                 }
-                for (h, made) in made.chunks_exact(plain + value).enumerate() {
-                    let at = h * capacity + t;
-                    let (k, v) = (&mut keys.as_mut_slice()[at * key..(at + 1) * key], &made[plain..]);
-                    k[..plain].copy_from_slice(&made[..plain]);
-                    k[plain..].copy_from_slice(turned);
-                    values.as_mut_slice()[at * value..(at + 1) * value].copy_from_slice(v);
+                Cache::Expanded(keys, values) => {
+                    for (h, made) in made(i).chunks_exact(plain + value).enumerate() {
+                        let at = h * capacity + t;
+                        let (k, v) = (&mut keys.as_mut_slice()[at * key..(at + 1) * key], &made[plain..]);
+                        k[..plain].copy_from_slice(&made[..plain]);
+                        k[plain..].copy_from_slice(position);
+                        values.as_mut_slice()[at * value..(at + 1) * value].copy_from_slice(v);
+                    }
                 }
-            }
-            Cache::Q8(quants, scales, positions) => {
-                let quants = &mut quants.as_mut_slice()[t * latent..(t + 1) * latent];
-                let runs = latent / RUN;
-                quantize(s.latent.values(), RUN, quants, &mut scales.as_mut_slice()[t * runs..(t + 1) * runs]);
-                let positions = &mut positions.as_mut_slice()[t * rope..(t + 1) * rope];
-                positions.iter_mut().zip(turned).for_each(|(out, x)| *out = bf16::from_f32(*x));
+                Cache::Q8(quants, scales, positions) => {
+                    let quants = &mut quants.as_mut_slice()[t * latent..(t + 1) * latent];
+                    quantize(compressed, RUN, quants, &mut scales.as_mut_slice()[t * runs..(t + 1) * runs]);
+                    let positions = &mut positions.as_mut_slice()[t * rope..(t + 1) * rope];
+                    positions.iter_mut().zip(position).for_each(|(out, x)| *out = bf16::from_f32(*x));
+                }
             }
         }
     }
 
-    fn attend(&self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, size: Size) {
+    /// Attention of token number `t` of several.
+    fn attend(&self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, (t, of): (usize, usize), first: usize) {
+        let size = Size { tokens: first + t + 1, ..s.size };
         let shape = shape(size.heads, size.tokens, size.latent, 1);
+        let (queries, outputs) = (size.heads * size.key(), size.heads * size.value);
         macro_rules! absorbing {
             ($latents:expr) => {
                 Absorbing {
                     size,
-                    q: s.q.as_slice(),
+                    q: &s.q.as_slice()[t * queries..(t + 1) * queries],
                     latents: $latents,
-                    to_key: self.to_key.as_slice(),
-                    to_value: self.to_value.as_slice(),
-                    o: s.o.write(1, size.heads * size.value),
+                    to_key: self.to_key.f32().unwrap_or_default(),
+                    to_value: self.to_value.f32().unwrap_or_default(),
+                    o: &mut s.o.write(of, outputs)[t * outputs..(t + 1) * outputs],
                     q_latent: s.q_latent.as_mut_slice(),
                     o_latent: s.o_latent.as_mut_slice(),
                     scratch: s.scratch.as_mut_slice(),
@@ -323,8 +360,10 @@ fn matrices(
     file: &ModelFile,
     name: &dyn Fn(&str) -> String,
     size: &Size,
-) -> Result<(Buffer<f32>, Buffer<f32>), CoreError> {
+    prompts: bool,
+) -> Result<(Matrix, Matrix), CoreError> {
     let Size { heads, latent, plain, value, .. } = *size;
+    let matrix = |rows: Buffer<f32>, of_head: usize| Matrix::made(rows, (heads * of_head, latent), prompts);
     if has(file, &name("k_b")) {
         let k = decode(file, &name("k_b"), (heads * latent, plain))?;
         let v = decode(file, &name("v_b"), (heads * value, latent))?;
@@ -332,7 +371,8 @@ fn matrices(
             let (row, c) = (i / latent, i % latent);
             (row / plain * latent + c) * plain + row % plain
         };
-        return Ok((Buffer::filled(k.len(), |i| k[place(i)]), Buffer::filled(v.len(), |i| v[i])));
+        let (k, v) = (Buffer::filled(k.len(), |i| k[place(i)]), Buffer::filled(v.len(), |i| v[i]));
+        return Ok((matrix(k, plain), matrix(v, value)));
     }
     let both = decode(file, &name("kv_b"), (heads * (plain + value), latent))?;
     // Row `r` of a head, of so many after `before` others.
@@ -342,5 +382,5 @@ fn matrices(
             both[(row / rows * (plain + value) + before + row % rows) * latent + c]
         })
     };
-    Ok((part(plain, 0), part(value, plain)))
+    Ok((matrix(part(plain, 0), plain), matrix(part(value, plain), value)))
 }

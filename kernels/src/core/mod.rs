@@ -7,10 +7,10 @@
 //!
 //! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened.
 //!
-//! No kernel: looking an embedding up, adding biases, sums of i8 activations and their quantization in blocks of 256,
-//! writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of what experts and shared
-//! experts give, choosing a token of the logits. Prompts go through GEMMs and attention of all tokens at once where
-//! attention is grouped and layers are dense, else token by token. Once warm, a token allocates nothing.
+//! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations and their
+//! quantization in blocks of 256, writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of
+//! what experts and shared experts give, choosing a token of the logits. Prompts go through GEMMs, and attention of all
+//! tokens at once where they begin a text, else token by token. Once warm, a token allocates nothing.
 
 #![allow(clippy::large_enum_variant, reason = "there is one of each a layer: what they take does not matter")]
 
@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use activations::Activations;
 use cache::KvKind as Kv;
-use ffn::{Between, FeedForward};
+use ffn::FeedForward;
 use matrix::{Matrix, shape};
 use rungs::Ladders;
 use tensors::{has, vector};
@@ -41,7 +41,6 @@ use crate::input::Buffer;
 use crate::machine::Isa;
 use crate::model::config::{Attention, Config};
 use crate::model::{Dtype, MappedTensor, ModelFile};
-use crate::rope::POSITIONS;
 use crate::{head_argmax, rmsnorm};
 
 pub use cache::KvKind;
@@ -58,7 +57,7 @@ pub struct Options {
     pub kv: KvKind,
     /// Threads that the caller's pool has: rungs with threads are chosen where there are several.
     pub threads: usize,
-    /// Tokens of text that there is to be room for; less where the model's context, or the kernels', is shorter.
+    /// Tokens of text that there is to be room for; less where the model's context is shorter.
     pub tokens: usize,
     /// Tokens of a prompt that pass together; 1 = one by one, without another copy of the weights.
     pub batch: usize,
@@ -116,7 +115,7 @@ struct State {
     delta: Buffer<f32>,
     /// What a layer is given.
     x: Activations,
-    between: Between,
+    ffn: ffn::Room,
     logits: Buffer<f32>,
     best: [f32; 2],
     head_room: Buffer<f32>,
@@ -130,9 +129,8 @@ impl Core {
     /// model has no kernel.
     pub fn open(file: &Arc<ModelFile>, config: Config, options: &Options) -> Result<Self, CoreError> {
         let ladders = Ladders::choose(&options.rungs, options.threads.max(1), &options.allowed)?;
-        let room = options.tokens.min(config.context).min(POSITIONS);
-        let whole = matches!(config.attention, Attention::Grouped { .. }) && config.experts.is_none();
-        let batch = if whole { options.batch.clamp(1, room.max(1)) } else { 1 };
+        let room = options.tokens.min(config.context);
+        let batch = options.batch.clamp(1, room.max(1));
         let prompts = batch > 1;
         let (hidden, vocab) = (config.hidden, config.vocab);
         let shared = Shared::new(&config, options.kv, room, batch)?;
@@ -145,7 +143,7 @@ impl Core {
                     AttentionLayer::Grouped(opened)
                 }
                 (Shared::Latent(shared), _) => {
-                    AttentionLayer::Latent(mla::Layer::open(file, &config, shared, layer, &ladders)?)
+                    AttentionLayer::Latent(mla::Layer::open(file, &config, shared, layer, &ladders, prompts)?)
                 }
                 (Shared::Grouped(_), Attention::Latent { .. }) => unreachable!("shared follows from the attention"),
             };
@@ -153,7 +151,7 @@ impl Core {
                 attention_norm: norm("attn")?,
                 attention,
                 ffn_norm: norm("ffn")?,
-                ffn: FeedForward::open(file, &config, layer, &ladders, prompts)?,
+                ffn: FeedForward::open(file, &config, layer, &ladders, batch)?,
             })
         };
         let layers: Vec<Layer> = (0..config.layers).map(layer).collect::<Result<_, CoreError>>()?;
@@ -168,14 +166,14 @@ impl Core {
         }
         let head = if has(file, "output.weight") { "output.weight" } else { "token_embd.weight" };
         let head = Matrix::open(file, head, (vocab, hidden), &ladders, false)?;
-        let inner = config.experts.as_ref().map_or(0, |e| e.width * e.shared.max(1)).max(config.ffn);
-        let widest = shared.widest().max(inner);
+        let experts = config.experts.as_ref().map_or(0, |e| e.routed);
+        let widest = shared.widest().max(ffn::inner(&config)).max(experts);
         let state = State {
             h: Buffer::zeroed(batch * hidden),
             h_out: Buffer::zeroed(batch * hidden),
             delta: Buffer::zeroed(batch * hidden),
             x: Activations::room(batch, hidden, widest),
-            between: Between::room(batch, inner, hidden),
+            ffn: ffn::Room::of(&config, batch),
             logits: Buffer::zeroed(vocab),
             best: [0.0; 2],
             head_room: Buffer::zeroed(head_argmax::room(vocab)),
@@ -212,7 +210,7 @@ impl Core {
         self.position = 0;
     }
 
-    /// Takes the next tokens of the text. At its beginning they pass together, in batches, as far as the model allows.
+    /// Takes the next tokens of the text; they pass together, in batches.
     ///
     /// # Errors
     /// [`CoreError::TooLong`], [`CoreError::Token`]; nothing was taken then.
@@ -225,13 +223,7 @@ impl Core {
         if let Some(&token) = tokens.iter().find(|token| **token as usize >= vocab) {
             return Err(CoreError::Token { token, vocab });
         }
-        // Attention of several tokens is over themselves alone.
-        let together = if self.position == 0 { tokens.len().min(self.batch) } else { 0 };
-        let (first, rest) = tokens.split_at(together);
-        if !first.is_empty() {
-            self.pass(first, watch);
-        }
-        rest.iter().for_each(|token| self.pass(std::slice::from_ref(token), watch));
+        tokens.chunks(self.batch).for_each(|batch| self.pass(batch, watch));
         Ok(())
     }
 
@@ -288,7 +280,7 @@ impl Core {
                 _ => unreachable!("layers and what they share are of one attention"),
             }
             s.norm(l, watch, &layer.ffn_norm, epsilon, 0..m);
-            layer.ffn.run(l, watch, &mut s.x, &mut s.between, &mut s.delta.as_mut_slice()[..m * hidden]);
+            layer.ffn.run(l, watch, &mut s.x, &mut s.ffn, &mut s.delta.as_mut_slice()[..m * hidden]);
         }
         s.norm(l, watch, &self.output_norm, epsilon, m - 1..m);
         self.position += m;
@@ -324,7 +316,7 @@ impl Shared {
                 }
                 Self::Grouped(gqa::Shared::new(config, size, batch))
             }
-            Attention::Latent { .. } => Self::Latent(mla::Shared::new(config, kv, room)?),
+            Attention::Latent { .. } => Self::Latent(mla::Shared::new(config, kv, room, batch)?),
         })
     }
 
@@ -332,7 +324,7 @@ impl Shared {
     fn widest(&self) -> usize {
         match self {
             Self::Grouped(shared) => shared.size().heads * shared.size().width,
-            Self::Latent(_) => 0,
+            Self::Latent(shared) => shared.widest(),
         }
     }
 }

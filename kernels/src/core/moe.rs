@@ -1,6 +1,7 @@
 //! A mixture of experts. V3's gate is a kernel; V2's is a product, a softmax and a choice, of which the choice has no
 //! kernel. Experts in f32 and bf16 are one kernel; of other types each chosen one is a dense layer, and their weighted sum
-//! has no kernel. Shared experts are one dense layer, as files have them.
+//! has no kernel. Of several tokens those of an expert meet it together. Shared experts are one dense layer, as files have
+//! them.
 
 use std::sync::Arc;
 
@@ -21,10 +22,61 @@ pub(super) struct Mixture {
     routed: Routed,
     shared: Option<Dense>,
     chosen: usize,
-    /// The chosen experts, then their weights.
+    /// Tokens of an expert that meet it together at most.
+    together: usize,
+}
+
+/// Tokens of an expert, on average, from which they meet it together: GEMMs take another copy of the experts' weights.
+const WORTH_A_COPY: usize = 4;
+
+/// Room for one layer at a time.
+pub(super) struct Room {
+    /// The chosen experts of each token.
     routes: Buffer<f32>,
+    /// Their weights.
+    weights: Buffer<f32>,
+    choice: Choice,
+    /// Routes by expert.
+    order: Vec<u32>,
+    /// The tokens of one expert.
+    gathered: Activations,
     /// Output of one expert, or of the shared ones.
     part: Buffer<f32>,
+    /// What the kernel of all experts needs.
+    dispatch: Buffer<f32>,
+    between: Buffer<f32>,
+}
+
+/// Room for choosing experts.
+struct Choice {
+    /// What one token goes to, then by what weights.
+    one: Buffer<f32>,
+    logits: Buffer<f32>,
+    scores: Buffer<f32>,
+    left: Vec<bool>,
+}
+
+impl Room {
+    /// For so many tokens at once of `hidden` values.
+    pub(super) fn of(config: &Config, hidden: usize, tokens: usize) -> Self {
+        let (experts, chosen) = (config.routed, config.active);
+        let size = moe_ffn::Size { tokens, width: hidden, inner: config.width, experts, chosen, shared: 0 };
+        Self {
+            routes: Buffer::zeroed(size.routes()),
+            weights: Buffer::zeroed(size.routes()),
+            choice: Choice {
+                one: Buffer::zeroed(2 * chosen),
+                logits: Buffer::zeroed(tokens * experts),
+                scores: Buffer::zeroed(tokens * experts),
+                left: vec![false; experts],
+            },
+            order: Vec::with_capacity(size.routes()),
+            gathered: Activations::room(tokens, hidden, config.width),
+            part: Buffer::zeroed(tokens * hidden),
+            dispatch: Buffer::zeroed(moe_ffn::order_room(&size)),
+            between: Buffer::zeroed(moe_ffn::room(&size)),
+        }
+    }
 }
 
 enum Gate {
@@ -47,9 +99,6 @@ struct Sigmoid {
 struct Softmax {
     w: Matrix,
     config: Config,
-    logits: Buffer<f32>,
-    scores: Buffer<f32>,
-    left: Vec<bool>,
 }
 
 enum Routed {
@@ -57,8 +106,6 @@ enum Routed {
     Together {
         matrices: [Matrix; 3],
         size: moe_ffn::Size,
-        order: Buffer<f32>,
-        room: Buffer<f32>,
     },
     Apart(Vec<Dense>),
 }
@@ -70,11 +117,13 @@ impl Mixture {
         config: &Config,
         layer: usize,
         ladders: &Ladders,
+        batch: usize,
     ) -> Result<Self, CoreError> {
         let name = |what: &str| format!("blk.{layer}.ffn_{what}.weight");
-        let (experts, width) = (config.routed, config.width);
+        let (experts, width, prompts) = (config.routed, config.width, batch > 1);
+        let together = batch * config.active >= WORTH_A_COPY * experts;
         let parts = |what: &str, parts: usize, sizes: (usize, usize)| {
-            Matrix::parts(file, &name(what), parts, sizes, ladders, false)
+            Matrix::parts(file, &name(what), parts, sizes, ladders, prompts && together)
         };
         let dtype = file.tensor(&name("gate_exps"))?.info().dtype;
         let routed = if matches!(dtype, Dtype::F32 | Dtype::Bf16) {
@@ -90,8 +139,7 @@ impl Mixture {
                 all("up_exps", (width, hidden))?,
                 all("down_exps", (hidden, width))?,
             ];
-            let (order, room) = (moe_ffn::order_room(&size), moe_ffn::room(&size));
-            Routed::Together { matrices, size, order: Buffer::zeroed(order), room: Buffer::zeroed(room) }
+            Routed::Together { matrices, size }
         } else {
             let gates = parts("gate_exps", experts, (width, hidden))?;
             let ups = parts("up_exps", experts, (width, hidden))?;
@@ -101,39 +149,47 @@ impl Mixture {
         };
         let shared = match config.shared {
             0 => None,
-            shared => Some(Dense::shared(file, layer, (hidden, shared * width), ladders)?),
+            shared => Some(Dense::shared(file, layer, (hidden, shared * width), ladders, prompts)?),
         };
         Ok(Self {
-            gate: Gate::open(file, hidden, config, layer, ladders)?,
+            gate: Gate::open(file, hidden, config, layer, ladders, prompts)?,
             routed,
             shared,
             chosen: config.active,
-            routes: Buffer::zeroed(2 * config.active),
-            part: Buffer::zeroed(hidden),
+            together: if together { usize::MAX } else { 1 },
         })
     }
 
-    /// `y` = the mixture's output for the token of `x`.
+    /// `y` = the mixture's output for the tokens of `x`.
     pub(super) fn run(
         &mut self,
         l: &Ladders,
         watch: &mut dyn Watch,
         x: &mut Activations,
-        between: &mut Between,
+        (between, room): (&mut Between, &mut Room),
         y: &mut [f32],
     ) {
-        self.gate.run(l, watch, x, self.routes.as_mut_slice());
-        let (routes, weights) = self.routes.as_slice().split_at(self.chosen);
+        let tokens = x.tokens();
+        let routes = tokens * self.chosen;
+        self.gate.run(l, watch, x, room);
         match &mut self.routed {
-            Routed::Together { matrices, size, order, room } => {
-                let shape = shape(1, size.width, size.inner, size.experts);
+            Routed::Together { matrices, size } => {
+                let size = moe_ffn::Size { tokens, ..*size };
+                let shape = shape(tokens, size.width, size.inner, size.experts);
                 macro_rules! run {
                     ($ladder:ident, $view:ident) => {{
                         let gate_up_down = matrices.each_ref().map(|m| m.$view().unwrap_or_default());
-                        let experts = moe_ffn::Experts { size: *size, gate_up_down, apart: size.matrix() };
-                        let (order, room) = (order.as_mut_slice(), room.as_mut_slice());
-                        let args =
-                            moe_ffn::Args { size: *size, experts, x: x.values(), routes, weights, y, order, room };
+                        let experts = moe_ffn::Experts { size, gate_up_down, apart: size.matrix() };
+                        let args = moe_ffn::Args {
+                            size,
+                            experts,
+                            x: x.values(),
+                            routes: &room.routes.as_slice()[..routes],
+                            weights: &room.weights.as_slice()[..routes],
+                            y,
+                            order: &mut room.dispatch.as_mut_slice()[..moe_ffn::order_room(&size)],
+                            room: &mut room.between.as_mut_slice()[..moe_ffn::room(&size)],
+                        };
                         l.$ladder.run(watch, &shape, args);
                     }};
                 }
@@ -141,17 +197,50 @@ impl Mixture {
             }
             Routed::Apart(experts) => {
                 y.fill(0.0);
-                for (expert, weight) in routes.iter().zip(weights) {
-                    let part = self.part.as_mut_slice();
-                    experts[*expert as usize].run(l, watch, x, between, part);
-                    y.iter_mut().zip(part).for_each(|(y, part)| *y += weight * *part);
+                if tokens > 1 {
+                    gathered((experts, self.together), l, watch, x, (between, room), y);
+                } else {
+                    let chosen = room.routes.as_slice().iter().zip(room.weights.as_slice()).take(routes);
+                    for (expert, weight) in chosen {
+                        let part = &mut room.part.as_mut_slice()[..y.len()];
+                        experts[*expert as usize].run(l, watch, x, between, part);
+                        y.iter_mut().zip(part).for_each(|(y, part)| *y += weight * *part);
+                    }
                 }
             }
         }
         if let Some(shared) = &self.shared {
-            let part = self.part.as_mut_slice();
+            let part = &mut room.part.as_mut_slice()[..y.len()];
             shared.run(l, watch, x, between, part);
             y.iter_mut().zip(part).for_each(|(y, part)| *y += *part);
+        }
+    }
+}
+
+/// Adds to `y` what the experts make of several tokens, expert by expert: so many at most meet its matrices at once.
+fn gathered(
+    (experts, together): (&[Dense], usize),
+    l: &Ladders,
+    watch: &mut dyn Watch,
+    x: &Activations,
+    (between, room): (&mut Between, &mut Room),
+    y: &mut [f32],
+) {
+    let (tokens, routes, weights) = (x.tokens(), room.routes.as_slice(), room.weights.as_slice());
+    let (chosen, hidden) = (room.choice.one.as_slice().len() / 2, y.len() / tokens);
+    room.order.clear();
+    room.order.extend(0..(tokens * chosen) as u32);
+    room.order.sort_unstable_by_key(|route| (routes[*route as usize] as u32, *route));
+    let by_expert = room.order.chunk_by(|a, b| routes[*a as usize] == routes[*b as usize]);
+    for of_expert in by_expert.flat_map(|all| all.chunks(together)) {
+        let at = |route: u32| route as usize / chosen * hidden..(route as usize / chosen + 1) * hidden;
+        let own = room.gathered.write(of_expert.len(), hidden).chunks_exact_mut(hidden);
+        own.zip(of_expert).for_each(|(own, route)| own.copy_from_slice(&x.values()[at(*route)]));
+        let part = &mut room.part.as_mut_slice()[..of_expert.len() * hidden];
+        experts[routes[of_expert[0] as usize] as usize].run(l, watch, &mut room.gathered, between, part);
+        for (part, route) in part.chunks_exact(hidden).zip(of_expert) {
+            let weight = weights[*route as usize];
+            y[at(*route)].iter_mut().zip(part).for_each(|(y, part)| *y += weight * part);
         }
     }
 }
@@ -163,6 +252,7 @@ impl Gate {
         config: &Config,
         layer: usize,
         ladders: &Ladders,
+        prompts: bool,
     ) -> Result<Self, CoreError> {
         let name = format!("blk.{layer}.ffn_gate_inp.weight");
         let experts = config.routed;
@@ -171,11 +261,8 @@ impl Gate {
                 Err(CoreError::NoKernel("a gate of sigmoids whose weights are not divided by their sum".into()))
             }
             (Score::Softmax, _) => Ok(Self::Softmax(Softmax {
-                w: Matrix::open(file, &name, (experts, hidden), ladders, false)?,
+                w: Matrix::open(file, &name, (experts, hidden), ladders, prompts)?,
                 config: config.clone(),
-                logits: Buffer::zeroed(experts),
-                scores: Buffer::zeroed(experts),
-                left: vec![false; experts],
             })),
             (Score::Sigmoid, true) => {
                 let size = moe_gate::Size {
@@ -205,57 +292,79 @@ impl Gate {
         }
     }
 
-    fn run(&mut self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, routes: &mut [f32]) {
-        match self {
-            Self::Sigmoid(gate) => {
-                let size = gate.size;
-                let [plain, turns] =
-                    [0, 1].map(|i| moe_gate::Gate { w: gate.w[i].as_slice(), bias: gate.bias[i].as_slice() });
-                let args = moe_gate::Args {
-                    size,
-                    gate: plain,
-                    by_turns: turns,
-                    x: x.values(),
-                    y: routes,
-                    scores: gate.scores.as_mut_slice(),
-                    biased: gate.biased.as_mut_slice(),
-                    room: gate.room.as_mut_slice(),
-                };
-                l.moe_gate.run(watch, &shape(1, size.experts, size.width, size.groups), args);
+    /// Leaves in `room` what experts the tokens of `x` go to, and by what weights.
+    fn run(&mut self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, room: &mut Room) {
+        let (tokens, choice) = (x.tokens(), &mut room.choice);
+        if let Self::Softmax(gate) = self {
+            gate.score(l, watch, x, choice);
+        }
+        for t in 0..tokens {
+            match self {
+                Self::Sigmoid(gate) => gate.choose(l, watch, x.token(t).0, choice.one.as_mut_slice()),
+                Self::Softmax(gate) => gate.choose(t, choice),
             }
-            Self::Softmax(gate) => gate.run(l, watch, x, routes),
+            let chosen = choice.one.as_slice().len() / 2;
+            let (experts, weights) = choice.one.as_slice().split_at(chosen);
+            let at = t * chosen..(t + 1) * chosen;
+            room.routes.as_mut_slice()[at.clone()].copy_from_slice(experts);
+            room.weights.as_mut_slice()[at].copy_from_slice(weights);
         }
     }
 }
 
+impl Sigmoid {
+    /// The experts of a token `x`, then their weights.
+    fn choose(&mut self, l: &Ladders, watch: &mut dyn Watch, x: &[f32], y: &mut [f32]) {
+        let size = self.size;
+        let [plain, turns] = [0, 1].map(|i| moe_gate::Gate { w: self.w[i].as_slice(), bias: self.bias[i].as_slice() });
+        let args = moe_gate::Args {
+            size,
+            gate: plain,
+            by_turns: turns,
+            x,
+            y,
+            scores: self.scores.as_mut_slice(),
+            biased: self.biased.as_mut_slice(),
+            room: self.room.as_mut_slice(),
+        };
+        l.moe_gate.run(watch, &shape(1, size.experts, size.width, size.groups), args);
+    }
+}
+
 impl Softmax {
-    fn run(&mut self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, routes: &mut [f32]) {
-        let (n, logits) = (self.w.n, self.logits.as_mut_slice());
+    /// Scores of all experts for every token of `x`.
+    fn score(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, choice: &mut Choice) {
+        let (tokens, n) = (x.tokens(), self.w.n);
+        let logits = &mut choice.logits.as_mut_slice()[..tokens * n];
         self.w.multiply(l, watch, x, logits);
-        let args = softmax::Args { x: logits, n, y: self.scores.as_mut_slice() };
-        l.softmax.run(watch, &shape(1, n, 1, 1), args);
-        let (chosen, weights) = routes.split_at_mut(self.config.active);
-        self.keep_groups();
-        let scores = self.scores.as_slice();
+        let args = softmax::Args { x: logits, n, y: &mut choice.scores.as_mut_slice()[..tokens * n] };
+        l.softmax.run(watch, &shape(tokens, n, 1, 1), args);
+    }
+
+    /// The experts of token `t` by its scores, then their weights.
+    fn choose(&self, t: usize, choice: &mut Choice) {
+        let scores = &choice.scores.as_slice()[t * self.w.n..(t + 1) * self.w.n];
+        let (chosen, weights) = choice.one.as_mut_slice().split_at_mut(self.config.active);
+        self.keep_groups(scores, &mut choice.left);
         for (expert, weight) in chosen.iter_mut().zip(&mut *weights) {
-            let best = best(scores, &self.left);
+            let best = best(scores, &choice.left);
             (*expert, *weight) = (best as f32, scores[best]);
-            self.left[best] = false;
+            choice.left[best] = false;
         }
         let sum: f32 = if self.config.normalized { weights.iter().sum() } else { 1.0 };
         weights.iter_mut().for_each(|w| *w *= self.config.scale / sum);
     }
 
     /// Leaves the experts of the groups whose best expert is best.
-    fn keep_groups(&mut self) {
+    fn keep_groups(&self, scores: &[f32], left: &mut [bool]) {
         let Config { groups, groups_kept, routed, .. } = self.config;
-        self.left.fill(groups == groups_kept);
+        left.fill(groups == groups_kept);
         let size = routed / groups;
-        let top = |g: usize| self.scores.as_slice()[g * size..(g + 1) * size].iter().copied().fold(f32::MIN, f32::max);
+        let top = |g: usize| scores[g * size..(g + 1) * size].iter().copied().fold(f32::MIN, f32::max);
         for _ in 0..if groups == groups_kept { 0 } else { groups_kept } {
-            let free = (0..groups).filter(|g| !self.left[g * size]);
+            let free = (0..groups).filter(|g| !left[g * size]);
             let Some(group) = free.max_by(|a, b| top(*a).total_cmp(&top(*b)).then(b.cmp(a))) else { return };
-            self.left[group * size..(group + 1) * size].fill(true);
+            left[group * size..(group + 1) * size].fill(true);
         }
     }
 }

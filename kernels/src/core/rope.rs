@@ -4,12 +4,10 @@ use std::f64::consts::TAU;
 
 use crate::input::Buffer;
 use crate::model::config::{Rope, Scaling};
-use crate::rope::split;
 
-/// Turns of each of `width / 2` pairs from one position to the next, in two parts: see [`crate::rope::Args`].
+/// The frequencies of heads of `width`: see [`crate::rope::frequencies`].
 pub(super) fn frequencies(rope: &Rope, width: usize) -> Buffer<f32> {
-    let half = width / 2;
-    Buffer::filled(width, |i| split(radians(rope, i % half, width) / TAU)[i / half])
+    crate::rope::frequencies(width, |i| radians(rope, i, width))
 }
 
 fn radians(rope: &Rope, i: usize, width: usize) -> f64 {
@@ -32,7 +30,8 @@ fn radians(rope: &Rope, i: usize, width: usize) -> f64 {
     }
 }
 
-/// What the scaling multiplies scores by, in DeepSeek's form of it: sines and cosines do not grow.
+/// What the scaling multiplies scores by. Sines and cosines do not grow: where the position is in all of a head, YaRN's
+/// growth of queries and keys comes to the same, and where it is in a part, DeepSeek has the whole score grow.
 pub(super) fn score_scale(rope: &Rope) -> f32 {
     match rope.scaling {
         Scaling::Yarn { factor, mscale, .. } => (0.1 * mscale * factor.ln() + 1.0).powi(2) as f32,
@@ -54,7 +53,8 @@ mod tests {
         for i in 0..32 {
             assert!((radians(&rope, i, 64) / Yarn::frequency(i, 64) - 1.0).abs() < 1e-12, "pair {i}");
         }
-        assert!((f64::from(score_scale(&rope)).sqrt() - f64::from(Yarn::MAGNITUDE)).abs() < 1e-6);
+        // `inference/model.py`: `mscale = 0.1 * 1.0 * log(40) + 1.0`, squared.
+        assert!((score_scale(&rope) - 1.368_888_f32.powi(2)).abs() < 1e-5);
     }
 
     /// The definition in Llama 3.1's reference: wavelengths above 8192 / 1 are divided by 8, below 8192 / 4 kept.

@@ -10,8 +10,8 @@ use super::{ModelFile, TensorInfo, Value};
 
 /// What a size may be at most, so that products of three fit in 64 bits. Far above any model.
 const MAX_SIZE: u64 = 1 << 20;
-/// The longest text that a file may claim.
-const MAX_CONTEXT: u64 = 1 << 24;
+/// The longest text that a file may claim: positions of `rope` lie below it.
+const MAX_CONTEXT: u64 = crate::rope::POSITIONS as u64;
 /// llama.cpp's number of sigmoid scores.
 const SIGMOID: u64 = 2;
 
@@ -203,6 +203,9 @@ impl<'a> Keys<'a> {
         };
         match scaling {
             "none" => Ok(Scaling::None),
+            "yarn" if self.positive("rope.scaling.attn_factor", 1.0)? != 1.0 => {
+                Err(self.wrong("rope.scaling.attn_factor", "is not 1, and only 1 is supported"))
+            }
             "yarn" => Ok(Scaling::Yarn {
                 factor: self.positive("rope.scaling.factor", 1.0)?,
                 trained: self.number("rope.scaling.original_context_length", MAX_CONTEXT)? as usize,

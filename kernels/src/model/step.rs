@@ -83,7 +83,7 @@ impl Step<'_> {
     }
 
     fn rope(&mut self, heads: usize, width: usize, times: usize) {
-        // Also where frequencies are scaled: sines and cosines grow in none of these models, as they do in `rope_yarn`.
+        // Also where frequencies are scaled: `rope_yarn` does the same by frequencies of its own.
         let kernel = match self.config.rope.pairs {
             Pairs::Halves => "rope_neox",
             Pairs::Interleaved => "rope",

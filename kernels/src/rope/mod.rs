@@ -1,7 +1,8 @@
 //! RoPE: every pair of values of every head turned by `position * frequency of the pair`, for m heads of k values at n
 //! consecutive positions. Once a layer for the queries and the keys; six operations a pair, if its sine and cosine were
 //! free. One ladder makes three kernels that differ in which values are a pair and how fast it turns: `rope`,
-//! `rope_neox`, `rope_yarn`. `table.rs` makes sines and cosines, `turn.rs` uses them.
+//! `rope_neox`, `rope_yarn`. They come to positions of any text: the frequencies are those of one position and of a run of
+//! [`NEAR`]. `table.rs` makes sines and cosines, `turn.rs` uses them.
 
 mod naive;
 mod parallel;
@@ -38,9 +39,7 @@ pub struct Args<'a> {
     pub width: usize,
     /// The first position.
     pub first: usize,
-    /// Turns that each of `width / 2` pairs makes from one position to the next, as the sum of two parts: the first parts,
-    /// of so few bits that their product with a position is exact, then the others. In one f32 the angle of a late
-    /// position would be wrong in the fourth digit, and a power computed in f32 is no better.
+    /// What [`frequencies`] gives: four parts of `width / 2` values.
     pub frequencies: &'a [f32],
     /// Input, `positions × heads × width`.
     pub x: &'a [f32],
@@ -80,14 +79,29 @@ pub struct Data {
     room: Buffer<f32>,
 }
 
-/// Positions lie below it. The first part of a frequency has as many bits as are left of 24.
-pub const POSITIONS: usize = 1 << POSITION_BITS;
-const POSITION_BITS: u32 = 12;
+/// Positions of a run; as many runs are a text at most. The first part of a frequency has as many bits as are left of 24.
+pub const NEAR: usize = 1 << NEAR_BITS;
+const NEAR_BITS: u32 = 12;
+/// Positions of the longest text.
+pub const POSITIONS: usize = NEAR * NEAR;
+
+/// Turns that each of `width / 2` pairs makes from one position to the next, as the sum of two parts: the first parts, of
+/// so few bits that their product with a position of a run is exact, then the others; and the same from one run of [`NEAR`]
+/// positions to the next, without whole turns. In one f32 the angle of a late position would be wrong in the fourth digit,
+/// and a power computed in f32 is no better. `radians`: what a pair turns by from one position to the next.
+pub fn frequencies(width: usize, radians: impl Fn(usize) -> f64) -> Buffer<f32> {
+    let half = width / 2;
+    Buffer::filled(4 * half, |at| {
+        let (part, turns) = (at / half, radians(at % half) / std::f64::consts::TAU);
+        let run = turns * NEAR as f64;
+        split(if part < 2 { turns } else { run - run.round() })[part % 2]
+    })
+}
 
 /// The two parts of a frequency, turns a position.
-pub(crate) fn split(turns: f64) -> [f32; 2] {
+fn split(turns: f64) -> [f32; 2] {
     // Masking bits off an f32 rounds it towards zero.
-    let high = f32::from_bits((turns as f32).to_bits() & !((1 << POSITION_BITS) - 1));
+    let high = f32::from_bits((turns as f32).to_bits() & !((1 << NEAR_BITS) - 1));
     [high, (turns - f64::from(high)) as f32]
 }
 
@@ -134,7 +148,8 @@ impl<V: Variety> Contract for Rope<V> {
         .threads(),
     ];
     const SHADERS: &'static [Shader] = V::SHADERS;
-    const RUNG_0_OPERATIONS: f64 = V::RUNG_0_OPERATIONS;
+    // For a pair: six for the angle in turns, one for radians, sine, cosine, six for the turn.
+    const RUNG_0_OPERATIONS: f64 = 15.0 / 6.0;
     type Data = Data;
     type Args<'a> = Args<'a>;
 
@@ -165,7 +180,7 @@ impl<V: Variety> Contract for Rope<V> {
     }
 
     fn dims(s: &Shape) -> String {
-        format!("{}×{} at {} positions", s.m, s.k, s.n)
+        format!("{}×{} at {} position{}", s.m, s.k, s.n, if s.n == 1 { "" } else { "s" })
     }
 
     fn cost(s: &Shape) -> Cost {
@@ -180,21 +195,20 @@ impl<V: Variety> Contract for Rope<V> {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        if !s.k.is_multiple_of(2) || s.n > POSITIONS {
+        if !s.k.is_multiple_of(2) || s.n > NEAR {
             return Err(ShapeError {
                 kernel: Self::NAME,
                 shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: format!("a head has an even number of values, and there are at most {POSITIONS} positions"),
+                reason: format!("a head has an even number of values, and there are at most {NEAR} positions"),
             });
         }
-        let (half, values) = (s.k / 2, s.m * s.n * s.k);
-        let part = |i: usize| split(V::frequency(i % half, s.k) / std::f64::consts::TAU)[i / half];
+        let values = s.m * s.n * s.k;
         Ok(Data {
             heads: s.m,
             width: s.k,
-            // The last positions that there are: the hardest angles.
-            first: POSITIONS - s.n,
-            frequencies: Buffer::filled(s.k, part),
+            // The last positions of a run: its hardest angles.
+            first: NEAR - s.n,
+            frequencies: frequencies(s.k, |i| V::frequency(i, s.k)),
             x: input.values(0, values, 1.0),
             y: Buffer::zeroed(values),
             room: Buffer::zeroed(room(s.n, s.k)),

@@ -15,7 +15,7 @@ impl<V: Variety> Rung<Rope<V>> for Naive {
         let m = m.one();
         let (width, stride) = (a.width, a.stride());
         tasks!(m, a.positions(), 1, |p| {
-            let step = Step::to::<V>(a.first + p);
+            let step = Step::to(a.first + p);
             for h in m.steps(0, a.heads, 1) {
                 let at = p * stride + h * width..p * stride + (h + 1) * width;
                 let (x, y) = (&a.x[at.clone()], &mut a.y[at]);

@@ -8,7 +8,7 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> frequencies: array<f32>; // turns a position: first parts of half pairs, then the rest
+@group(0) @binding(1) var<storage, read> frequencies: array<f32>; // turns a position: first parts of half pairs, then the rest; the same a run of 4096
 @group(0) @binding(2) var<storage, read> x: array<f32>; // positions × heads × 2 half
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // the same
 
@@ -24,6 +24,13 @@ fn cosine(turns: f32) -> f32 {
     return in_quarter(abs(0.5 - abs(turns)) - 0.25);
 }
 
+// Turns of `count` times the frequency at a place, less whole ones. The first product is exact, and so is what is left when
+// its whole turns are taken off.
+fn turns_of(place: u32, count: f32) -> f32 {
+    let whole = frequencies[place] * count;
+    return fma(frequencies[sizes.half + place], count, whole - round(whole));
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let pair = id.x % sizes.half;
@@ -31,10 +38,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if head >= sizes.heads * sizes.positions {
         return;
     }
-    let position = f32(sizes.first + head / sizes.heads);
-    // The first product is exact, and so is what is left when its whole turns are taken off.
-    let whole = frequencies[pair] * position;
-    let turns = fma(frequencies[sizes.half + pair], position, whole - round(whole));
+    let position = sizes.first + head / sizes.heads;
+    var turns = turns_of(pair, f32(position % 4096u));
+    if position >= 4096u {
+        let both = turns + turns_of(2u * sizes.half + pair, f32(position / 4096u));
+        turns = both - round(both);
+    }
     let c = cosine(turns);
     let s = cosine(turns - 0.25);
     let at = head * 2u * sizes.half + select(2u * pair, pair, sizes.apart == sizes.half);

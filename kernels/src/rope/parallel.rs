@@ -25,7 +25,7 @@ impl<V: Variety> Rung<Rope<V>> for Parallel {
             |m, t, y, table| {
                 tasks!(m, y.len() / stride, 1, |p| {
                     let position = t * POSITIONS_PER_TASK + p;
-                    Step::to::<V>(first + position).table::<M, true>(m, frequencies, table);
+                    Step::to(first + position).table::<M, true>(m, frequencies, table);
                     let (x, y) = (&x[position * stride..][..stride], &mut y[p * stride..][..stride]);
                     for h in m.steps(0, stride / width, 1) {
                         let at = h * width..(h + 1) * width;

@@ -22,13 +22,13 @@ impl<V: Variety> Rung<Rope<V>> for Recurrence {
         let (tables, steps) = std::mem::take(&mut a.room).split_at_mut(positions * width);
         let doublings = positions.clamp(1, BLOCK).next_power_of_two().ilog2() as usize;
         for s in 0..doublings {
-            Step::between(1 << s).table::<M, false>(m, a.frequencies, &mut steps[s * width..(s + 1) * width]);
+            Step::to(1 << s).table::<M, false>(m, a.frequencies, &mut steps[s * width..(s + 1) * width]);
         }
         tasks!(m, positions.div_ceil(BLOCK), 1, |b| {
             let first = b * BLOCK;
             let count = BLOCK.min(positions - first);
             let tables = &mut tables[first * width..(first + count) * width];
-            Step::to::<V>(a.first + first).table::<M, false>(m, a.frequencies, &mut tables[..width]);
+            Step::to(a.first + first).table::<M, false>(m, a.frequencies, &mut tables[..width]);
             for s in 0..doublings {
                 let (known, next) = tables.split_at_mut(tables.len().min(width << s));
                 // A table is a head whose pairs are its halves.

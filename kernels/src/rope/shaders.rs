@@ -1,6 +1,6 @@
 //! The ladder for GPUs: which file, what is bound, how many workgroups. One rung: at one token it waits for its launch.
 
-use super::POSITIONS;
+use super::NEAR;
 use crate::foreign::{Binding, Pass, Shader};
 use crate::kernel::Shape;
 
@@ -13,6 +13,6 @@ pub(super) const HALVES: &[Shader] = &[Shader::new("naive", include_str!("naive.
 
 fn pass(s: &Shape, apart: usize) -> Vec<Pass> {
     let half = s.k / 2;
-    let sizes = [s.m, half, s.n, POSITIONS - s.n.min(POSITIONS), apart];
+    let sizes = [s.m, half, s.n, NEAR - s.n.min(NEAR), apart];
     vec![Pass::new("main", [(s.m * s.n * half).div_ceil(64), 1, 1], &sizes)]
 }

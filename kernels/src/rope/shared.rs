@@ -21,7 +21,7 @@ pub(super) fn every_position<M: Machine, V: Variety, const POLYNOMIAL: bool>(m: 
     let room = std::mem::take(&mut a.room);
     tasks!(m, a.positions(), 1, |p| {
         let table = &mut room[p * a.width..(p + 1) * a.width];
-        Step::to::<V>(a.first + p).table::<M, POLYNOMIAL>(m, a.frequencies, table);
+        Step::to(a.first + p).table::<M, POLYNOMIAL>(m, a.frequencies, table);
         turn::heads::<M, V>(m, &mut a, p, table);
     });
 }

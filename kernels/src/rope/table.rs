@@ -1,30 +1,24 @@
 //! Cosines and sines of a position: `width / 2` cosines, then as many sines, a head's worth of values.
 
-use super::Variety;
+use super::NEAR;
 use super::sine::Sine;
 use crate::machine::Machine;
 
 /// Adding and subtracting `1.5 * 2^23` rounds to the nearest integer, since an f32 of that size has no fraction bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// How far a step turns the pairs, and how much it lets them grow.
+/// How far a step turns the pairs: so many runs of [`NEAR`] positions, and so many positions more.
 #[derive(Clone, Copy)]
 pub(super) struct Step {
-    positions: f32,
-    magnitude: f32,
+    runs: usize,
+    positions: usize,
 }
 
 impl Step {
-    /// What variety `V` does to a head at this position.
+    /// From position 0 to this one, or between two so far apart.
     #[inline(always)]
-    pub(super) fn to<V: Variety>(position: usize) -> Self {
-        Self { positions: position as f32, magnitude: V::MAGNITUDE }
-    }
-
-    /// What lies between two positions so far apart.
-    #[inline(always)]
-    pub(super) fn between(positions: usize) -> Self {
-        Self { positions: positions as f32, magnitude: 1.0 }
+    pub(super) fn to(position: usize) -> Self {
+        Self { runs: position / NEAR, positions: position % NEAR }
     }
 
     /// The table of the step, by a polynomial or by the C library.
@@ -66,27 +60,39 @@ impl Step {
         i: usize,
     ) -> (M::F, M::F) {
         let turns = self.turns(m, frequencies, i);
-        let (cos, sin) = if let Some(sine) = polynomial {
+        if let Some(sine) = polynomial {
             (sine.cos_of(m, &turns), sine.sin_of(m, &turns))
         } else {
             let (sin, cos) = m.sin_cos_libm(&m.mul(&turns, &m.splat(std::f32::consts::TAU)));
             (cos, sin)
-        };
-        if self.magnitude == 1.0 {
-            return (cos, sin);
         }
-        let magnitude = m.splat(self.magnitude);
-        (m.mul(&cos, &magnitude), m.mul(&sin, &magnitude))
     }
 
-    /// The angles of the pairs from `i` on, in turns, less whole ones: within ±3/4. The first product is exact, and so is
-    /// what is left when its whole turns are taken off; the second is at most 1/4.
+    /// The angles of the pairs from `i` on, in turns, less whole ones: within ±3/4.
     #[inline(always)]
     fn turns<M: Machine>(self, m: M, frequencies: &[f32], i: usize) -> M::F {
-        let (positions, round) = (m.splat(self.positions), m.splat(ROUND));
-        let turns = m.mul(&m.load(frequencies, i), &positions);
-        let whole = m.sub(&m.add(&turns, &round), &round);
-        let rest = m.sub(&turns, &whole);
-        m.mul_add(&m.load(frequencies, frequencies.len() / 2 + i), &positions, &rest)
+        let (near, far) = frequencies.split_at(frequencies.len() / 2);
+        let turns = product(m, near, self.positions, i);
+        if self.runs == 0 {
+            return turns;
+        }
+        let both = m.add(&turns, &product(m, far, self.runs, i));
+        m.sub(&both, &whole(m, &both))
     }
+}
+
+/// `count` times the frequencies from `i` on, less whole turns. The first product is exact, and so is what is left when its
+/// whole turns are taken off; the second is at most 1/4.
+#[inline(always)]
+fn product<M: Machine>(m: M, frequencies: &[f32], count: usize, i: usize) -> M::F {
+    let count = m.splat(count as f32);
+    let turns = m.mul(&m.load(frequencies, i), &count);
+    let rest = m.sub(&turns, &whole(m, &turns));
+    m.mul_add(&m.load(frequencies, frequencies.len() / 2 + i), &count, &rest)
+}
+
+#[inline(always)]
+fn whole<M: Machine>(m: M, turns: &M::F) -> M::F {
+    let round = m.splat(ROUND);
+    m.sub(&m.add(turns, &round), &round)
 }

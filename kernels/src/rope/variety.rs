@@ -1,5 +1,4 @@
-//! What the kernels of the ladder differ in: which two values of a head are a pair, how fast each pair turns, and whether
-//! it grows.
+//! What the kernels of the ladder differ in: which two values of a head are a pair, and how fast each pair turns.
 
 use super::shaders;
 use crate::foreign::Shader;
@@ -22,12 +21,8 @@ pub trait Variety: Send + Sync + 'static {
     const KERNEL: &'static str;
     /// What it computes.
     const ABOUT: &'static str;
-    /// See [`crate::kernel::Contract::RUNG_0_OPERATIONS`].
-    const RUNG_0_OPERATIONS: f64 = ANGLE_AND_TURN / 6.0;
     /// Its ladder for GPUs.
     const SHADERS: &'static [Shader] = &[];
-    /// What the turned pairs are multiplied by.
-    const MAGNITUDE: f32 = 1.0;
     /// Which values are pairs.
     type Pairs: Pairs;
     /// Radians that pair `i` of a head of `width` turns by from one position to the next.
@@ -37,9 +32,6 @@ pub trait Variety: Send + Sync + 'static {
     /// Real shapes.
     fn shapes() -> Vec<Shape>;
 }
-
-/// Operations of rung 0 for a pair: six for the angle in turns, one for radians, sine, cosine, six for the turn.
-const ANGLE_AND_TURN: f64 = 15.0;
 
 /// The base of the frequencies in all models here.
 const THETA: f64 = 10_000.0;
@@ -115,8 +107,9 @@ impl Variety for Halves {
 }
 
 /// DeepSeek's: neighbours are pairs, slow ones are slowed further so that a context 40 times as long as the trained one
-/// turns them no further, and all grow by `0.1 ln 40 + 1`. YaRN (Peng et al., arXiv 2309.00071) with the blend and the
-/// constants of DeepSeek-V3's `inference/model.py`.
+/// turns them no further. YaRN (Peng et al., arXiv 2309.00071) with the blend and the constants of DeepSeek-V3's
+/// `inference/model.py`. The paper's growth of all pairs is not in it: there, and in V2-Lite, whose `mscale` over
+/// `mscale_all_dim` is 1, the softmax scale grows instead.
 pub struct Yarn;
 
 impl Yarn {
@@ -133,12 +126,7 @@ impl Yarn {
 
 impl Variety for Yarn {
     const KERNEL: &'static str = "rope_yarn";
-    const ABOUT: &'static str =
-        "y = x turned by position × YaRN's blended frequency and grown, pairs (2i, 2i + 1), f32";
-    // Sine and cosine are multiplied by the magnitude.
-    const RUNG_0_OPERATIONS: f64 = (ANGLE_AND_TURN + 2.0) / 6.0;
-    // 0.1 ln 40 + 1.
-    const MAGNITUDE: f32 = 1.368_887_9;
+    const ABOUT: &'static str = "y = x turned by position × YaRN's blended frequency, pairs (2i, 2i + 1), f32";
     type Pairs = Interleaved;
 
     fn frequency(i: usize, width: usize) -> f64 {
