@@ -9,8 +9,8 @@ use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, Picture, RU
 use crate::record::Record;
 
 const WIDTH: i32 = 420;
-const NAMES: i32 = 120;
-const BARS: i32 = 180;
+const NAMES: i32 = 138;
+const BARS: i32 = 162;
 const TOP: i32 = 62;
 const PITCH: i32 = 26;
 /// Ranges wider than this get a logarithmic axis.
@@ -23,8 +23,8 @@ pub fn picture(l: &Ladder, heading: &str, subject: &str) -> Result<Picture, Repo
     let label = format!("{} ({}, {heading}, {subject}).", finding::ladder(l), l.site.tier.name());
     draw((WIDTH, height), 310, &label, |c| {
         fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
-        let kind = if axis.is_log() { "log scale" } else { "linear scale" };
-        let under = format!("{} · {subject} · time per run, {kind}", l.site.tier.name());
+        let kind = if axis.is_log() { "log scale" } else { "linear" };
+        let under = format!("{} · {subject} · {kind}", l.site.tier.name());
         fitted(c, (12, 36), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
         grid(c, &axis, l.rungs.len() as i32)?;
         let best = l.best().map(|r| r.variant.as_str());
