@@ -36,7 +36,7 @@ pub fn claims(book: &Book, rows: &[Row]) -> Vec<Claim> {
     claim("No rung wins everywhere", "index.html#kernels", winners(book));
     claim("A whole token", "index.html#models", token(book));
     let widest = (0..book.kernels.len()).filter_map(|k| Some((k, years(book, k)?))).max_by_key(|(k, y)| (y.years, *k));
-    let of = |(k, y): (usize, super::finding::Years)| format!("{}: {}", book.kernels[k].0, y.sentence());
+    let of = |(k, y): (usize, super::finding::Years)| format!("{} ({})", y.sentence(), book.kernels[k].0);
     claim("Years of hardware, at most", "worth.html#years", widest.map(of));
     out
 }
