@@ -4,7 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use harness::profile::Hardware;
+use harness::record::{Outcome, Record, Speedup, Tier};
 use harness::report::{self, Report};
+use kernels::KERNELS;
 
 mod example;
 
@@ -94,23 +97,45 @@ found.ready = ready.join(', ');
 return found;
 "#;
 
-/// Writes the site of `records` to a folder, with a page beside it that frames `pages` at `widths` and runs `script`.
-fn probe(folder: &Path, pages: &[&str], widths: &[u32], script: &str) -> Option<(String, String)> {
-    let browser = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|b| Command::new(b).arg("--version").output().is_ok_and(|o| o.status.success()));
-    let Some(browser) = browser else {
+/// A browser, if there is one.
+fn browser() -> Option<&'static str> {
+    let there = |b: &&str| Command::new(b).arg("--version").output().is_ok_and(|o| o.status.success());
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(there);
+    if found.is_none() {
         eprintln!("skipped: no chromium here, the site was not checked in a browser");
-        return None;
-    };
-    let records = example::records();
-    let report =
-        Report { title: "A title", command: "retrobench run", records: &records, notes: &["A note.".to_string()] };
+    }
+    found
+}
+
+/// Writes the site of records to a folder.
+fn write_site(folder: &Path, records: &[Record]) {
+    let report = Report { title: "A title", command: "retrobench run", records, notes: &["A note.".to_string()] };
     for (path, bytes) in report::site(&report).expect("drawable") {
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("room");
         std::fs::write(path, bytes).expect("room");
     }
+}
+
+/// A page's document after it was loaded, and what the browser logged.
+fn load(browser: &str, folder: &Path, page: &str, flags: &[&str]) -> (String, String) {
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"])
+        .args(["--enable-logging=stderr", "--window-size=1600,2000"])
+        .args(flags)
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .arg(format!("file://{}", folder.join(page).display()))
+        .output()
+        .expect("the browser starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Writes the site of the example to a folder, with a page beside it that frames `pages` at `widths` and runs `script`.
+fn probe(folder: &Path, pages: &[&str], widths: &[u32], script: &str) -> Option<(String, String)> {
+    let browser = browser()?;
+    let records = example::records();
+    write_site(folder, &records);
     let frame =
         |page: &str, w: u32| format!("<iframe src=\"{page}\" style='width:{w}px;height:900px;border:0'></iframe>");
     let frames = widths.iter().flat_map(|w| pages.iter().map(move |page| frame(page, *w)));
@@ -121,15 +146,55 @@ fn probe(folder: &Path, pages: &[&str], widths: &[u32], script: &str) -> Option<
     );
     let page = format!("<!DOCTYPE html><meta charset=utf-8><body>{}{script}</body>", frames.collect::<String>());
     std::fs::write(folder.join("probe.html"), page).expect("room");
-    let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"])
-        .args(["--enable-logging=stderr", "--window-size=1600,2000", "--virtual-time-budget=30000"])
-        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-        .arg(format!("file://{}", folder.join("probe.html").display()))
-        .output()
-        .expect("the browser starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Some((text(&output.stdout), text(&output.stderr)))
+    Some(load(browser, folder, "probe.html", &["--virtual-time-budget=30000"]))
+}
+
+/// A record of every cell that a tour models, with invented times.
+fn tour() -> Vec<Record> {
+    let timed = example::records().into_iter().find(|r| r.tier == Tier::Modelled).expect("a modelled record");
+    let machines = Hardware::built_in().expect("built in");
+    let cpus = machines.cpus.iter().map(|m| (&m.profile.id, &m.profile.name, m.profile.year, false));
+    let gpus = machines.gpus.iter().map(|m| (&m.profile.id, &m.profile.name, m.profile.year, true));
+    let mut all = Vec::new();
+    for (id, name, year, gpu) in cpus.chain(gpus) {
+        for kernel in KERNELS {
+            let rungs: Vec<(&str, &str)> = match gpu {
+                true => kernel.shaders().iter().map(|s| (s.name, s.idea)).collect(),
+                false => kernel.variants().iter().map(|v| (v.name, v.idea)).collect(),
+            };
+            for shape in kernel.shapes().iter().filter(|s| s.tour) {
+                for (rung, (variant, idea)) in rungs.iter().enumerate() {
+                    let mut r = timed.clone();
+                    (r.kernel, r.shape, r.dims) = (kernel.name().into(), shape.name.to_string(), kernel.dims(shape));
+                    (r.rung, r.variant, r.idea) = (rung as u32, (*variant).into(), (*idea).into());
+                    (r.machine.id, r.machine.name, r.machine.year) = (id.clone(), name.clone(), Some(year));
+                    r.machine.class = if gpu { "gpu" } else { "cpu" }.into();
+                    if let Outcome::Timed(t) = &mut r.outcome {
+                        let ratio = (rung + 1) as f64;
+                        t.time_ns /= ratio;
+                        (t.low_ns, t.high_ns) = (t.time_ns / 1.3, t.time_ns * 1.3);
+                        t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
+                    }
+                    all.push(r);
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_index_of_a_full_tour_becomes_interactive() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let records = tour();
+    write_site(folder.path(), &records);
+    // In real time: a virtual clock stands still while scripts run.
+    let (dom, log) = load(browser, folder.path(), "index.html", &[]);
+    let ready = dom.split("data-ready=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let ready: u32 = ready.and_then(|ms| ms.parse().ok()).unwrap_or_else(|| panic!("its script did not finish: {log}"));
+    assert!(!log.contains("CONSOLE"), "{log}");
+    eprintln!("the index of {} records was interactive after {ready} ms", records.len());
 }
 
 fn nothing_found(dom: &str, log: &str) {

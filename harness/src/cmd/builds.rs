@@ -42,7 +42,12 @@ pub fn of_revision(rev: &str, quiet: bool) -> Result<Build, Failure> {
         return Ok(build);
     }
     let tree = folder.join(&commit).join("tree");
-    if !tree.join("Cargo.toml").is_file() {
+    // A tree that another checkout left there, as a cache of CI brings one back, knows no commit of this one.
+    let known = || git(&tree, &["rev-parse", "HEAD"]).is_ok_and(|head| head == commit);
+    if !tree.join("Cargo.toml").is_file() || !known() {
+        if tree.exists() {
+            std::fs::remove_dir_all(&tree).map_err(|e| fail(format!("{}: {e}", tree.display())))?;
+        }
         // One whose folder was deleted is still listed.
         let _ = git(&root, &["worktree", "prune"]);
         let shown = tree.display().to_string();

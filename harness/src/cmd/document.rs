@@ -8,7 +8,7 @@ use kernels::KERNELS;
 
 use super::output::{print, write_file};
 use super::study::crossovers;
-use super::{Failure, report};
+use super::{Failure, published, report};
 use crate::profile::{Hardware, Loaded, Sheet};
 use crate::record::{Record, Tier};
 use crate::report::listing::{Datum, Listing};
@@ -22,16 +22,16 @@ pub struct DocumentArgs {
     #[arg(required = true)]
     texts: Vec<PathBuf>,
     /// Records that the blocks `results` (of a run) and `validation` (of this host natively and modelled on its own profile) are
-    /// made of; without them they stay as they are.
+    /// made of; without them these two stay as they are, and the others are filled.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
     records: Vec<PathBuf>,
     /// Prints what would be written instead.
-    #[arg(long)]
+    #[arg(long, env = "RETROBENCH_DRY_RUN")]
     dry_run: bool,
 }
 
 /// Names of blocks.
-const BLOCKS: [&str; 4] = ["catalog", "crossovers", "results", "validation"];
+const BLOCKS: [&str; 5] = ["catalog", "crossovers", "published", "results", "validation"];
 
 /// Fills the blocks of every text.
 pub fn run(args: &DocumentArgs) -> Result<(), Failure> {
@@ -51,6 +51,7 @@ fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failur
     let fill = |name: &str| match name {
         "catalog" => catalog().map(Some),
         "crossovers" => crossovers().map(|listing| Some(listing.markdown())),
+        "published" => published::errors().map(|listing| Some(listing.markdown())),
         _ if records.is_empty() => {
             eprintln!(
                 "retrobench: {}: block '{name}' stays as it is: --records gives what it is made of",

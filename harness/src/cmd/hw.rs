@@ -42,7 +42,7 @@ enum HwVerb {
         #[arg(env = "RETROBENCH_FILTER")]
         filter: Option<String>,
         /// Only the figures: nothing is modelled.
-        #[arg(long)]
+        #[arg(long, env = "RETROBENCH_FIGURES")]
         figures: bool,
     },
     /// Checks profile files and says what is wrong with the first bad one.
@@ -182,7 +182,25 @@ fn diff(first: &str, second: &str) -> Result<(), Failure> {
         }
     }
     let head = format!("{}\n{}\n{differ} of {total} figures differ", a.about, b.about);
-    print(&if differ == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
+    print(&if differ == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })?;
+    let differs = |part: &str| {
+        let of = |side: &Sides| {
+            side.figures
+                .iter()
+                .filter(|(k, _)| k.starts_with(part))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect::<Vec<_>>()
+        };
+        of(&a) != of(&b)
+    };
+    // What the kernels of one machine cannot show.
+    if differs("link.") {
+        print("A link decides nothing on one machine: `retrobench study links` has several.\n")?;
+    }
+    if differs("matrix.") {
+        print("No rung uses matrix units: WGSL has none.\n")?;
+    }
+    Ok(())
 }
 
 /// The fastest variant of a kernel and shape on a machine, and what binds it.

@@ -14,7 +14,7 @@ use kernels::weights::Source;
 use rayon::prelude::*;
 
 use super::output::{self, OutputArgs};
-use super::{Common, Failure, capped, command_line};
+use super::{Common, Failure, Part, capped, command_line};
 use crate::capped::{CapError, Caps};
 use crate::emulated;
 use crate::environment::Host;
@@ -61,6 +61,8 @@ pub struct MeasureArgs {
     host_profile: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    part: Part,
     #[command(flatten)]
     output: OutputArgs,
     /// Appends each record to this file as soon as it is measured.
@@ -140,7 +142,7 @@ fn cells_of(
 ) -> Result<(), Failure> {
     let seconds = |there: bool| there.then_some(args.seconds);
     let here = Here { native_s: seconds(native), capped_s: seconds(args.cap.is_some()) };
-    let share = Share::of(args.common.shard, plan, here, machines);
+    let share = Share::of(args.part.shard, plan, here, machines);
     let bar = output::progress(share.cells(), args.common.quiet);
     if native {
         let options = native::Options {

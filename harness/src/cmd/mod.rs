@@ -39,10 +39,22 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::shard::Shard;
 
+/// What a newcomer may type.
+const EXAMPLES: &str = "\
+Examples:
+  retrobench                                        the tour: measures, models, writes reports/out/index.html
+  retrobench measure gemm_f32 --hw raspberry-pi-5   what every rung takes there (modelled)
+  retrobench cmp 'gemv_f32/stories260k/attn-q/(naive|simd)$'
+  retrobench sweep 'gemv_f32/.*attn-k/(simd|parallel)$' --hw ryzen-9-5950x --vary machine.cores=1..16
+  retrobench hw diff h100 h20                       two machines, and the kernels whose fastest rung differs
+
+Results go to standard output, progress to standard error. Every flag has a RETROBENCH_* variable.
+Exit codes: 0 done, 1 wrong result or regression, 2 bad input, 3 a limit cannot be enforced here.";
+
 /// Puts the hot kernels of an LLM inference core into a time machine: every rung of every optimization ladder, on this
 /// host and on machines nobody here owns.
 #[derive(Debug, Parser)]
-#[command(name = "retrobench", version, max_term_width = 100)]
+#[command(name = "retrobench", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -54,7 +66,7 @@ enum Verb {
     Run(run::RunArgs),
     /// What there is: kernels, variants, shapes, profiles.
     List(list::ListArgs),
-    /// Hardware profiles.
+    /// Hardware profiles: their figures, two side by side, whether a file is right.
     Hw(hw::HwArgs),
     /// Measures or models the cells a filter selects.
     Measure(Box<measure::MeasureArgs>),
@@ -74,11 +86,11 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     /// One or two figures of a machine over a range: which variant is fastest where, and where that changes.
     Sweep(sweep::SweepArgs),
-    /// Studies beside the kernels: accuracy, crossovers, weights read from storage.
+    /// Studies of the instrument and beside the kernels: crossovers, published measurements, links, limits, verdicts, storage.
     Study(study::StudyArgs),
     /// Writes a model of a published shape with seeded weights, as a GGUF file.
     Synth(synth::SynthArgs),
-    /// Fills the figures of a text that the tool computes.
+    /// Fills the blocks of a text whose figures the tool computes.
     Document(document::DocumentArgs),
     /// Runs shaders on this host's GPUs, checks and times them.
     #[cfg(feature = "gpu")]
@@ -99,12 +111,17 @@ pub struct Common {
     /// Threads of the threaded variants [default: all cores].
     #[arg(long, env = "RETROBENCH_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Only part i of n of the cells, balanced by cost; `merge` joins the parts.
-    #[arg(long, value_name = "I/N", env = "RETROBENCH_SHARD")]
-    shard: Option<Shard>,
     /// No progress bar.
     #[arg(long, short, env = "RETROBENCH_QUIET")]
     quiet: bool,
+}
+
+/// The flag of verbs whose cells can be cut into parts.
+#[derive(Clone, Debug, Args)]
+pub struct Part {
+    /// Only part i of n of the cells, balanced by cost; `merge` joins the parts.
+    #[arg(long, value_name = "I/N", env = "RETROBENCH_SHARD")]
+    shard: Option<Shard>,
 }
 
 /// How a verb ends when it does not succeed.

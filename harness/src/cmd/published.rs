@@ -7,7 +7,7 @@ use crate::profile::gpu::Generation;
 use crate::profile::{GpuProfile, Loaded};
 use crate::published::predict::{Predicted, Prediction, predict};
 use crate::published::{Task, fit, gaps, rows, score};
-use crate::report::listing::Listing;
+use crate::report::listing::{Datum, Listing};
 
 /// Every row; with `refit`, the constants as a fit on these rows finds them, in the form in which they are kept.
 pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
@@ -71,6 +71,33 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
         ],
         predicted.iter().map(line).collect(),
     ))
+}
+
+/// The errors by group, of those that are predicted at all: for a text.
+pub fn errors() -> Result<Listing, Failure> {
+    let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
+    let predicted = predict(rows().map_err(Failure::input)?, &machines).map_err(Failure::input)?;
+    let kept = gaps().map_err(Failure::input)?;
+    let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
+    let mut groups: BTreeMap<&str, Vec<&Predicted>> = BTreeMap::new();
+    predicted.iter().for_each(|p| groups.entry(&p.row.group).or_default().push(p));
+    let row = |(group, rows): (&&str, &Vec<&Predicted>)| {
+        let errors: Vec<f64> = rows.iter().filter_map(|p| p.error(gap(p))).collect();
+        let pairs: Vec<(f64, f64)> = rows.iter().filter_map(|p| Some((p.row.measured, p.value(gap(p))?))).collect();
+        let counts = [rows.len(), errors.len()].map(|n| Datum::Plain(n as f64));
+        let mean = Datum::Share(score::mape(&errors)? / 100.0);
+        Some([&[Datum::text(*group)][..], &counts, &[mean, Datum::opt(score::spearman(&pairs), Datum::Plain)]].concat())
+    };
+    let same_machine = |p: &Predicted, q: &Predicted| p.row.profile == q.row.profile;
+    let left_out = score::mape(&fit::left_out(&predicted, same_machine)).unwrap_or(f64::NAN);
+    let about = format!(
+        "GPUs as others measured them (published tier) beside the model (modelled tier), by what was measured: the mean error, and \
+         the rank correlation of predicted with measured. Rows of matrix units and of kernels that are not here are not predicted. \
+         Decoding has one constant for each generation, fitted on these rows; on machines left out of the fit its mean error is \
+         {left_out:.0} %. Every row: `retrobench study published`."
+    );
+    let heads = vec!["measured", "rows", "predicted", "mean_error", "rank_correlation"];
+    Ok(Listing { about, heads, rows: groups.iter().filter_map(row).collect() })
 }
 
 fn summary(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64) -> String {

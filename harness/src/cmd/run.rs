@@ -10,7 +10,7 @@ use kernels::model::config::Config;
 use super::calibrate::YEAR;
 use super::measure::{Gates, Sink, elsewhere, natively, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
-use super::{Common, Failure, command_line, report};
+use super::{Common, Failure, Part, command_line, report};
 use crate::environment::Host;
 use crate::generate::native::Rounds;
 use crate::journal::Journal;
@@ -42,6 +42,8 @@ pub struct RunArgs {
     seconds: f64,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    part: Part,
 }
 
 impl RunArgs {
@@ -70,7 +72,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let native = !args.modelled_only;
     let budget_s = args.seconds / plan.groups.len() as f64;
     let here = Here { native_s: native.then_some(budget_s), capped_s: None };
-    let share = Share::of(args.common.shard, &plan, here, &machines);
+    let share = Share::of(args.part.shard, &plan, here, &machines);
     // The model of this host runs the native cells once more.
     let native_plan = plan.only(|g| share.has(Stage::Native, g));
     let bar = output::progress(share.cells() + native_plan.cells(), args.common.quiet);
@@ -91,7 +93,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let nowhere = Environment::build(&command, args.common.seed);
     let gates = Gates::default();
     elsewhere(&plan, &machines, &share, &gates, &nowhere, &bar, &mut sink)?;
-    if args.filter.is_none() && args.common.shard.is_none() {
+    if args.filter.is_none() && args.part.shard.is_none() {
         bar.set_message("whole models");
         sink.take(whole_models(args, &machines, &gates, &command)?)?;
     }

@@ -53,9 +53,6 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     if args.vary.len() > 2 {
         return Err(Failure::input("--vary: one figure makes lines, two make a field; more cannot be shown"));
     }
-    if args.common.shard.is_some() {
-        return Err(Failure::input("--shard cuts records apart; a sweep has none"));
-    }
     let plan = Plan::select(Some(&args.filter)).map_err(Failure::input)?;
     let machines = Hardware::select(&args.hw).map_err(Failure::input)?;
     if let Some(machine) = machines.emulated.first() {

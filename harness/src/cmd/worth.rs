@@ -17,7 +17,7 @@ pub struct WorthArgs {
     #[arg(required = true)]
     records: Vec<PathBuf>,
     /// Which figures [default: all].
-    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(METRICS.iter().map(|m| m.name)))]
+    #[arg(long, env = "RETROBENCH_ONLY", value_delimiter = ',', value_parser = PossibleValuesParser::new(METRICS.iter().map(|m| m.name)))]
     only: Vec<String>,
     /// Format of standard output.
     #[arg(long, short, value_enum, default_value_t = Format::Table, env = "RETROBENCH_OUTPUT")]

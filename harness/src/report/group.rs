@@ -195,16 +195,18 @@ impl Book {
         all.iter().flat_map(|l| &l.rungs).find_map(|r| named(r)).unwrap_or_else(|| self.kernels[k].1[s].clone())
     }
 
-    /// A record of each rung: kernels in order, rungs in order, shaders after the others. Rungs of different machines may
-    /// bear one name; their ideas tell them apart.
+    /// A record of each rung: kernels in order, rungs in order, shaders after the others, then machine code by processor. Rungs
+    /// of different machines may bear one name; their ideas tell them apart.
     pub fn rungs(&self) -> Vec<&Record> {
-        let mut first: BTreeMap<(usize, bool, u32, &str, &str), &Record> = BTreeMap::new();
+        let mut first: BTreeMap<(usize, bool, &str, u32, &str, &str), &Record> = BTreeMap::new();
         let kernel_at: BTreeMap<&str, usize> =
             self.kernels.iter().enumerate().map(|(k, (n, _))| (n.as_str(), k)).collect();
         let mut seen: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
         for r in &self.records {
             if seen.insert((&r.kernel, &r.variant, &r.idea)) {
-                let place = (kernel_at[r.kernel.as_str()], r.machine.class == "gpu", r.rung, &*r.variant, &*r.idea);
+                let isa = if r.tier == Tier::Emulated { &*r.machine.isa } else { "" };
+                let place =
+                    (kernel_at[r.kernel.as_str()], r.machine.class == "gpu", isa, r.rung, &*r.variant, &*r.idea);
                 first.insert(place, r);
             }
         }

@@ -1,5 +1,5 @@
 //! Reports: records in, bytes out. Nothing here reads a file, a clock or the environment, so the same records give the
-//! same bytes. `group` indexes the records, `finding` turns them into sentences, `technique` groups rungs by idea, `worth`
+//! same bytes. `group` indexes the records, `finding` turns them into sentences, `glance` into a few over all, `technique` groups rungs by idea, `worth`
 //! says what optimization is worth, `ceilings` which records contradict a ceiling, `chart` draws; `site`, `markdown`,
 //! `results`, `table` and `listing` put all that into a folder of pages, a pull request's comment, a README and a terminal.
 
@@ -9,6 +9,7 @@ pub mod blocks;
 mod ceilings;
 pub mod chart;
 mod finding;
+mod glance;
 pub mod group;
 mod heat;
 pub mod listing;
@@ -92,5 +93,5 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
 fn ladder_picture(book: &Book, k: usize, s: usize, l: &Ladder) -> Result<Picture, ReportError> {
     let (kernel, shapes) = &book.kernels[k];
     let subject = format!("{} ({})", shapes[s], book.dims(k, s));
-    chart::ladder::picture(l, &format!("{kernel} on {}", l.site.dated()), &subject)
+    chart::ladder::picture(l, &format!("{kernel} on {}", l.site.short()), &subject)
 }

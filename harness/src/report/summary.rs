@@ -106,7 +106,10 @@ fn several(ladders: &[&Ladder]) -> Row {
     row.naive = time_range(naive);
     row.best = time_range(best);
     let mut wins: BTreeMap<&str, usize> = BTreeMap::new();
-    for best in ladders.iter().filter_map(|l| l.best()) {
+    // Rung 0 wins nothing where it is alone, unless it is alone everywhere.
+    let contested = ladders.iter().any(|l| l.gain().is_some());
+    let counted = ladders.iter().filter(|l| !contested || l.gain().is_some());
+    for best in counted.filter_map(|l| l.best()) {
         *wins.entry(&best.variant).or_default() += 1;
     }
     let timed: usize = wins.values().sum();
@@ -151,7 +154,8 @@ pub fn by_site(book: &Book, tier: Tier) -> Vec<(String, Vec<(String, String)>)> 
                 let sure = if best.rung == 0 || finding::clear(&gain) { "" } else { "~" };
                 (format!("{sure}{}", units::ratio(gain.ratio)), best.variant.clone())
             }
-            (Some(best), None) => (units::NONE.to_string(), best.variant.clone()),
+            // Nothing to choose from.
+            (Some(_), None) => (units::NONE.to_string(), String::new()),
             _ => (l.rungs.iter().find_map(|r| withheld(r)).map_or(units::NONE, |w| w.0).to_string(), String::new()),
         },
     };

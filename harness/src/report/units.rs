@@ -58,6 +58,21 @@ pub fn ratio_range(low: f64, high: f64) -> String {
     format!("{}–{}", ratio_digits(low), ratio_digits(high))
 }
 
+/// A round figure with as many decimals as it takes, where an exponent would be hard to read.
+fn tick(x: f64) -> String {
+    if (1e-6..0.1).contains(&x) { format!("{:.*}", (-x.log10().floor()) as usize, x) } else { plain(x) }
+}
+
+/// A ratio for an axis, without trailing zeros: `1×`, `0.03×`.
+pub fn tick_ratio(r: f64) -> String {
+    format!("{}×", tick(r))
+}
+
+/// A share for an axis, as a percentage with as many digits as it takes: `0.1 %`.
+pub fn tick_percent(share: f64) -> String {
+    format!("{} %", tick(share * 100.0))
+}
+
 /// A share as a percentage: `61 %`; `<1 %` for small ones.
 pub fn percent(share: f64) -> String {
     if !share.is_finite() || share < 0.0 {
@@ -198,6 +213,8 @@ mod tests {
         assert_eq!(ratio_range(2.94, 3.31), "2.9–3.3");
         assert_eq!(percent(0.613), "61 %");
         assert_eq!(percent(0.001), "<1 %");
+        assert_eq!((tick_percent(0.001), tick_percent(1.0)), ("0.1 %".into(), "100 %".into()));
+        assert_eq!((tick_ratio(1.0), tick_ratio(0.003)), ("1×".into(), "0.003×".into()));
         assert_eq!(plain(0.5), "0.5");
         assert_eq!(error(1.23e-13), "1.2e-13");
     }

@@ -1,6 +1,8 @@
 //! Curves of one figure over another, one a series, with what each is named beside its last point, and marks where something
 //! happens on the way. Figures are given, not records: for studies and sweeps.
 
+use plotters::style::Color;
+
 use super::super::{ReportError, units};
 use super::scale::Scale;
 use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
@@ -9,6 +11,8 @@ const WIDTH: i32 = 620;
 const PLOT: (i32, i32, i32, i32) = (60, 54, 470, 330);
 /// Pixels between the names of series whose curves end together.
 const NAME_PX: i32 = 14;
+/// Points up to which each has a mark.
+const MARKED: usize = 60;
 /// Pixels of a mark's sentence below the plot.
 const MARK_PX: i32 = 17;
 
@@ -60,17 +64,27 @@ pub fn picture(curves: &Curves) -> Result<Picture, ReportError> {
             let color = KERNELS[i % KERNELS.len()];
             let at: Vec<(i32, i32)> = points.iter().map(|p| (x.px(p.0), y.px(p.1))).collect();
             c.line(&at, color, 2)?;
+            // Where points stand closer than their marks are wide, the line alone is clearer.
+            let marked = at.len() <= MARKED;
             for (place, (px, value)) in at.iter().zip(points) {
+                c.tip(place.0 - 6, place.1 - 6, 12, 12, &format!("{name}: {} at {px}", units::plain(*value)));
+                if !marked {
+                    continue;
+                }
                 // Colours come round again: then the points are square.
                 if (i / KERNELS.len()).is_multiple_of(2) {
                     c.disc(place.0, place.1, 3, color)?;
                 } else {
                     c.fill(place.0 - 3, place.1 - 3, 6, 6, color)?;
                 }
-                c.tip(place.0 - 6, place.1 - 6, 12, 12, &format!("{name}: {} at {px}", units::plain(*value)));
             }
             if let Some(last) = at.last() {
-                fitted(c, (last.0 + 10, names[i]), At::Left, Style::new(11.0).color(color), WIDTH - last.0 - 14, name)?;
+                // Right of the plot, where no other curve passes.
+                let left = PLOT.2.max(last.0) + 10;
+                if left > last.0 + 10 {
+                    c.line(&[(last.0 + 6, last.1), (left - 4, names[i])], color.mix(0.4), 1)?;
+                }
+                fitted(c, (left, names[i]), At::Left, Style::new(11.0).color(color), WIDTH - left - 4, name)?;
             }
         }
         Ok(())

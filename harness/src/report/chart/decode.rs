@@ -2,20 +2,25 @@
 //! The years of hardware between two machines and what code is worth on each are on one axis.
 
 use super::super::group::Site;
-use super::super::{ReportError, units};
+use super::super::{ReportError, text, units};
 use super::scale::Scale;
 use super::{At, BEST, Canvas, GRID, INK, MUTED, NAIVE, PAPER, Picture, Style, draw, fitted};
 use crate::record::{Outcome, Record, Tier};
 
-const WIDTH: i32 = 840;
-const NAMES: i32 = 290;
-const FIGURES: i32 = 150;
+const WIDTH: i32 = 860;
+const NAMES: i32 = 300;
+const FIGURES: i32 = 170;
 const TOP: i32 = 74;
 const PITCH: i32 = 26;
 
 /// The kernels of end-to-end records: one token through a whole model, by the core or, in fixed point, in machine code; their
 /// shapes are `model/...`.
 const DECODE: [&str; 2] = ["decode", "decode_step_fixed"];
+
+/// True of those kernels.
+pub fn is_token(kernel: &str) -> bool {
+    DECODE.contains(&kernel)
+}
 
 /// One machine in one tier.
 struct Row<'a> {
@@ -28,9 +33,7 @@ struct Row<'a> {
 /// The models that end-to-end records are of, in their order.
 pub fn models(records: &[Record]) -> Vec<&str> {
     let mut models = Vec::new();
-    for model in
-        records.iter().filter(|r| DECODE.contains(&r.kernel.as_str())).filter_map(|r| Some(r.shape.split_once('/')?.0))
-    {
+    for model in records.iter().filter(|r| is_token(&r.kernel)).filter_map(|r| Some(r.shape.split_once('/')?.0)) {
         if !models.contains(&model) {
             models.push(model);
         }
@@ -47,9 +50,7 @@ fn tokens_per_s(record: &Record) -> Option<f64> {
 
 /// Rows of machines that ran the model at all, by tier and then by what is best there, slowest first.
 fn rows<'a>(records: &'a [Record], model: &str) -> Vec<Row<'a>> {
-    let of_model = |r: &&Record| {
-        DECODE.contains(&r.kernel.as_str()) && r.shape.split_once('/').is_some_and(|(name, _)| name == model)
-    };
+    let of_model = |r: &&Record| is_token(&r.kernel) && r.shape.split_once('/').is_some_and(|(name, _)| name == model);
     let all: Vec<&Record> = records.iter().filter(of_model).collect();
     let mut rows: Vec<Row> = Vec::new();
     for record in all.iter().filter(|r| r.tier != Tier::Published) {
@@ -151,8 +152,15 @@ fn diamond(c: &Canvas, x: i32, y: i32) -> Result<(), ReportError> {
 }
 
 fn machine(c: &Canvas, axis: &Scale, row: &Row, y: i32) -> Result<(), ReportError> {
-    let name = format!("{} · {}", Site::of(row.record).dated(), row.record.tier.name());
-    fitted(c, (NAMES - 10, y), At::Right, Style::new(11.5), NAMES - 18, &name)?;
+    let site = Site::of(row.record);
+    let name = format!("{} · {}", site.dated(), row.record.tier.name());
+    let room = NAMES - 18;
+    // Where a name does not fit, its maker is what a reader misses least.
+    let shown = match name.split_once(' ') {
+        Some((_, rest)) if text::width(&name, 11.5) > room => rest,
+        _ => &name,
+    };
+    fitted(c, (NAMES - 10, y), At::Right, Style::new(11.5), room, shown)?;
     if let (Some(naive), Some(best)) = (row.naive, row.best) {
         c.line(&[(axis.px(naive), y), (axis.px(best), y)], BEST, 2)?;
     }
@@ -165,7 +173,7 @@ fn machine(c: &Canvas, axis: &Scale, row: &Row, y: i32) -> Result<(), ReportErro
     for (_, rate) in &row.published {
         diamond(c, axis.px(*rate), y)?;
     }
-    let worth = row.naive.zip(row.best).map_or(String::new(), |(n, b)| format!(" ({}×)", units::plain(b / n)));
+    let worth = row.naive.zip(row.best).map_or(String::new(), |(n, b)| format!(" ({})", units::ratio(b / n)));
     let from = row.naive.map_or(String::new(), |n| format!("{} → ", pace(n)));
     let to = row.best.map_or("–".to_string(), pace);
     let figures = format!("{from}{to}{worth}");
@@ -210,7 +218,7 @@ mod tests {
         let drawn = picture(&slow, "tiny").expect("drawn").expect("a chart").file();
         assert!(drawn.contains("10.0 min → 30.0 s (20×)") && drawn.contains("tiny 20× as fast"), "{drawn}");
         let drawn = picture(&records, "tiny").expect("drawn").expect("a chart").file();
-        for words in ["old", "25 → 100 (4×)", "theirs: 50", "here"] {
+        for words in ["old", "25 → 100 (4.0×)", "theirs: 50", "here"] {
             assert!(drawn.contains(words), "{words}: {drawn}");
         }
         assert!(!drawn.contains("absent"));

@@ -77,6 +77,11 @@ pub fn picture(book: &Book) -> Result<Option<Picture>, ReportError> {
     if pairs.is_empty() {
         return Ok(None);
     }
+    // The tier of a side, where all of it has one; else each figure names its own.
+    let tiers = [0, 1].map(|side| {
+        let first = pairs[0][side].1.record.tier;
+        pairs.iter().all(|pair| pair[side].1.record.tier == first).then_some(first)
+    });
     let most = pairs.iter().flatten().map(|(_, worth)| worth.ratio).fold(1.0, f64::max);
     let label =
         "Tricks of old machines beside what became of them, each with what it is worth over the rung without it.";
@@ -84,15 +89,19 @@ pub fn picture(book: &Book) -> Result<Option<Picture>, ReportError> {
     draw((WIDTH, height), 480, label, |c| {
         let heading = "What a trick was worth then, and what became of it is worth now";
         fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
-        for (x, words) in [(12, "then · emulated"), (HALF + 12, "now")] {
-            let under = format!("{words} · times faster than without, log scale");
+        for (side, (x, when)) in [(12, "then"), (HALF + 12, "now")].into_iter().enumerate() {
+            let tier = tiers[side].map_or(String::new(), |tier| format!(" · {}", tier.name()));
+            let under = format!("{when}{tier} · times faster than without, log scale");
             fitted(c, (x, 42), At::Left, Style::new(11.0).color(MUTED), HALF - 24, &under)?;
         }
         for (i, pair) in pairs.iter().enumerate() {
             let y = TOP + PITCH * i as i32;
             c.line(&[(12, y - 6), (WIDTH - 12, y - 6)], GRID, 1)?;
             for (side, (trick, worth)) in pair.iter().enumerate() {
-                half(c, (12 + HALF * side as i32, y), trick, worth, most, if side == 0 { RUNG } else { BEST })?;
+                let tier = worth.record.tier.name();
+                let on =
+                    if tiers[side].is_some() { worth.machine.clone() } else { format!("{}, {tier}", worth.machine) };
+                half(c, (12 + HALF * side as i32, y), trick, (worth, &on), most, if side == 0 { RUNG } else { BEST })?;
             }
         }
         Ok(())
@@ -104,7 +113,7 @@ fn half(
     c: &Canvas,
     (x, y): (i32, i32),
     trick: &Trick,
-    worth: &Worth<'_>,
+    (worth, on): (&Worth<'_>, &str),
     most: f64,
     color: plotters::style::RGBColor,
 ) -> Result<(), ReportError> {
@@ -118,7 +127,7 @@ fn half(
     let ratio = units::ratio(worth.ratio);
     c.text(end + 8, y + 45, At::Left, Style::new(12.5).bold(), &ratio)?;
     let beside = end + 18 + text::width(&ratio, 13.0);
-    fitted(c, (beside, y + 45), At::Left, Style::new(11.0).color(MUTED), x + HALF - 20 - beside, &worth.machine)?;
+    fitted(c, (beside, y + 45), At::Left, Style::new(11.0).color(MUTED), x + HALF - 20 - beside, on)?;
     let tip = format!("{}\n{} {}, {}\n{}", r.idea, r.shape, r.dims, r.tier.name(), units::ratio(worth.ratio));
     c.tip(x, y, HALF - 24, PITCH - 8, &tip);
     Ok(())
@@ -150,6 +159,5 @@ fn worth<'a>(book: &'a Book, trick: &Trick, then: bool) -> Option<Worth<'a>> {
     let (_, record, ratio) = best?;
     let site = book.sites.iter().find(|s| s.tier == record.tier && s.id == record.machine.id);
     let machine = site.map_or_else(|| record.machine.name.clone(), |s| s.dated());
-    let machine = if then { machine } else { format!("{machine}, {}", record.tier.name()) };
     Some(Worth { record, machine, ratio })
 }

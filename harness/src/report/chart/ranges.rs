@@ -6,8 +6,8 @@ use super::scale::Scale;
 use super::{At, Canvas, GRID, INK, KERNELS, MUTED, Picture, Style, draw, fitted};
 
 const WIDTH: i32 = 800;
-const NAMES: i32 = 290;
-const PLOT: i32 = 440;
+const NAMES: i32 = 264;
+const PLOT: i32 = 420;
 const TOP: i32 = 78;
 const LANE: i32 = 11;
 
@@ -29,6 +29,8 @@ pub struct Mark {
 pub struct Row {
     /// Its name.
     pub name: String,
+    /// What is said of it at the right edge; may be empty.
+    pub beside: String,
     /// At most one of each series.
     pub marks: Vec<Mark>,
 }
@@ -47,8 +49,10 @@ pub struct Ranges<'a> {
     pub rows: &'a [Row],
     /// True for a logarithmic axis with a line at 1, else linear from zero.
     pub one: bool,
-    /// How figures on the axis are written.
+    /// How figures are written.
     pub label: fn(f64) -> String,
+    /// How those on the axis are.
+    pub tick: fn(f64) -> String,
 }
 
 /// Draws the ranges; none where there are no rows.
@@ -70,7 +74,7 @@ pub fn picture(ranges: &Ranges) -> Result<Option<Picture>, ReportError> {
         for tick in axis.ticks(7) {
             let x = axis.px(tick);
             c.line(&[(x, TOP - 4), (x, bottom)], GRID, 1)?;
-            c.text(x, bottom + 12, At::Middle, Style::new(10.5).color(MUTED), &(ranges.label)(tick))?;
+            c.text(x, bottom + 12, At::Middle, Style::new(10.5).color(MUTED), &(ranges.tick)(tick))?;
         }
         if ranges.one {
             c.line(&[(axis.px(1.0), TOP - 4), (axis.px(1.0), bottom)], INK, 1)?;
@@ -117,6 +121,7 @@ fn draw_row(
 ) -> Result<(), ReportError> {
     let middle = top + height / 2;
     fitted(c, (NAMES - 10, middle), At::Right, Style::new(11.5), NAMES - 16, &row.name)?;
+    c.text(WIDTH - 8, middle, At::Right, Style::new(11.0).color(MUTED), &row.beside)?;
     let first = middle - LANE * (row.marks.len() as i32 - 1) / 2;
     for (lane, m) in row.marks.iter().enumerate() {
         let y = first + LANE * lane as i32;

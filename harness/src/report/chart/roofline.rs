@@ -235,7 +235,12 @@ fn roof_labels(c: &Canvas, roofs: &[Roof], lines: &[Vec<(i32, i32)>], placer: &m
     let style = Style::new(11.0).color(MUTED);
     let mut written: Vec<String> = Vec::new();
     for (roof, line) in roofs.iter().zip(lines) {
-        let whom = if roofs.len() > 1 { format!(" ({})", roof.kernels.join(", ")) } else { String::new() };
+        let whom = match roof.kernels.as_slice() {
+            _ if roofs.len() == 1 => String::new(),
+            [one] => format!(" ({one})"),
+            [one, others @ ..] => format!(" ({one}, {} more)", others.len()),
+            [] => String::new(),
+        };
         if let (Some(ops), Some((x, y))) = (roof.ops, line.last().copied()) {
             let full = format!("peak {}{whom}", units::op_rate(ops));
             let offsets = [-10, 11, -24, 25];

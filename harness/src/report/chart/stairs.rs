@@ -65,7 +65,7 @@ pub fn picture(stairs: &Stairs) -> Result<Option<Picture>, ReportError> {
         for tick in axis.ticks(7) {
             let x = axis.px(tick);
             c.line(&[(x, TOP - 4), (x, bottom)], GRID, 1)?;
-            c.text(x, bottom + 12, At::Middle, Style::new(10.5).color(MUTED), &units::ratio(tick))?;
+            c.text(x, bottom + 12, At::Middle, Style::new(10.5).color(MUTED), &units::tick_ratio(tick))?;
         }
         c.text(NAMES + PLOT / 2, bottom + 30, At::Middle, Style::new(11.0).color(MUTED), "times naive, log scale")?;
         stairs.stairs.iter().enumerate().try_for_each(|(i, s)| stair(c, stairs, &axis, s, TOP + PITCH * i as i32))

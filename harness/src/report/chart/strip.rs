@@ -82,7 +82,7 @@ pub fn picture(of: &Strip, width: Width) -> Result<Picture, ReportError> {
     let bottom = top + PITCH * rows.len() as i32 + GROUP * groups;
     let (at, readable) = match width {
         Width::Desk => (Layout { width: 940, names: 250, top, bottom, ticks: 9 }, 700),
-        Width::Phone => (Layout { width: 344, names: 128, top, bottom, ticks: 5 }, 280),
+        Width::Phone => (Layout { width: 344, names: 142, top, bottom, ticks: 5 }, 280),
     };
     let all = || rows.iter().flat_map(|r| &r.dots).map(|d| d.0);
     let (low, high) = (all().fold(1.0, f64::min), all().fold(2.0, f64::max));
@@ -139,9 +139,14 @@ fn grid(c: &Canvas, x: &Scale, at: &Layout, axis: &str) -> Result<(), ReportErro
 fn strip(c: &Canvas, x: &Scale, row: &Row, y: i32, at: &Layout) -> Result<(), ReportError> {
     let (name, size) = if at.names > 200 { (row.site.dated(), 11.5) } else { (row.site.short().to_string(), 10.5) };
     let room = at.names - 14;
-    // Where a name does not fit, its maker is what a reader misses least.
+    let fits = |name: &str| text::width(name, size) <= room;
+    // Where a name does not fit, its maker is what a reader misses least, and then the size of its memory.
     let name = match name.split_once(' ') {
-        Some((_, rest)) if text::width(&name, size) > room && rest.contains(' ') => rest.to_string(),
+        Some((_, rest)) if !fits(&name) && rest.contains(' ') => rest.to_string(),
+        _ => name,
+    };
+    let name = match name.strip_suffix(" GB").and_then(|rest| rest.rsplit_once(' ')) {
+        Some((rest, _)) if !fits(&name) => rest.to_string(),
         _ => name,
     };
     fitted(c, (at.names - 8, y), At::Right, Style::new(size), room, &name)?;

@@ -5,16 +5,15 @@ use maud::{Markup, PreEscaped, html};
 use super::super::chart::decode;
 use super::super::chart::strip::{self, Row, Strip, Width};
 use super::super::group::Book;
-use super::super::{ReportError, ceilings, finding, units};
-use super::{Frame, figure, parts, used};
-use crate::record::Tier;
+use super::super::{ReportError, ceilings, finding, glance, units};
+use super::{Frame, parts, used};
+use crate::record::{Record, Tier};
 
 pub(super) fn sections(frame: &Frame) -> Result<Vec<Markup>, ReportError> {
     let rows = rows(frame.book);
     Ok(vec![
         head(frame, &rows)?,
         how_to_read(frame.book),
-        verdict(frame),
         kernels(frame),
         machines(frame, &rows),
         whole_models(frame)?,
@@ -42,15 +41,20 @@ fn head(frame: &Frame, rows: &[Row]) -> Result<Markup, ReportError> {
     let drawn = |width| Ok::<_, ReportError>(strip::picture(&of, width)?.inline());
     let (desk, phone) = (drawn(Width::Desk)?, drawn(Width::Phone)?);
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let (kernels, sites) = (frame.book.kernels.len(), rows.iter().filter(|r| !r.dots.is_empty()).count());
+    let kernels = frame.book.kernels.iter().filter(|(name, _)| !decode::is_token(name)).count();
+    let claims = glance::claims(frame.book, rows);
     Ok(html! {
         h1 { (title) }
         p.lead {
             (counted(kernels, "hot kernel")) " of an LLM inference core, each a ladder of variants from textbook-naive to \
-             hand-optimized, on " (counted(sites, "machine")) ": this host, models of old and new ones, and emulated home \
-             computers. Who wins, which resource binds, how far from the limit, and what the optimization is worth."
+             hand-optimized, on " (machines_by_tier(rows)) ". Who wins, which resource binds, how far from the limit, and what \
+             the optimization is worth."
         }
         (flags(frame))
+        @if !claims.is_empty() { dl.glance { @for c in &claims {
+            dt { a href={ "../" (c.page) } { (c.about) } }
+            dd { (c.said) "." }
+        } } }
         figure {
             figcaption { "What the best rung is worth on each machine, kernel by kernel" }
             div.desk { div.scroll { (PreEscaped(&desk)) } }
@@ -97,9 +101,22 @@ fn how_to_read(book: &Book) -> Markup {
     }
 }
 
-fn verdict(frame: &Frame) -> Markup {
-    let claims = finding::lead(frame.book);
-    html! { @if !claims.is_empty() { h2 { "In one line a tier" } ul { @for claim in claims { li { (claim) } } } } }
+/// Machines that have a ratio, by tier: `this host, 35 modelled machines and 3 emulated ones`.
+fn machines_by_tier(rows: &[Row]) -> String {
+    let count = |tier: Tier| rows.iter().filter(|r| r.site.tier == tier && !r.dots.is_empty()).count();
+    let tiers = [Tier::Native, Tier::Capped, Tier::Modelled, Tier::Emulated, Tier::Published];
+    let words = |tier: Tier| match (tier, count(tier)) {
+        (_, 0) => None,
+        (Tier::Native, 1) => Some("this host".to_string()),
+        (_, 1) => Some(format!("1 {} machine", tier.name())),
+        (_, n) => Some(format!("{n} {} machines", tier.name())),
+    };
+    let all: Vec<String> = tiers.into_iter().filter_map(words).collect();
+    match all.as_slice() {
+        [] => "no machine yet".into(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 fn kernels(frame: &Frame) -> Markup {
@@ -119,24 +136,36 @@ fn kernels(frame: &Frame) -> Markup {
             _ => (format!("{} – {}", units::ratio(low), units::ratio(high)), high),
         }
     };
-    let idea = |k: usize| {
-        let best = (0..book.sites.len()).rev().find_map(|i| book.main_ladder(k, i)?.best());
-        best.map_or(String::new(), |r| format!("{}: {}", r.variant, r.idea))
+    // The rung that is fastest on most machines, of those where there is a choice.
+    let wins = |k: usize| {
+        let mut wins: Vec<(&Record, usize)> = Vec::new();
+        for l in (0..book.sites.len()).filter_map(|i| book.main_ladder(k, i)).filter(|l| l.gain().is_some()) {
+            let Some(best) = l.best() else { continue };
+            match wins.iter_mut().find(|(r, _)| r.variant == best.variant && r.idea == best.idea) {
+                Some((_, n)) => *n += 1,
+                None => wins.push((best, 1)),
+            }
+        }
+        let all: usize = wins.iter().map(|w| w.1).sum();
+        // The first of those that are equal.
+        let most = wins.into_iter().rev().max_by_key(|w| w.1)?;
+        Some((most.0, format!(" on {} of {all}: ", most.1)))
     };
     html! {
         h2 #kernels { "Kernels" }
-        p { "The best rung over naive on each tier's machines, from the least to the most." }
+        p { "What the best rung is worth over naive, from the machine where that is least to the one where it is most, by tier; and the \
+             rung that is fastest on most of those machines." }
         (parts::controls(&tiers))
         div.scroll { table.data.wrap-table data-name="kernels" {
             thead { tr {
                 th scope="col" { "kernel" }
                 @for t in &tiers { th scope="col" { (t.name()) } }
-                th scope="col" { "a best rung" }
+                th.idea scope="col" { "fastest on most machines" }
             } }
             tbody { @for (k, (name, _)) in book.kernels.iter().enumerate() { tr {
                 th scope="row" { a href=(frame.kernel(k)) { (name) } }
                 @for t in &tiers { @let (words, high) = range(k, *t); td.n data-v=(format!("{high:.3}")) { (words) } }
-                td.idea { (idea(k)) }
+                td.idea { @if let Some((r, on)) = wins(k) { code { (r.variant) } (on) (r.idea) } }
             } } }
         } }
     }
@@ -145,9 +174,11 @@ fn kernels(frame: &Frame) -> Markup {
 fn machines(frame: &Frame, rows: &[Row]) -> Markup {
     html! {
         h2 #machines { "Machines" }
+        p { "What the best rungs are worth on each: the median of its kernels, the kernel that gains least and the one that gains \
+             most." }
         div.scroll { table.data data-name="machines" {
             thead { tr { @for head in ["machine", "year", "tier", "kernels timed", "median", "least", "most"] { th scope="col" { (head) } } } }
-            tbody { @for (i, row) in rows.iter().enumerate().rev() { tr data-t=(row.site.tier.name()) {
+            tbody { @for (i, row) in rows.iter().enumerate().rev().filter(|(_, r)| !r.dots.is_empty()) { tr data-t=(row.site.tier.name()) {
                 @let by = |a: &&(f64, String, usize), b: &&(f64, String, usize)| a.0.total_cmp(&b.0);
                 th scope="row" { a href=(frame.site(i)) { (row.site.short()) } }
                 td { (row.site.year.map_or(units::NONE.to_string(), |y| y.to_string())) }
@@ -170,13 +201,17 @@ fn whole_models(frame: &Frame) -> Result<Markup, ReportError> {
     let mut drawn = Vec::new();
     for model in decode::models(&frame.book.records) {
         let picture = decode::picture(&frame.book.records, model)?;
-        drawn.extend(picture.map(|picture| figure(&format!("Tokens a second of {model}"), &picture.inline(), None)));
+        drawn
+            .extend(picture.map(|picture| (model, html! { figure { div.scroll { (PreEscaped(picture.inline())) } } })));
     }
     Ok(html! {
         @if !drawn.is_empty() {
-            h2 { "Whole models" }
-            p { "One token through every kernel of a model: what the ladders are worth together." }
-            @for figure in &drawn { (figure) }
+            h2 #models { "Whole models" }
+            p { "One token through every kernel of a model, each at its naive and at its best rung: what the ladders are worth \
+                 together. Machines from the slowest to the fastest." }
+            @for (i, (model, figure)) in drawn.iter().enumerate() {
+                @if i == 0 { (figure) } @else { details { summary { "Tokens a second of " (model) } (figure) } }
+            }
         }
     })
 }

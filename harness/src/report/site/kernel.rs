@@ -57,13 +57,19 @@ fn worth(frame: &Frame, k: usize) -> Markup {
         h2 { "What each rung is worth on each machine" }
         p { strong { (finding::heatmap(frame.book, k, main)) "." } }
         p.muted { (title(main)) }
-        (parts::controls(&frame.book.tiers()))
+        (parts::controls(&tiers_of(frame, k)))
         (parts::legend())
         (parts::matrices(frame, k, main))
         @for s in (0..shapes.len()).filter(|s| *s != main) {
             details { summary { (title(s)) } (parts::matrices(frame, k, s)) }
         }
     }
+}
+
+/// Tiers that the kernel has records of.
+fn tiers_of(frame: &Frame, k: usize) -> Vec<Tier> {
+    let of = |t: &Tier| frame.book.records.iter().any(|r| r.tier == *t && r.kernel == frame.book.kernels[k].0);
+    frame.book.tiers().into_iter().filter(of).collect()
 }
 
 fn charts(frame: &Frame, k: usize, heading: &str, of: impl Fn(Tier) -> bool) -> Result<Markup, ReportError> {

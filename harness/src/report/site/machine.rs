@@ -12,9 +12,16 @@ pub(super) fn sections(frame: &Frame, i: usize) -> Result<Vec<Markup>, ReportErr
     let ladders = main_ladders(frame.book, i);
     let site = &frame.book.sites[i];
     let here = |r: &Record| r.tier == site.tier && r.machine.id == site.id;
+    // Without peaks there is no roof to draw.
+    let limits = records(frame.book, i)
+        .any(|r| r.machine.peak_ops_per_s.is_some() || timing(r).is_some_and(|t| t.bound.is_some()));
     Ok(vec![
         facts(frame, i),
-        roof(frame, i, &ladders)?,
+        if limits {
+            roof(frame, i, &ladders)?
+        } else {
+            html! {}
+        },
         kernels(frame, i, &ladders)?,
         super::worth::of(frame.book, "The ladder that gains most, step by step", &["waterfall"], here)?,
     ])
@@ -83,7 +90,7 @@ fn kernels(frame: &Frame, i: usize, ladders: &[(usize, Ladder)]) -> Result<Marku
             "Each kernel at the shape that moves most bytes. Bars: the rate of each rung, from naive on, log scale. "
             a href={ "../data.html#" (format!("{} {}", site.id, site.tier.name())) } { "All cells of this machine" }
         }
-        (parts::controls(&[site.tier]))
+        (parts::controls(&[]))
         div.scroll { table.data data-name={ (frame.links.sites[i]) } {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for row in &rows { (row) } }

@@ -12,14 +12,26 @@ use super::{Frame, figure, parts, used};
 use crate::record::{Record, Tier};
 
 pub(super) fn overview(frame: &Frame) -> Vec<Markup> {
+    let book = frame.book;
+    let of = |t: &'static Technique| (t, steps(book, 0..book.kernels.len(), |r| Technique::of(r) == t));
+    let steps: Vec<(&Technique, Vec<Row>)> = used(frame).map(of).collect();
+    let tiers = timed_tiers(book, steps.iter().flat_map(|(_, rows)| rows));
     vec![html! {
-        p { "Rungs grouped by idea, over all kernels. What a rung is worth is its time against that of the rung it improves on." }
-        @for t in used(frame) {
-            @let rungs = rungs(frame, t);
-            h2 { a href={ "../techniques/" (t.slug) ".html" } { (t.name) } }
-            p { (t.about) }
-            p.muted { (rungs.len()) " rungs: " (names(&rungs)) }
-        }
+        p { "Rungs grouped by idea, over all kernels. What a step pays is the time of the rung that it improves on over its own: by \
+             tier the median of all steps on all machines, the least and the most in brackets. Below 1× a step costs time there." }
+        div.scroll { table.data.wrap-table data-name="techniques" {
+            thead { tr {
+                @for head in ["technique", "rungs"] { th scope="col" { (head) } }
+                @for t in &tiers { th scope="col" { (t.name()) } }
+                th.idea scope="col" { "what it does" }
+            } }
+            tbody { @for (technique, rows) in &steps { tr {
+                th scope="row" { a href={ "../techniques/" (technique.slug) ".html" } { (technique.name) } }
+                td.n { (rungs(frame, technique).len()) }
+                @for t in &tiers { (range(rows, *t)) }
+                td.idea { (technique.about) }
+            } } }
+        } }
     }]
 }
 
@@ -27,14 +39,10 @@ fn rungs<'a>(frame: &'a Frame, technique: &Technique) -> Vec<&'a Record> {
     frame.rungs.iter().copied().filter(|r| Technique::of(r) == technique).collect()
 }
 
-/// Kernels and variants, the first few of them.
-fn names(rungs: &[&Record]) -> String {
-    const SHOWN: usize = 8;
-    let mut words: Vec<String> = rungs.iter().take(SHOWN).map(|r| format!("{} {}", r.kernel, r.variant)).collect();
-    if rungs.len() > SHOWN {
-        words.push("…".into());
-    }
-    words.join(", ")
+/// Tiers in which any of the rows has a step; others would be columns of dashes.
+fn timed_tiers<'a>(book: &Book, rows: impl Iterator<Item = &'a Row<'a>> + Clone) -> Vec<Tier> {
+    let some = |t: &Tier| rows.clone().any(|r| r.site.tier == *t && !r.dots.is_empty());
+    book.tiers().into_iter().filter(some).collect()
 }
 
 pub(super) fn sections(frame: &Frame, technique: &Technique) -> Result<Vec<Markup>, ReportError> {
@@ -95,29 +103,29 @@ fn finding(technique: &Technique, rows: &[Row]) -> String {
 
 fn table(frame: &Frame, technique: &Technique) -> Markup {
     let book = frame.book;
-    let tiers = book.tiers();
-    let rungs = rungs(frame, technique);
     let kernel = |r: &Record| book.kernels.iter().position(|(name, _)| *name == r.kernel).unwrap_or(0);
+    let of = |r: &'_ Record| steps(book, kernel(r)..kernel(r) + 1, |o| o.variant == r.variant && o.idea == r.idea);
+    let rungs: Vec<(&Record, Vec<Row>)> = rungs(frame, technique).into_iter().map(|r| (r, of(r))).collect();
+    let tiers = timed_tiers(book, rungs.iter().flat_map(|(_, rows)| rows));
     html! {
         h2 { "Its rungs" }
-        p.muted { "What each pays over the rung it comes after, by tier: the median over machines, least and most in brackets." }
+        p.muted { "What each pays over the rung it comes after"
+            @if tiers.is_empty() { ": none was timed on these machines." }
+            @else { ", by tier: the median over machines, least and most in brackets." }
+        }
         (parts::controls(&[]))
         div.scroll { table.data.wrap-table data-name={ "technique-" (technique.slug) } {
             thead { tr {
                 @for head in ["kernel", "rung", "idea", "after"] { th scope="col" { (head) } }
                 @for t in &tiers { th scope="col" { (t.name()) } }
             } }
-            tbody { @for r in &rungs {
-                @let k = kernel(r);
-                @let rows = steps(book, k..k + 1, |o| o.variant == r.variant && o.idea == r.idea);
-                tr {
-                    th scope="row" { a href=(frame.kernel(k)) { (r.kernel) } }
-                    td { code { (r.variant) } }
-                    td.idea { (r.idea) }
-                    td { (r.after.as_deref().unwrap_or("")) }
-                    @for t in &tiers { (range(&rows, *t)) }
-                }
-            } }
+            tbody { @for (r, rows) in &rungs { tr {
+                th scope="row" { a href=(frame.kernel(kernel(r))) { (r.kernel) } }
+                td { code { (r.variant) } }
+                td.idea { (r.idea) }
+                td { (r.after.as_deref().unwrap_or("")) }
+                @for t in &tiers { (range(rows, *t)) }
+            } } }
         } }
     }
 }

@@ -1,7 +1,7 @@
 //! Worth: the figures that a table of times does not show, over all records on a page of their own, and of one kernel or
 //! machine as a section of its page.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::super::ReportError;
 use super::super::chart::pairs;
@@ -56,7 +56,8 @@ fn section(metric: &Metric, book: &Book, headed: bool) -> Result<Markup, ReportE
     let listing = (metric.listing)(book);
     Ok(html! {
         @if headed { h2 #(metric.name) { (metric.title) } }
-        div.fit { (figure(&listing.about, &picture.inline(), None)) }
+        p.muted { (listing.about) }
+        div.fit { figure { div.scroll { (PreEscaped(picture.inline())) } } }
         @if headed && listing.rows.len() <= MOST { (table(metric.name, &listing)) }
         @if headed && listing.rows.len() > MOST {
             p.muted { (listing.rows.len()) " rows: " code { "retrobench worth records.jsonl -o csv --only " (metric.name) } }

@@ -2,8 +2,8 @@
 //!
 //! For one kernel and shape, `dividend = speedup under the constraint / speedup free`, each speedup that of the best rung over
 //! naive *there*. Under the constraint is a capped run of this host or a modelled machine; free is this host natively where there
-//! are native records, else the newest modelled machine of the kind (processor or GPU). Above 1, less hardware makes the trick worth
-//! more. The band divides the two speedups' bands end by end.
+//! are native records, else the newest modelled machine of the kind (processor or GPU), of several the one of the highest peak.
+//! Above 1, less hardware makes the trick worth more. The band divides the two speedups' bands end by end.
 
 use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
@@ -31,7 +31,10 @@ fn gain_of(l: &Ladder) -> Option<Speedup> {
 fn free<'a>(ladders: &[Ladder<'a>], gpu: bool) -> Option<Ladder<'a>> {
     let of_kind = || ladders.iter().filter(|l| l.site.gpu == gpu && gain_of(l).is_some());
     let native = of_kind().find(|l| l.site.tier == Tier::Native);
-    let newest = || of_kind().filter(|l| l.site.tier == Tier::Modelled).max_by_key(|l| l.site.year);
+    // Of those of one year the one that can do most.
+    let peak = |l: &Ladder| l.rungs.iter().filter_map(|r| r.machine.peak_ops_per_s).fold(0.0, f64::max);
+    let newer = |a: &&Ladder, b: &&Ladder| a.site.year.cmp(&b.site.year).then(peak(a).total_cmp(&peak(b)));
+    let newest = || of_kind().filter(|l| l.site.tier == Tier::Modelled).max_by(newer);
     native.or_else(newest).cloned()
 }
 
@@ -72,7 +75,7 @@ pub fn listing(book: &Book) -> Listing {
     }
     Listing {
         about: "The dividend of a constraint: speedup of the best rung over naive under it, over the speedup free (this host \
-                natively, else the newest modelled machine of the kind). Above 1, less hardware makes optimization worth more."
+                natively, else the newest modelled machine of the kind, of several the one of the highest peak). Above 1, less hardware makes optimization worth more."
             .into(),
         heads: [&PLACE[..], &["speedup", "free", "free_speedup", "dividend", "low", "high"]].concat(),
         rows,
@@ -94,7 +97,7 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
             let series = if site.tier == Tier::Capped { 0 } else { 1 + usize::from(site.gpu) };
             let note = format!("{}: {} kernels", site.dated(), values.len());
             let mark = Mark { series, at: values[values.len() / 2], low: *low, high: *high, note };
-            rows.push(Row { name: site.dated(), marks: vec![mark] });
+            rows.push(Row { name: site.dated(), beside: String::new(), marks: vec![mark] });
         }
     }
     let (title, under) = (
@@ -109,5 +112,6 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         rows: &rows,
         one: true,
         label: units::ratio,
+        tick: units::tick_ratio,
     })
 }

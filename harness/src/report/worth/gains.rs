@@ -69,7 +69,8 @@ pub fn floor(book: &Book) -> Listing {
     Listing {
         about:
             "How much of what physics allows is reached: the floor (the larger of operations over peak and bytes over \
-                bandwidth) over the time."
+                bandwidth) over the time. Where operands stay in a cache only operations count, so those shares are small. Above \
+                100 %: a rung does with fewer operations than the kernel's definition has, as tables do."
                 .into(),
         heads: [&PLACE[..], &["best", "naive_share", "naive_bound", "best_share", "best_bound"]].concat(),
         rows: ladders(book).filter_map(row).collect(),
@@ -95,7 +96,7 @@ fn by_tier(book: &Book, value: impl Fn(&Ladder) -> Option<Speedup>) -> Vec<Row> 
             marks.push(Mark { series, at, low, high, note });
         }
         if !marks.is_empty() {
-            rows.push(Row { name: kernel.clone(), marks });
+            rows.push(Row { name: kernel.clone(), beside: String::new(), marks });
         }
     }
     rows
@@ -123,6 +124,7 @@ pub fn speedup_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         rows: &rows,
         one: true,
         label: units::ratio,
+        tick: units::tick_ratio,
     })
 }
 
@@ -141,5 +143,14 @@ pub fn floor_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         "floor over time; mark: the middle machine of the tier, line: from the least to the greatest",
     );
     let x = "share of what physics allows";
-    ranges::picture(&Ranges { title, under, x, series: &tiers(book), rows: &rows, one: true, label: units::percent })
+    ranges::picture(&Ranges {
+        title,
+        under,
+        x,
+        series: &tiers(book),
+        rows: &rows,
+        one: true,
+        label: units::percent,
+        tick: units::tick_percent,
+    })
 }

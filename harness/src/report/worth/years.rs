@@ -100,8 +100,8 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
             let note =
                 format!("{}: {} kernels, {never} that no newer machine of the set matches", site.dated(), found.len());
             let mark = Mark { series: usize::from(site.gpu), at: years[years.len() / 2], low: *low, high: *high, note };
-            let none = if never > 0 { format!(", {never} of {} never", found.len()) } else { String::new() };
-            rows.push(Row { name: format!("{}{none}", site.dated()), marks: vec![mark] });
+            let none = if never > 0 { format!("{never} of {} never", found.len()) } else { String::new() };
+            rows.push(Row { name: site.dated(), beside: none, marks: vec![mark] });
         }
     }
     let (title, under) = (
@@ -109,5 +109,14 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         "modelled; mark: the middle kernel, line: from the least to the greatest; never: no machine of the set",
     );
     let kinds = ["processor", "GPU"].map(str::to_string);
-    ranges::picture(&Ranges { title, under, x: "years", series: &kinds, rows: &rows, one: false, label: units::plain })
+    ranges::picture(&Ranges {
+        title,
+        under,
+        x: "years",
+        series: &kinds,
+        rows: &rows,
+        one: false,
+        label: units::plain,
+        tick: units::plain,
+    })
 }
