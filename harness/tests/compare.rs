@@ -278,6 +278,13 @@ fn another_commit_is_built_once_in_a_work_tree_of_its_own() {
     }
     let built = fs::read_to_string(place.join("target/against/build/built")).expect("it was built");
     assert!(built.lines().count() == 1 && built.contains("/tree"), "{built}");
+    // A tree that came from another checkout, as from a cache of CI, is made anew.
+    let tree = built.lines().next().expect("a tree");
+    fs::write(Path::new(tree).join(".git"), "gitdir: /nowhere\n").expect("written");
+    fs::remove_file(Path::new(tree).with_file_name("retrobench")).expect("removed");
+    assert_eq!(code(&against("HEAD~1")), Some(0));
+    let list = Command::new("git").args(["worktree", "list"]).current_dir(tree).output().expect("git");
+    assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
     for (rev, words) in [("HEAD", "does not build"), ("no-such-rev", "no such commit")] {
         let output = against(rev);
         let shown = error(&output);
