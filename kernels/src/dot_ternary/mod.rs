@@ -90,8 +90,14 @@ impl Contract for DotTernary {
         ),
         MachineCode::new(
             Processor::Z80,
-            "compiled",
+            "index_lists",
             Some("branch"),
+            "a row is two lists of columns, those of its ones and of its minus ones: zeros cost nothing, and nothing is decided",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "compiled",
+            Some("index_lists"),
             "the weights are the program: each that is not zero is an instruction that adds its activation or its complement",
         ),
     ];

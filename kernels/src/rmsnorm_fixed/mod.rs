@@ -87,14 +87,38 @@ impl Contract for RmsNormFixed {
         ),
         MachineCode::new(
             Processor::Mos6510,
-            "table",
+            "divide",
             None,
+            "the definition in whole numbers: products by shifts and adds, a square root bit by bit, a division for each value",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "reciprocal",
+            Some("divide"),
+            "one division a row gives the inverse root, so a value is divided by multiplying: two products of bytes instead",
+        ),
+        MachineCode::new(
+            Processor::Mos6510,
+            "table",
+            Some("reciprocal"),
             "the inverse root is an entry of a table and a factor of eight bits: a value takes three products by quarter squares",
         ),
         MachineCode::new(
             Processor::Z80,
-            "table",
+            "divide",
             None,
+            "the definition in whole numbers: products by shifts and adds, a square root bit by bit, a division for each value",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "reciprocal",
+            Some("divide"),
+            "one division a row gives the inverse root, so a value is divided by multiplying: eight steps instead of 24",
+        ),
+        MachineCode::new(
+            Processor::Z80,
+            "table",
+            Some("reciprocal"),
             "the inverse root is an entry of a table and a factor of eight bits: two products by shifts and adds for each value",
         ),
     ];

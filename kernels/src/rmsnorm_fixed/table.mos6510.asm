@@ -22,6 +22,7 @@ scale    = $1c                  ; of the root
 size_m:  word 0
 size_n:  word 0
          include "products.mos6510.inc"
+         include "shifted.mos6510.inc"
 
 run:     lda #<data_x
          sta from
@@ -143,32 +144,8 @@ next_row:
          sta t+1                ; 3
          bcc .summed            ; 3/2
          inc t+2                ; 5
-.summed  ldx shift              ; 3
-         cpx #9                 ; 2
-         bcc .bit               ; 3/2
-         lda t+1                ; 3  eight at once
-         sta t                  ; 3
-         lda t+2                ; 3
-         sta t+1                ; 3
-         lda #0                 ; 2
-         sta t+2                ; 3
-         txa                    ; 2
-         sbc #8                 ; 2
-         tax                    ; 2
-.bit     lsr t+2                ; 5
-         ror t+1                ; 5
-         ror t                  ; 5
-         dex                    ; 2
-         bne .bit               ; 3
-         lda t+1                ; 3
-         ora t+2                ; 3
-         bne .most              ; 2
-         lda t                  ; 3
-         bmi .most              ; 2
-         adc #0                 ; 2
-         bpl .byte              ; 3
-.most    lda #127
-.byte    bit sign               ; 3
+.summed  shifted
+         bit sign               ; 3
          bpl .keep              ; 3/2
          eor #$ff               ; 2
          clc                    ; 2

@@ -5,6 +5,8 @@
 
 most_n = 255
 
+         include "scaled.z80.inc"
+
          org $8000
 size_m:  word 0
 size_n:  word 0
@@ -131,45 +133,8 @@ next_row:
          jr nc,.none            ; 12/7
          add hl,de              ; 11
 .none    djnz .weight           ; 13/8
-         ex de,hl               ; 4
-scale =  *+1
-         ld c,0                 ; 7
-         ld hl,0                ; 10
-         xor a                  ; 4
-         ld b,8                 ; 7
-.root    add hl,hl              ; 11
-         adc a,a                ; 4
-         sla c                  ; 8
-         jr nc,.no              ; 12/7
-         add hl,de              ; 11
-         adc a,0                ; 7
-.no      djnz .root             ; 13/8
-         ld c,a                 ; 4
-shift =  *+1
-         ld a,0                 ; 7
-         ld b,a                 ; 4
-         sub 9                  ; 7
-         jr c,.bit              ; 12/7
-         inc a                  ; 4   eight at once
-         ld b,a                 ; 4
-         ld l,h                 ; 4
-         ld h,c                 ; 4
-         ld c,0                 ; 7
-.bit     srl c                  ; 8
-         rr h                   ; 8
-         rr l                   ; 8
-         djnz .bit              ; 13/8
-         ld a,l                 ; 4
-         adc a,0                ; 7
-         jr c,.most             ; 12/7
-         jp m,.most             ; 10
-         ld l,a                 ; 4
-         ld a,h                 ; 4
-         or c                   ; 4
-         ld a,l                 ; 4
-         jr z,.byte             ; 12/7
-.most    ld a,127               ; 7
-.byte    ld e,a                 ; 4
+         scaled
+         ld e,a                 ; 4
          pop af                 ; 10
          ld a,e                 ; 4
          jp p,.keep             ; 10
@@ -194,8 +159,9 @@ data_roots_bytes:
 data_roots_bytes_end:
 data_w:  reserve 256
 data_w_end:
-data_x:  reserve 14000
-data_x_end:
-data_y:  reserve 14000
+data_y:  reserve $4000
 data_y_end:
          assert * <= $fe00
+         org $4000              ; where the picture would be
+data_x:  reserve $4000
+data_x_end:
