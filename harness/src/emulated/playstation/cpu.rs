@@ -137,7 +137,6 @@ impl Cpu {
         }
         let done = self.execute(word, bus)?;
         self.cycles += 1;
-        self.instructions += 1;
         // A load is seen after its delay slot, where a write by the slot's own instruction, or a second load, wins.
         let (register, value) = self.loading;
         if done.load.0 != register {
@@ -154,6 +153,8 @@ impl Cpu {
         self.in_slot = done.branch.is_some();
         self.pc = self.next_pc;
         self.next_pc = after;
+        // Apart from `cycles`: side by side they become one addition of 16 bytes, which waits for the stores of eight before.
+        self.instructions += 1;
         Ok(())
     }
 

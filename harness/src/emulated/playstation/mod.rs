@@ -102,7 +102,10 @@ impl Console for Playstation {
     }
 
     fn store(&mut self) -> &mut [u8] {
-        self.disc.resize(self.disc_bytes, 0);
+        if self.disc.len() != self.disc_bytes {
+            // Zeros from the operating system: pages that nothing touches cost nothing.
+            self.disc = vec![0; self.disc_bytes];
+        }
         &mut self.disc
     }
 
