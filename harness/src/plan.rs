@@ -44,13 +44,18 @@ impl Step {
     /// What its records call it.
     pub const KERNEL: &'static str = "decode_step_fixed";
     /// Its variants.
-    pub const RUNGS: [&'static str; 3] = ["naive", "optimized", "optimized_disk"];
+    pub const RUNGS: [&'static str; 5] = ["naive", "optimized", "optimized_disk", "ternary", "ternary_disk"];
     /// Where in a text it is taken: keys and values of the first fit 48 KB beside the rest, those of the second do not.
     const POSITIONS: [usize; 2] = [31, 255];
 
     /// The shape of its records.
     pub fn shape(&self) -> String {
-        format!("{SMALL_MODEL}position-{}", self.position)
+        self.shape_of(SMALL_MODEL.trim_end_matches('/'))
+    }
+
+    /// The same of another model.
+    pub fn shape_of(&self, model: &str) -> String {
+        format!("{model}/position-{}", self.position)
     }
 
     /// What a step takes, for estimates: its products, whose weights it reads once.

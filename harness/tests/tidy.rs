@@ -271,7 +271,22 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
                 "pace",
             ],
         ),
-        ("generate", &["profile", "record", "native", "timed", "simt", "gate", "stats", "environment", "pace"]),
+        (
+            "generate",
+            &[
+                "profile",
+                "record",
+                "plan",
+                "native",
+                "timed",
+                "simt",
+                "emulated",
+                "gate",
+                "stats",
+                "environment",
+                "pace",
+            ],
+        ),
         ("stream", &["native"]),
         ("calibrate", &["profile", "record", "stats", "native", "timed", "stream", "capped", "environment"]),
     ];

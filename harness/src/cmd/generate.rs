@@ -11,7 +11,7 @@ use kernels::model::{Dtype, published as known};
 
 use super::measure::{Sink, parse_caps};
 use super::output::{plain_table, print};
-use super::{Common, Failure, command_line};
+use super::{Common, Failure, command_line, emulated_steps};
 use crate::capped::Caps;
 use crate::environment::Host;
 use crate::gate::Gate;
@@ -19,7 +19,7 @@ use crate::generate::modelled::{self, Step, part_ns};
 use crate::generate::{self, Job, KernelTime, Run};
 use crate::journal::Journal;
 use crate::profile::Hardware;
-use crate::record::{Environment, Outcome};
+use crate::record::{Environment, Outcome, Record};
 use crate::report::units;
 use crate::simt::gate::ShaderGate;
 use crate::timed::cells::Context;
@@ -56,7 +56,7 @@ pub struct GenerateArgs {
     /// Tokens of the prompt that pass at once.
     #[arg(long, default_value_t = 512, env = "RETROBENCH_BATCH")]
     batch: usize,
-    /// Machines to model a token on: profile ids, `all`, `class:...`, .toml files.
+    /// Machines to model or emulate a token on: profile ids, `all`, `class:...`, .toml files.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
     /// Limits on this host, as `measure --cap` has them: memory=256MiB,cores=1,bandwidth=2GB/s,...
@@ -68,7 +68,7 @@ pub struct GenerateArgs {
     /// Prints the kernels of a token, here and on each machine.
     #[arg(long, env = "RETROBENCH_TRACE")]
     trace: bool,
-    /// Appends records of modelled tokens to this file.
+    /// Appends records of the tokens of --hw to this file.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
     journal: Option<PathBuf>,
     #[command(flatten)]
@@ -103,18 +103,19 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         return Err(Failure::input("--pace: at whose pace? Name a machine with --hw"));
     }
     let machines = args.hw.as_deref().map(Hardware::select).transpose().map_err(Failure::input)?.unwrap_or_default();
-    if let Some(machine) = machines.emulated.first() {
-        return Err(Failure::input(format!(
-            "--hw {}: emulated machines have no rungs for most kernels of a step; name processors or GPUs",
-            machine.profile.id
-        )));
-    }
     let steps = model(args, &subject, &machines)?;
+    let emulated =
+        emulated_steps::run(&args.common, &command_line(), &subject.config, tokens(args, &subject), &machines);
+    let records = steps.iter().map(|step| &step.record).chain(emulated.iter().map(|step| &step.record));
+    if let Some(path) = args.journal.as_ref().filter(|_| args.hw.is_some()) {
+        Sink::new(Some(Journal::append_to(path)))?.take(records.clone().cloned().collect())?;
+    }
     if subject.runs {
-        let pace = args.pace.then(|| pace_ns(args, &steps)).transpose()?;
+        let pace = args.pace.then(|| pace_ns(args, records)).transpose()?;
         generate(args, pace)?;
     }
     show_steps(args, &steps);
+    emulated_steps::show(&emulated, args.trace);
     Ok(())
 }
 
@@ -254,37 +255,25 @@ fn model(args: &GenerateArgs, subject: &Subject, machines: &Hardware) -> Result<
     let environment = Environment::build(&command_line(), args.common.seed);
     let (gate, shaders) = (Gate::default(), ShaderGate::default());
     let context = Context { gate: &gate, environment: &environment };
-    let tokens = (args.steps / 2).clamp(1, subject.config.context.max(1));
-    let steps = modelled::steps(&context, &shaders, &subject.config, subject.dtype, tokens, machines);
-    let steps = steps.map_err(Failure::input)?;
-    if let Some(path) = &args.journal {
-        let mut sink = Sink::new(Some(Journal::append_to(path)))?;
-        sink.take(steps.iter().map(|step| step.record.clone()).collect())?;
-    }
-    Ok(steps)
+    let tokens = tokens(args, subject);
+    modelled::steps(&context, &shaders, &subject.config, subject.dtype, tokens, machines).map_err(Failure::input)
+}
+
+/// Tokens in the cache in the middle of the text.
+fn tokens(args: &GenerateArgs, subject: &Subject) -> usize {
+    (args.steps / 2).clamp(1, subject.config.context.max(1))
 }
 
 /// Time of a token of the first machine, ns, by the rungs asked for.
-fn pace_ns(args: &GenerateArgs, steps: &[Step]) -> Result<f64, Failure> {
+fn pace_ns<'a>(args: &GenerateArgs, mut steps: impl Iterator<Item = &'a Record>) -> Result<f64, Failure> {
     let wanted = u32::from(args.rungs != Rungs::naive());
-    let step = steps.iter().find(|step| step.record.rung == wanted);
-    match step.map(|step| (&step.record.outcome, &step.record.machine.name)) {
+    match steps.find(|record| record.rung == wanted).map(|record| (&record.outcome, &record.machine.name)) {
         Some((Outcome::Timed(timing), _)) => Ok(timing.time_ns),
-        Some((_, name)) => Err(Failure::input(format!("--pace: no time of a token on the {name}: {}", why(step)))),
+        Some((outcome, name)) => {
+            let why = outcome.reason().unwrap_or_default();
+            Err(Failure::input(format!("--pace: no time of a token on the {name}: {why}")))
+        }
         None => Err(Failure::input("--pace: no machine")),
-    }
-}
-
-fn why(step: Option<&Step>) -> String {
-    match step.map(|step| &step.record.outcome) {
-        Some(
-            Outcome::Wrong { reason }
-            | Outcome::NotAvailable { reason }
-            | Outcome::DoesNotFit { reason }
-            | Outcome::Refused { reason }
-            | Outcome::Void { reason },
-        ) => reason.clone(),
-        Some(Outcome::Timed(_)) | None => String::new(),
     }
 }
 
@@ -294,7 +283,7 @@ fn show_steps(args: &GenerateArgs, steps: &[Step]) {
         let r = &step.record;
         let head = format!("modelled, {} ({}), {}", r.machine.name, r.dims, r.variant);
         let Outcome::Timed(timing) = &r.outcome else {
-            eprintln!("{head}: {}", why(Some(step)));
+            eprintln!("{head}: {}", r.outcome.reason().unwrap_or_default());
             continue;
         };
         let bound = timing.bound.map_or(String::new(), |bound| format!(", bound by {}", bound.name()));

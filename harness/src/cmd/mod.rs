@@ -7,8 +7,10 @@ mod calibrate;
 mod capped;
 mod cells;
 mod cmp;
+mod copies;
 mod doctor;
 mod document;
+mod emulated_steps;
 mod generate;
 #[cfg(feature = "gpu")]
 mod gpu;

@@ -9,7 +9,7 @@ use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print};
-use super::{Failure, limits, links, published, streaming, verdicts};
+use super::{Failure, copies, limits, links, published, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::listing::Listing;
@@ -49,6 +49,9 @@ pub struct StudyArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
+    /// What moving bytes costs a Commodore 64, a ZX Spectrum and a PlayStation: LDIR against unrolled PUSH, shared memory
+    /// against its own, a RAM expansion by registers against DMA; emulated.
+    Copies,
     /// Where the faster of two variants changes as one figure of a machine varies; modelled.
     Crossovers,
     /// Error of FP8 dot products in a 14-bit accumulator, by how often the sum is promoted to f32: a software model, not
@@ -80,6 +83,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         return Err(Failure::input("--fit belongs to `retrobench study published`"));
     }
     let study = match args.what {
+        What::Copies => copies::study()?,
         What::Crossovers => crossovers()?,
         What::Fp8Promotion => fp8_promotion(args.seed),
         What::Limits => limits::study()?,

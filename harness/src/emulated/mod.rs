@@ -2,7 +2,7 @@
 //!
 //! `asm` assembles the kernels' `.asm` files, at build time; `program` holds what came of them; `console` says what a
 //! machine is to the harness, and each machine has a folder; `convention` puts a program and a kernel's operands into a
-//! machine; `cells` makes records; `decode` does a whole token.
+//! machine; `cells` makes records; `copies` moves bytes; `decode` does a whole token.
 
 mod arrange;
 pub mod asm;
@@ -11,6 +11,7 @@ pub mod cells;
 mod compiled;
 pub mod console;
 pub mod convention;
+pub mod copies;
 pub mod decode;
 mod playstation;
 pub mod program;

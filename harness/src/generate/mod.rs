@@ -4,6 +4,7 @@
 //! A result is a record of the kernel `decode`, one token: its shape is `model/tN` with `N` tokens in the cache, its two
 //! variants are `naive`, every kernel at rung 0, and `best`.
 
+pub mod emulated;
 pub mod modelled;
 pub mod native;
 pub mod published;

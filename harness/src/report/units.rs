@@ -22,9 +22,9 @@ pub fn time(ns: f64) -> String {
     with_unit(ns, &TIMES, " ", "")
 }
 
-/// A time for an axis, without trailing zeros: `1 µs`, `200 ms`.
+/// A time for an axis, without trailing zeros: `1 µs`, `200 ms`. Seconds at most, as ticks are decimal: `200 s`.
 pub fn tick_time(ns: f64) -> String {
-    trim_zeros(&time(ns))
+    trim_zeros(&with_unit(ns, &TIMES[..4], " ", ""))
 }
 
 /// An arithmetic rate: `12.3 Gop/s`. Operations, not FLOPs: int8 kernels count too.
@@ -183,6 +183,7 @@ mod tests {
         assert_eq!(byte_rate(25.6e9), "25.6 GB/s");
         assert_eq!(tick_op_rate(1e9), "1 Gop/s");
         assert_eq!(tick_time(200e6), "200 ms");
+        assert_eq!(tick_time(200e9), "200 s");
         for (r, want) in [
             (40.2, "40×"),
             (9.97, "10×"),

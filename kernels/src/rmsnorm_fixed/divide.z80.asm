@@ -1,7 +1,7 @@
 ; idea: the definition in whole numbers: products by shifts and adds, a square root bit by bit, a division for each value
 ;
 ; The mean of the squares has 16 bits and its root eight; each product is doubled as often as the root was before it is
-; divided. About 2460 T-states for each value, 1500 of them for the division.
+; divided. About 2320 T-states for each value, 1500 of them for the division.
 
          macro scale_row
          ld (root),a

@@ -1,6 +1,6 @@
 ; idea: one division a row gives the inverse root, so a value is divided by multiplying: two products of bytes instead
 ;
-; The inverse is a factor of eight bits with a shift. About 860 cycles for each value; the squares and the root are still
+; The inverse is a factor of eight bits with a shift. About 720 cycles for each value; the squares and the root are still
 ; products by shifts and adds.
 
          include "shifted.mos6510.inc"

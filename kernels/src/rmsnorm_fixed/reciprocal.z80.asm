@@ -1,6 +1,6 @@
 ; idea: one division a row gives the inverse root, so a value is divided by multiplying: eight steps instead of 24
 ;
-; The inverse is a factor of eight bits with a shift. About 1500 T-states for each value; the squares and the root are
+; The inverse is a factor of eight bits with a shift. About 1460 T-states for each value; the squares and the root are
 ; still products by shifts and adds.
 
          include "scaled.z80.inc"

@@ -2,7 +2,7 @@
 ; bits count; results are bytes from -127 to 127.
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
-; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
+; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, as many as pairs
 ; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
 sums     = $02                  ; pointers
@@ -13,7 +13,6 @@ at       = $0a
 sign     = $0b
 low      = $0c
 high     = $0d
-pair     = $0e                  ; place in the table of the head
 sum      = $10                  ; two bytes
 value    = $12                  ; pointers of a product
 
@@ -213,12 +212,8 @@ keep_sum:
 
 run_rope:
          jsr begin
-         lda #0
-         sta pair
 .next    ldx at
-         ldy pair
-         lda data_second,y      ; the cosine
-         tay
+         ldy data_second,x      ; the cosine
          lda data_first,x
          jsr multiply
          lda low
@@ -226,9 +221,7 @@ run_rope:
          lda high
          sta sum+1
          ldx at
-         ldy pair
-         lda data_second+1,y    ; the sine
-         tay
+         ldy data_second+1,x    ; the sine
          lda data_first+1,x
          jsr multiply
          sec
@@ -241,19 +234,15 @@ run_rope:
          ldx #6
          jsr keep_sum
          ldx at
-         ldy pair
-         lda data_second,y
-         tay
-         lda data_first,x       ; at is one on
+         ldy data_second-1,x    ; at is one on
+         lda data_first,x
          jsr multiply
          lda low
          sta sum
          lda high
          sta sum+1
          ldx at
-         ldy pair
-         lda data_second+1,y
-         tay
+         ldy data_second,x
          lda data_first-1,x
          jsr multiply
          clc
@@ -265,11 +254,6 @@ run_rope:
          sta sum+1
          ldx #6
          jsr keep_sum
-         clc
-         lda pair
-         adc #2
-         and #7
-         sta pair
          lda at
          cmp size_n
          bcs .done

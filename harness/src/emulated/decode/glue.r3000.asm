@@ -2,7 +2,7 @@
 ; are bytes from -127 to 127.
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
-; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
+; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, as many as pairs
 ; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
          org 0x80010000
@@ -70,10 +70,8 @@ run_rope:
          begin
          la a0, data_first
          la a1, data_bytes
-         li t8, 0
-.next    la a2, data_second
-         addu a2, a2, t8
-         lb t4, (a2)            ; the cosine
+         la a2, data_second
+.next    lb t4, (a2)            ; the cosine
          lb t5, 1(a2)           ; the sine
          lb t0, (a0)
          lb t1, 1(a0)
@@ -99,8 +97,7 @@ run_rope:
          addiu t2, t6, 32
          sra t2, t2, 6
          keep
-         addiu t8, t8, 2
-         andi t8, t8, 7
+         addiu a2, a2, 2
          addiu t9, t9, -2
          bgtz t9, .next
          addiu a0, a0, 2

@@ -2,7 +2,7 @@
 ; bits count; results are bytes from -127 to 127.
 ;
 ; run_narrow: bytes = sums / 2^shift, rounded            run_add: residual += sums / 2^shift, rounded
-; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, four pairs to a head
+; run_rope: pairs of `first` turned by the cosines and sines of `second`, in 64ths, as many as pairs
 ; run_swiglu: bytes = silu(first) second / 64, rounded, silu by table
 
          org $8000
@@ -193,11 +193,7 @@ run_rope:
          call keep
          pop hl
          inc hl
-         ld a,l
-         sub data_second-1&$ff
-         and 7
-         add a,data_second&$ff
-         ld l,a                 ; round, after four pairs
+         inc hl
          inc ix
          inc ix
          pop bc

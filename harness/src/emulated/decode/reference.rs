@@ -20,21 +20,25 @@ fn turned(x: &[f64], angles: &[f64]) -> Vec<f64> {
     x.chunks(2).enumerate().flat_map(pair).collect()
 }
 
-fn attention(l: &Layer, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
+fn attention(s: &Sizes, l: &Layer, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
     let with = |cache: &[i8], now: &[f64]| -> Vec<f64> {
         cache.iter().map(|x| f64::from(*x)).chain(now.iter().copied()).collect()
     };
     let mut out = Vec::new();
-    for (h, q) in q.chunks(HEAD).enumerate() {
-        let kv = h / (HEADS / KV_HEADS);
-        let [keys, values] = [(&l.keys[kv], k), (&l.values[kv], v)].map(|(c, now)| with(c, &now[kv * HEAD..][..HEAD]));
-        let score = |key: &[f64]| key.iter().zip(q).map(|(k, q)| k * q).sum::<f64>() / f64::from(1_u32 << SCORE);
-        let exps: Vec<f64> = keys.chunks(HEAD).map(|key| (score(key) / 16.0).exp()).collect();
+    for (h, q) in q.chunks(s.head).enumerate() {
+        let kv = h / (s.heads / s.kv_heads);
+        let [keys, values] =
+            [(&l.keys[kv], k), (&l.values[kv], v)].map(|(c, now)| with(c, &now[kv * s.head..][..s.head]));
+        let score =
+            |key: &[f64]| key.iter().zip(q).map(|(k, q)| k * q).sum::<f64>() / f64::from(1_u32 << score_shift(s.head));
+        let exps: Vec<f64> = keys.chunks(s.head).map(|key| (score(key) / 16.0).exp()).collect();
         let sum: f64 = exps.iter().sum();
         // A share of one is 2^15 before its shift.
         let (share, mean) = share_shifts(exps.len());
         let scale = f64::from(1_u32 << 15 >> share >> mean);
-        out.extend((0..HEAD).map(|i| values.chunks(HEAD).zip(&exps).map(|(v, e)| v[i] * e).sum::<f64>() / sum * scale));
+        out.extend(
+            (0..s.head).map(|i| values.chunks(s.head).zip(&exps).map(|(v, e)| v[i] * e).sum::<f64>() / sum * scale),
+        );
     }
     out
 }
@@ -47,7 +51,7 @@ pub fn logits(m: &Model) -> Vec<f64> {
     for l in &m.layers {
         let x = norm(&residual, &l.norms[0]);
         let [q, k, v] = [&l.q, &l.k, &l.v].map(|w| product(w, &x, PROJECTED));
-        let attended = attention(l, &turned(&q, &angles), &turned(&k, &angles), &v);
+        let attended = attention(&m.sizes, l, &turned(&q, &angles), &turned(&k, &angles), &v);
         add(&mut residual, product(&l.o, &attended, ATTENDED));
         let x = norm(&residual, &l.norms[1]);
         let [gate, up] = [&l.gate, &l.up].map(|w| product(w, &x, PROJECTED));

@@ -3,22 +3,24 @@
 //! Programs are put into the machine where they were assembled for, one at a time. That is no more than a machine can do as
 //! long as all of them, the cache of keys and values and what one operation works on fit its memory together: the room that
 //! is left for an operation is what the memory has beyond programs and cache, and a product that needs more is done in
-//! several parts of rows. Weights that do not fit beside all that come from the store, each time they are used. Not counted
-//! is what a program that was laid out as one would not do: handing the result of one operation to the next.
+//! several parts of rows. Weights that do not fit beside all that come from the store, each time they are used; those of a
+//! ternary model come packed, and what fits of them stays. Not counted is what a program that was laid out as one would not do: handing the result of one operation to the next.
 
 use kernels::compare;
 use kernels::dot_fixed::{self, DotFixed};
 use kernels::input::Buffer;
-use kernels::kernel::{Contract, Entry, Kernel, RowReference, Shape, Tolerance};
+use kernels::kernel::{Contract, RowReference, Shape, Tolerance};
 use kernels::operand::Operand;
 use kernels::rmsnorm_fixed::{self, RmsNormFixed};
 use kernels::softmax_fixed::{self, SoftmaxFixed};
 
 use super::super::console::{Console, Fault, Spent};
-use super::super::convention::{self, Misfit};
+use super::super::convention::{self, Loaded, Misfit};
 use super::super::program::Program;
-use super::super::{cells, switch_on};
+use super::super::switch_on;
 use super::model::{Matrix, Model};
+use super::packed::{self, Packed, Taken};
+use super::programs::Programs;
 use super::step::{self, Operations, Place};
 use crate::profile::Emulated;
 
@@ -26,6 +28,8 @@ use crate::profile::Emulated;
 const MOST_CYCLES: u64 = 20_000_000_000;
 /// Bytes that are left to the stack, variables, chips and the picture.
 const RESERVED: usize = 5 << 10;
+/// Bytes for what one operation works on, beside packed weights.
+const WORKING: usize = 8 << 10;
 
 /// Why a step cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,46 +57,41 @@ impl From<Fault> for Stopped {
     }
 }
 
-/// The programs of a step.
-#[derive(Clone, Copy)]
-pub struct Programs {
-    /// Of `dot_fixed`.
-    pub product: &'static Program,
-    /// Of `rmsnorm_fixed`.
-    pub norm: &'static Program,
-    /// Of `softmax_fixed`.
-    pub softmax: &'static Program,
-    /// What is between them.
-    pub glue: &'static Program,
-}
-
-impl Programs {
-    /// Bytes of code and tables.
-    pub fn bytes(&self) -> usize {
-        [self.product, self.norm, self.softmax, self.glue].iter().map(|p| p.bytes()).sum()
-    }
+/// What a kind of operation took.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Which.
+    pub name: &'static str,
+    /// How often.
+    pub calls: u64,
+    /// All calls together.
+    pub spent: Spent,
 }
 
 /// See the file's first line.
 pub struct Sequencer {
     console: Box<dyn Console>,
     programs: Programs,
+    /// Weights of a ternary model.
+    packed: Option<Packed>,
     /// Whether weights stay in memory.
     resident: bool,
     /// Bytes of memory for what one operation works on.
     room: usize,
     /// Where the next bytes go in the store.
     next: usize,
-    /// All told.
-    pub spent: Spent,
+    /// What it went into, in the order of the first calls.
+    pub parts: Vec<Part>,
 }
 
 impl Sequencer {
     /// A machine that was switched on, with its memory given out.
     pub fn new(profile: &Emulated, model: &Model, programs: Programs) -> Result<Self, Stopped> {
-        let console = switch_on(profile).map_err(Stopped::Wrong)?;
+        let mut console = switch_on(profile).map_err(Stopped::Wrong)?;
         let memory = (profile.machine.memory_kib.value * 1024.0) as usize;
-        let fixed = RESERVED + programs.bytes() + model.cache_bytes();
+        let ternary = programs.unpack.is_some();
+        let for_packed = if ternary { packed::BLOCK + packed::digits(0).len() + WORKING } else { 0 };
+        let fixed = RESERVED + programs.bytes() + model.cache_bytes() + for_packed;
         let room = memory.checked_sub(fixed).ok_or_else(|| {
             Stopped::TooLarge(format!(
                 "programs of {} bytes and {} of keys and values leave nothing of {memory} bytes",
@@ -100,56 +99,110 @@ impl Sequencer {
                 model.cache_bytes()
             ))
         })?;
-        let mut made = Self {
-            console,
-            programs,
-            resident: model.weight_bytes() < room,
-            room: if model.weight_bytes() < room { room - model.weight_bytes() } else { room },
-            next: 0,
-            spent: Spent::default(),
-        };
-        let store = made.console.store().len();
-        if !made.resident && model.weight_bytes() > store {
-            return Err(Stopped::TooLarge(format!("weights of {} bytes, a store of {store}", model.weight_bytes())));
+        let weights = if ternary { Packed::bytes_of(model) } else { model.weight_bytes() };
+        let (resident, store) = (weights < room, console.store().len());
+        if !resident && weights > store {
+            return Err(Stopped::TooLarge(format!("weights of {weights} bytes, a store of {store}")));
         }
-        Ok(made)
+        let packed = ternary.then(|| Packed::new(model, room));
+        let room = match (ternary, resident) {
+            (true, _) => WORKING,
+            (false, true) => room - weights,
+            (false, false) => room,
+        };
+        Ok(Self { console, programs, packed, resident, room, next: 0, parts: Vec::new() })
     }
 
-    /// Runs a program that keeps to the convention. `weights` are the operands that come from the store.
-    fn run(
+    /// All that was spent.
+    pub fn spent(&self) -> Spent {
+        let mut all = Spent::default();
+        self.parts.iter().for_each(|part| all += part.spent);
+        all
+    }
+
+    /// What the packed weights that do not stay in memory take to come there, apart from what is spent.
+    pub fn cycles_of_rest(&mut self) -> u64 {
+        let (Some(packed), Some(program)) = (&self.packed, self.programs.unpack) else { return 0 };
+        let Some(to) = program.label("data_packed") else { return 0 };
+        let (rest, mut cycles) = (packed.rest().to_vec(), 0);
+        for block in rest.chunks(packed::BLOCK) {
+            self.console.store()[..block.len()].copy_from_slice(block);
+            cycles += self.console.stream(0, to, block.len()).cycles;
+        }
+        cycles
+    }
+
+    fn spend(&mut self, name: &'static str, spent: Spent) {
+        match self.parts.iter_mut().find(|part| part.name == name) {
+            Some(part) => {
+                part.calls += 1;
+                part.spent += spent;
+            }
+            None => self.parts.push(Part { name, calls: 1, spent }),
+        }
+    }
+
+    /// Puts a program that keeps to the convention into memory with its operands.
+    fn load(
         &mut self,
         program: &'static Program,
         names: &[&str],
         operands: &mut [Operand<'_>],
         shape: &Shape,
-        weights: &[usize],
-    ) -> Result<(), Stopped> {
+    ) -> Result<Loaded, Stopped> {
         let loaded = convention::load(self.console.as_mut(), program, names, operands, shape)?;
         let needed: usize = loaded.places().iter().map(|place| place.bytes).sum();
         if needed > self.room {
             return Err(Stopped::TooLarge(format!("an operation on {needed} bytes, {} are left for one", self.room)));
         }
-        for place in loaded.places() {
-            if !self.resident && weights.contains(&place.operand) {
-                self.bring(place.address, place.bytes);
-            }
-        }
-        self.spent += self.console.call(loaded.run(), MOST_CYCLES)?;
+        Ok(loaded)
+    }
+
+    /// Runs what was loaded.
+    fn run(&mut self, name: &'static str, loaded: &Loaded, operands: &mut [Operand<'_>]) -> Result<(), Stopped> {
+        let spent = self.console.call(loaded.run(), MOST_CYCLES)?;
+        self.spend(name, spent);
         loaded.take_outputs(self.console.as_ref(), operands);
         Ok(())
     }
 
-    /// Lets bytes that are in memory come there from the store.
-    fn bring(&mut self, address: u32, bytes: usize) {
-        let data = self.console.read(address, bytes);
-        let size = self.console.store().len();
+    /// Lets bytes come from the store to an address.
+    fn bring(&mut self, data: &[u8], address: u32) {
+        let (bytes, size) = (data.len(), self.console.store().len());
         if self.next + bytes > size {
             self.next = 0;
         }
         let (from, to) = (self.next, self.next + bytes);
-        self.console.store()[from..to].copy_from_slice(&data);
+        self.console.store()[from..to].copy_from_slice(data);
         self.next = to;
-        self.spent += self.console.stream(from, address, bytes);
+        let spent = self.console.stream(from, address, bytes);
+        self.spend("weights from the store", spent);
+    }
+
+    /// Lets packed weights come from the store, where they do not stay in memory, and makes bytes of them, which must be
+    /// those of `rows` with a bias.
+    fn unpack(&mut self, rows: &Matrix, bias: i32) -> Result<(), Stopped> {
+        let wrong = |what: &str| Stopped::Wrong(format!("unpacking: {what}"));
+        let (Some(program), Some(packed)) = (self.programs.unpack, &mut self.packed) else {
+            return Err(wrong("no program"));
+        };
+        let Taken { weights, block } = packed.take(rows).ok_or_else(|| wrong("other weights than the next"))?;
+        let (weights, block) = (packed.bytes()[weights].to_vec(), packed.bytes()[block].to_vec());
+        let label = |name: &str| program.label(name).ok_or_else(|| wrong("a label is missing"));
+        self.console.load(&program.segments()).map_err(Stopped::Wrong)?;
+        if !block.is_empty() {
+            self.bring(&block, label("data_packed")?);
+        }
+        self.console.write(label("data_packed")?, &weights);
+        self.console.write(label("data_digits")?, &packed::digits(bias));
+        for (name, size) in [("size_n", rows.n), ("size_k", rows.k)] {
+            self.console.write(label(name)?, &(size as u64).to_le_bytes()[..self.console.word_bytes()]);
+        }
+        let spent = self.console.call(label("run")?, MOST_CYCLES)?;
+        self.spend("weights unpacked", spent);
+        let left = self.console.read(label("data_w")?, rows.w.len());
+        let exact = rows.w.iter().zip(left).all(|(w, byte)| (i32::from(*w) + bias) as u8 == byte);
+        if exact { Ok(()) } else { Err(wrong("not exact")) }
     }
 
     /// Rows of a product.
@@ -168,8 +221,31 @@ impl Sequencer {
             Operand::Output(&mut y),
         ];
         let shape = Shape::new("step", 1, w.n, w.k);
-        let brought: &[usize] = if place == Place::Model { &[0, 1] } else { &[] };
-        self.run(self.programs.product, DotFixed::OPERAND_NAMES, &mut operands, &shape, brought)?;
+        let product = self.programs.product;
+        let mut loaded = self.load(product, DotFixed::OPERAND_NAMES, &mut operands, &shape)?;
+        let biases = [0, dot_fixed::W_BIAS];
+        let from_model = |at: &&convention::Place| place == Place::Model && at.operand < biases.len();
+        for at in loaded.places().to_vec().iter().filter(from_model) {
+            let data = self.console.read(at.address, at.bytes);
+            if self.packed.is_none() {
+                if !self.resident {
+                    self.bring(&data, at.address);
+                }
+                continue;
+            }
+            if data != operands[at.operand].bytes() {
+                return Err(Stopped::Wrong(
+                    "the product wants weights in an order that none are unpacked in".to_owned(),
+                ));
+            }
+            self.unpack(w, biases[at.operand])?;
+            loaded = self.load(product, DotFixed::OPERAND_NAMES, &mut operands, &shape)?;
+        }
+        self.run(
+            if place == Place::Model { "products of weights" } else { "products of keys and values" },
+            &loaded,
+            &mut operands,
+        )?;
         let y = y.as_slice().to_vec();
         if y != step::product(w, x) {
             return Err(Stopped::Wrong(format!("a product of {}×{} is not exact", w.n, w.k)));
@@ -178,7 +254,7 @@ impl Sequencer {
     }
 
     /// Calls a routine of the glue.
-    fn glue(&mut self, routine: &str, inputs: &[(&str, &[u8])], shift: u8, n: usize) -> Result<(), Stopped> {
+    fn glue(&mut self, routine: &'static str, inputs: &[(&str, &[u8])], shift: u8, n: usize) -> Result<(), Stopped> {
         let program = self.programs.glue;
         let label = |name: &str| {
             program.label(name).ok_or_else(|| Stopped::Wrong(format!("what is between has no label '{name}'")))
@@ -190,7 +266,8 @@ impl Sequencer {
         for (name, bytes) in inputs {
             self.console.write(label(name)?, bytes);
         }
-        self.spent += self.console.call(label(routine)?, MOST_CYCLES)?;
+        let spent = self.console.call(label(routine)?, MOST_CYCLES)?;
+        self.spend(routine.trim_start_matches("run_"), spent);
         Ok(())
     }
 
@@ -251,7 +328,8 @@ impl Operations for Sequencer {
         let mut operands =
             [Operand::Input(&mut x_in), Operand::Input(&mut w_in), Operand::Input(&mut roots), Operand::Output(&mut y)];
         let shape = Shape::new("step", 1, x.len(), 1);
-        self.run(self.programs.norm, RmsNormFixed::OPERAND_NAMES, &mut operands, &shape, &[])?;
+        let loaded = self.load(self.programs.norm, RmsNormFixed::OPERAND_NAMES, &mut operands, &shape)?;
+        self.run("norms", &loaded, &mut operands)?;
         let tolerance = RmsNormFixed::tolerance(&shape, 1);
         let left = y.as_slice().iter().map(|y| f32::from(*y)).collect();
         near(&tolerance, "a norm", vec![(rmsnorm_fixed::reference::row(x, w), left)])?;
@@ -264,7 +342,8 @@ impl Operations for Sequencer {
         let mut operands =
             [Operand::Input(&mut x_in), Operand::Input(&mut exps), Operand::Input(&mut logs), Operand::Output(&mut y)];
         let shape = Shape::new("step", x.len() / n, n, 1);
-        self.run(self.programs.softmax, SoftmaxFixed::OPERAND_NAMES, &mut operands, &shape, &[])?;
+        let loaded = self.load(self.programs.softmax, SoftmaxFixed::OPERAND_NAMES, &mut operands, &shape)?;
+        self.run("softmax", &loaded, &mut operands)?;
         let tolerance = SoftmaxFixed::tolerance(&shape, 1);
         let row = |(x, y): (&[i8], &[i32])| (softmax_fixed::reference::row(x), y.iter().map(|y| *y as f32).collect());
         near(&tolerance, "a softmax", x.chunks(n).zip(y.as_slice().chunks(n)).map(row).collect())?;
@@ -298,39 +377,4 @@ impl Operations for Sequencer {
         self.glue("run_swiglu", &inputs, 0, gate.len())?;
         self.bytes("swiglu", step::swiglu(gate, up, silu))
     }
-}
-
-/// The programs of a machine: rung 0 of every kernel, or the rung of `dot_fixed` that takes the fewest cycles for a product
-/// of the model with its weights brought, and the last of the others.
-pub fn programs(profile: &Emulated, model: &Model, naive: bool) -> Result<Programs, Stopped> {
-    let lacking = |what: &str| Stopped::Wrong(format!("no program of {what} was assembled"));
-    let of = |kernel: &dyn Kernel| -> Vec<&'static Program> {
-        let codes = cells::rungs(kernel, profile);
-        codes.iter().filter_map(|code| Program::of(kernel.folder(), code)).collect()
-    };
-    let products = of(&Entry::<DotFixed>::new());
-    let norms = of(&Entry::<RmsNormFixed>::new());
-    let softmaxes = of(&Entry::<SoftmaxFixed>::new());
-    let pick = |all: &[&'static Program], what| {
-        (if naive { all.first() } else { all.last() }).copied().ok_or_else(|| lacking(what))
-    };
-    let first = *products.first().ok_or_else(|| lacking("dot_fixed"))?;
-    let glue = Program::find("decode", "glue", super::super::processor(profile)).ok_or_else(|| lacking("the glue"))?;
-    let mut made =
-        Programs { product: first, norm: pick(&norms, "norms")?, softmax: pick(&softmaxes, "softmax")?, glue };
-    if naive {
-        return Ok(made);
-    }
-    let mut best = None;
-    // Here it is the sequencer that brings weights: a program that reads the store itself would find something else in it.
-    for product in products.into_iter().filter(|p| !p.reads_store()) {
-        made.product = product;
-        let Ok(mut probe) = Sequencer::new(profile, model, made) else { continue };
-        let q = &model.layers[0].q;
-        if probe.product(Place::Model, q, &model.token).is_ok() && best.is_none_or(|(c, _)| probe.spent.cycles < c) {
-            best = Some((probe.spent.cycles, product));
-        }
-    }
-    made.product = best.map_or(first, |(_, product)| product);
-    Ok(made)
 }

@@ -44,7 +44,7 @@ pub fn step<O: Operations>(m: &Model, o: &mut O) -> Result<Vec<i32>, O::Error> {
             *y = o.narrow(&sums, PROJECTED)?;
         }
         let (q, k) = (o.rope(&q, &turn)?, o.rope(&k, &turn)?);
-        let attended = attention(l, o, &q, &k, &v)?;
+        let attended = attention(&m.sizes, l, o, &q, &k, &v)?;
         let sums = o.product(Place::Model, &l.o, &attended)?;
         residual = o.add(&residual, &sums, ATTENDED)?;
         let x = o.narrow(&residual, RESIDUAL)?;
@@ -63,26 +63,33 @@ pub fn step<O: Operations>(m: &Model, o: &mut O) -> Result<Vec<i32>, O::Error> {
     o.product(Place::Model, &m.embedding, &x)
 }
 
-fn attention<O: Operations>(l: &Layer, o: &mut O, q: &[i8], k: &[i8], v: &[i8]) -> Result<Vec<i8>, O::Error> {
-    let with = |cache: &[i8], now: &[i8], kv: usize| [cache, &now[kv * HEAD..][..HEAD]].concat();
+fn attention<O: Operations>(
+    s: &Sizes,
+    l: &Layer,
+    o: &mut O,
+    q: &[i8],
+    k: &[i8],
+    v: &[i8],
+) -> Result<Vec<i8>, O::Error> {
+    let with = |cache: &[i8], now: &[i8], kv: usize| [cache, &now[kv * s.head..][..s.head]].concat();
     let mut scores = Vec::new();
-    for (h, q) in q.chunks(HEAD).enumerate() {
-        let kv = h / (HEADS / KV_HEADS);
+    for (h, q) in q.chunks(s.head).enumerate() {
+        let kv = h / (s.heads / s.kv_heads);
         let w = with(&l.keys[kv], k, kv);
-        let sums = o.product(Place::Cache, &Matrix { n: w.len() / HEAD, k: HEAD, w }, q)?;
-        scores.extend(o.narrow(&sums, SCORE)?);
+        let sums = o.product(Place::Cache, &Matrix { n: w.len() / s.head, k: s.head, w }, q)?;
+        scores.extend(o.narrow(&sums, score_shift(s.head))?);
     }
-    let tokens = scores.len() / HEADS;
+    let tokens = scores.len() / s.heads;
     let shares = o.softmax(&scores, tokens)?;
     let (share, mean) = share_shifts(tokens);
     let mut attended = Vec::new();
     for (h, shares) in shares.chunks(tokens).enumerate() {
-        let kv = h / (HEADS / KV_HEADS);
+        let kv = h / (s.heads / s.kv_heads);
         let rows = with(&l.values[kv], v, kv);
         // Values are kept a dimension after the other, so that a mean is a product.
-        let w = (0..HEAD * tokens).map(|i| rows[i % tokens * HEAD + i / tokens]).collect();
+        let w = (0..s.head * tokens).map(|i| rows[i % tokens * s.head + i / tokens]).collect();
         let shares = o.narrow(shares, share)?;
-        let sums = o.product(Place::Cache, &Matrix { n: HEAD, k: tokens, w }, &shares)?;
+        let sums = o.product(Place::Cache, &Matrix { n: s.head, k: tokens, w }, &shares)?;
         attended.extend(o.narrow(&sums, mean)?);
     }
     Ok(attended)
@@ -113,12 +120,11 @@ pub fn add(residual: &[i32], sums: &[i32], shift: u8) -> Vec<i32> {
     residual.iter().zip(sums).map(|(r, x)| r + shifted(*x, shift)).collect()
 }
 
-/// Pairs of neighbours turned by cosines and sines in 64ths, as many to a head as there are.
+/// Pairs of neighbours turned by cosines and sines in 64ths, as many as pairs or more.
 pub fn rope(x: &[i8], turn: &[i8]) -> Vec<i8> {
     let wide = |x: i8| i32::from(x);
     let pair = |(i, x): (usize, &[i8])| {
-        let at = 2 * i % turn.len();
-        let ([a, b], [cos, sin]) = ([wide(x[0]), wide(x[1])], [wide(turn[at]), wide(turn[at + 1])]);
+        let ([a, b], [cos, sin]) = ([wide(x[0]), wide(x[1])], [wide(turn[2 * i]), wide(turn[2 * i + 1])]);
         [byte(shifted(a * cos - b * sin, 6)), byte(shifted(a * sin + b * cos, 6))]
     };
     x.chunks_exact(2).enumerate().flat_map(pair).collect()

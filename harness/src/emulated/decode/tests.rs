@@ -1,6 +1,6 @@
 //! The step in whole numbers beside f64, and on every machine.
 
-use super::model::Matrix;
+use super::model::{Matrix, Sizes};
 use super::step::{Operations, Place};
 use super::*;
 use crate::profile::Sheet;
@@ -40,20 +40,32 @@ fn nmse(truth: &[f64], got: &[i32]) -> f64 {
     error / truth.iter().map(|t| t * t).sum::<f64>()
 }
 
+fn plain(seed: u64, position: usize) -> Model {
+    Model::seeded(&Sizes::stories260k(), seed, position)
+}
+
+/// The time of a step and what was streamed.
+fn timed(model: &Model, profile: &Emulated, way: usize) -> Result<Timing, Stopped> {
+    super::timed(model, profile, &WAYS[way]).map(|(timing, _)| timing)
+}
+
 #[test]
 fn whole_numbers_stay_near_f64_and_other_weights_do_not() {
+    let sizes = Sizes::stories260k();
+    let others = Sizes { name: "others".into(), hidden: 192, heads: 4, kv_heads: 2, head: 16, ..sizes.clone() };
     for seed in 0..4 {
-        let model = Model::seeded(seed, 31);
-        let Ok(logits) = step::step(&model, &mut Exact);
-        let near = nmse(&reference::logits(&model), &logits);
-        assert!(near < 0.5 * TOLERANCE.nmse, "seed {seed}: {near}");
-        assert!(nmse(&reference::logits(&Model::seeded(seed + 9, 31)), &logits) > 1.0);
+        for model in [plain(seed, 31), Model::ternary(&sizes, seed, 31), Model::seeded(&others, seed, 31)] {
+            let Ok(logits) = step::step(&model, &mut Exact);
+            let near = nmse(&reference::logits(&model), &logits);
+            assert!(near < 0.5 * TOLERANCE.nmse, "seed {seed}, {}: {near}", model.sizes.name);
+            assert!(nmse(&reference::logits(&plain(seed + 9, 31)), &logits) > 1.0);
+        }
     }
 }
 
 #[test]
 fn what_a_step_reads_is_counted() {
-    let model = Model::seeded(1, 31);
+    let model = plain(1, 31);
     // Per layer 2 x 64x64, 2 x 32x64, 3 x 172x64; 512x64 at the end.
     assert_eq!(model.weight_bytes(), 5 * (2 * 4096 + 2 * 2048 + 3 * 11_008) + 32_768);
     assert_eq!(model.cache_bytes(), 5 * 2 * 32 * 32);
@@ -66,7 +78,7 @@ fn floating_point_on_the_commodore_takes_what_was_published() {
     let published_ns = 480e9;
     let text = include_str!("../../../../profiles/emulated/commodore-64.toml");
     let profile = Emulated::parse("commodore-64.toml", text).expect("a profile");
-    let naive = timed(&Model::seeded(1, 31), &profile, true).expect("it fits");
+    let naive = timed(&plain(1, 31), &profile, 0).expect("it fits");
     let ratio = naive.time_ns / published_ns;
     assert!((0.5..2.0).contains(&ratio), "{ratio} of what was published");
 }
@@ -77,12 +89,12 @@ fn weights_on_a_disk_come_at_its_rate_where_it_holds_them() {
         let (path, text) = Emulated::BUILT_IN.iter().find(|(path, _)| path.contains(id)).expect("built in");
         Emulated::parse(path, text).expect("a profile")
     };
-    let model = Model::seeded(1, 3);
+    let model = plain(1, 3);
     let disk = profile("zx-spectrum").streaming_from(DISK).expect("it has a disk");
-    let spent = timed(&model, &disk, false).expect("it fits");
+    let spent = timed(&model, &disk, 2).expect("it fits");
     let streamed = spent.cycles.expect("counted").streamed_bytes as f64 / disk.store().bytes_per_s.value;
     assert!(spent.time_ns > streamed * 1e9 && spent.time_ns < 4.0 * streamed * 1e9, "{} ns", spent.time_ns);
-    let error = timed(&model, &profile("commodore").streaming_from(DISK).expect("it has a disk"), false);
+    let error = timed(&model, &profile("commodore").streaming_from(DISK).expect("it has a disk"), 2);
     assert!(error.expect_err("too small").to_string().contains("a store of 174080"));
     assert_eq!(profile("playstation").streaming_from(DISK), None);
 }
@@ -91,12 +103,32 @@ fn weights_on_a_disk_come_at_its_rate_where_it_holds_them() {
 fn every_machine_does_a_step_or_says_what_does_not_fit() {
     for (path, text) in Emulated::BUILT_IN {
         let profile = Emulated::parse(path, text).expect("a profile");
-        let short = Model::seeded(1, 3);
-        let [naive, optimized] = [true, false].map(|naive| timed(&short, &profile, naive).expect("it fits"));
+        let short = plain(1, 3);
+        let [naive, optimized] = [0, 1].map(|way| timed(&short, &profile, way).expect("it fits"));
         assert!(optimized.time_ns < naive.time_ns, "{path}: {} and {} ns", optimized.time_ns, naive.time_ns);
-        assert_eq!(timed(&short, &profile, false).expect("as before"), optimized, "{path}");
+        assert_eq!(timed(&short, &profile, 1).expect("as before"), optimized, "{path}");
         // Keys and values of 16384 tokens are more than any of them has.
-        let error = timed(&Model::seeded(1, 16_383), &profile, false).expect_err("too long").to_string();
+        let error = timed(&plain(1, 16_383), &profile, 1).expect_err("too long").to_string();
         assert!(error.contains("leave nothing of"), "{error}");
     }
+}
+
+/// A fifth of the bytes take a fifth of the tape's time, or less where some of them stay in memory.
+#[test]
+fn ternary_weights_take_less_of_the_tape_and_fit_where_bytes_do_not() {
+    let profile = |id: &str| {
+        let (path, text) = Emulated::BUILT_IN.iter().find(|(path, _)| path.contains(id)).expect("built in");
+        Emulated::parse(path, text).expect("a profile")
+    };
+    let (model, ternary) = (plain(1, 3), Model::ternary(&Sizes::stories260k(), 1, 3));
+    let spectrum = profile("zx-spectrum");
+    let bytes = |t: &Timing| t.cycles.expect("counted").streamed_bytes;
+    let [whole, packed] = [(&model, 1), (&ternary, 3)].map(|(m, way)| timed(m, &spectrum, way).expect("it fits"));
+    assert!(bytes(&packed) * 5 < bytes(&whole) && packed.time_ns * 5.0 < whole.time_ns, "{packed:?}");
+    let disk = profile("commodore").streaming_from(DISK).expect("it has a disk");
+    assert!(timed(&model, &disk, 2).is_err());
+    let packed = timed(&ternary, &disk, 4).expect("it fits");
+    let at_least = bytes(&packed) as f64 / disk.store().bytes_per_s.value * 1e9;
+    assert!(packed.time_ns > at_least && packed.time_ns < 2.0 * at_least, "{} ns", packed.time_ns);
+    assert!(programs::unpack(&profile("playstation")).is_none());
 }

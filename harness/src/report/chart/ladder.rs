@@ -3,14 +3,15 @@
 
 use super::super::finding;
 use super::super::group::{Ladder, band, floor, speedup, timing, withheld};
+use super::super::text::width;
 use super::super::{ReportError, units};
 use super::scale::Scale;
 use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, Picture, RUNG, Style, draw, fitted};
 use crate::record::Record;
 
 const WIDTH: i32 = 420;
-const NAMES: i32 = 120;
-const BARS: i32 = 180;
+const NAMES: i32 = 144;
+const BARS: i32 = 152;
 const TOP: i32 = 62;
 const PITCH: i32 = 26;
 /// Ranges wider than this get a logarithmic axis.
@@ -22,10 +23,12 @@ pub fn picture(l: &Ladder, heading: &str, subject: &str) -> Result<Picture, Repo
     let axis = axis(l);
     let label = format!("{} ({}, {heading}, {subject}).", finding::ladder(l), l.site.tier.name());
     draw((WIDTH, height), 310, &label, |c| {
-        fitted(c, (12, 18), At::Left, Style::new(14.0).bold(), WIDTH - 24, heading)?;
-        let kind = if axis.is_log() { "log scale" } else { "linear scale" };
-        let under = format!("{} · {subject} · time per run, {kind}", l.site.tier.name());
+        let size = if width(heading, 14.0) > WIDTH - 24 { 12.0 } else { 14.0 };
+        fitted(c, (12, 18), At::Left, Style::new(size).bold(), WIDTH - 24, heading)?;
+        let under = format!("{} · {subject}", l.site.tier.name());
         fitted(c, (12, 36), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
+        let kind = if axis.is_log() { "time per run, log scale" } else { "time per run" };
+        c.text(NAMES + BARS / 2, height - 6, At::Middle, Style::new(10.5).color(MUTED), kind)?;
         grid(c, &axis, l.rungs.len() as i32)?;
         let best = l.best().map(|r| r.variant.as_str());
         for (i, r) in l.rungs.iter().enumerate() {
@@ -56,7 +59,7 @@ fn grid(c: &Canvas, axis: &Scale, rows: i32) -> Result<(), ReportError> {
         let x = axis.px(tick);
         c.line(&[(x, TOP - 4), (x, bottom)], GRID, 1)?;
         let words = if tick == 0.0 { "0".to_string() } else { units::tick_time(tick) };
-        let half = super::super::text::width(&words, 10.5) / 2;
+        let half = width(&words, 10.5) / 2;
         if x - half > free {
             c.text(x, bottom + 12, At::Middle, Style::new(10.5).color(MUTED), &words)?;
             free = x + half + 6;
@@ -67,7 +70,8 @@ fn grid(c: &Canvas, axis: &Scale, rows: i32) -> Result<(), ReportError> {
 
 fn row(c: &Canvas, axis: &Scale, (r, place): (&Record, usize), y: i32, best: bool) -> Result<(), ReportError> {
     let middle = y + PITCH / 2;
-    let name = if best { Style::new(12.0).bold() } else { Style::new(12.0) };
+    let size = if width(&r.variant, 12.0) > NAMES - 18 { 10.5 } else { 12.0 };
+    let name = if best { Style::new(size).bold() } else { Style::new(size) };
     fitted(c, (NAMES - 8, middle), At::Right, name, NAMES - 18, &r.variant)?;
     let idea = if r.idea.is_empty() { String::new() } else { format!(": {}", r.idea) };
     let head = format!("rung {} {}{idea}", r.rung, r.variant);

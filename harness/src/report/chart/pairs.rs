@@ -22,7 +22,7 @@ impl Trick {
 }
 
 /// A trick of the time and its descendant.
-const PAIRS: [[Trick; 2]; 6] = [
+const PAIRS: [[Trick; 2]; 7] = [
     [
         Trick::new("products from a table of quarter squares", "dot_fixed", "quarter_square", "shift_add"),
         Trick::new("products from a table in a register", "gemv_ternary", "lut_shuffle", "add_sub"),
@@ -42,6 +42,10 @@ const PAIRS: [[Trick; 2]; 6] = [
     [
         Trick::new("eight steps written out", "dot_fixed", "shift_add_unrolled", "shift_add_upper"),
         Trick::new("loops unrolled for sizes known to the compiler", "gemv_f32", "unrolled", "naive"),
+    ],
+    [
+        Trick::new("one division a row, for its root", "rmsnorm_fixed", "reciprocal", "divide"),
+        Trick::new("one division a row, for its sum", "softmax", "reciprocal", "naive"),
     ],
     [
         Trick::new("weights by DMA, a block at a time", "dot_fixed", "zero_page_dma", "zero_page_bytes"),
