@@ -30,6 +30,9 @@ pub struct CmpArgs {
     by: Option<By>,
     /// Compares this build with another commit's, variant by variant: it is built under target/against and run in turn with
     /// this one. Several make the first of them the base.
+    ///
+    /// Build this one by `cargo build --release` too: what another command builds has other features of dependencies, and so other
+    /// code, which the comparison finds.
     #[arg(long, value_name = "GIT_REV", env = "RETROBENCH_AGAINST", conflicts_with_all = ["hw", "cap"])]
     against: Vec<String>,
     /// The same with a binary that is there.
