@@ -92,6 +92,9 @@ impl Gpu {
     /// # Errors
     /// [`GpuError`] where the device lacks something, or refuses.
     pub fn prepare(&self, program: &Program, shape: &Shape, case: &mut dyn Case) -> Result<Prepared, GpuError> {
+        if program.matrices() {
+            return Err(self.lacks("cooperative matrices are experimental in wgpu, and are not asked for"));
+        }
         if program.subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) {
             return Err(self.lacks("no operations between the lanes of a warp"));
         }

@@ -51,7 +51,7 @@ impl Peaks {
     /// Peak of one kind of work, operations.
     pub fn ops(&self, work: Work) -> Option<Rate> {
         match work {
-            Work::F32 => self.f32_ops,
+            Work::F32 | Work::F16 => self.f32_ops,
             Work::Bf16 => self.bf16_ops,
             Work::I8 => self.i8_ops,
         }

@@ -60,6 +60,8 @@ pub enum Work {
     F32,
     /// Products of bf16 summed in f32.
     Bf16,
+    /// Products of f16 summed in f32. Processors make them f32 first; matrix units of GPUs take them as they are.
+    F16,
     /// i8 products summed in i32.
     I8,
 }
@@ -70,6 +72,7 @@ impl Work {
         match self {
             Work::F32 => "f32",
             Work::Bf16 => "bf16",
+            Work::F16 => "f16",
             Work::I8 => "i8",
         }
     }

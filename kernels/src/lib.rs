@@ -62,6 +62,7 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<gemv_ternary::GemvTernary>::new(),
         &Entry::<gemm::Gemm<f32>>::new(),
         &Entry::<gemm::Gemm<bf16>>::new(),
+        &Entry::<gemm::Gemm<f16>>::new(),
         &Entry::<gemm_fp8::GemmFp8>::new(),
         &Entry::<gemm_packed::GemmPacked<BlockQ8_0>>::new(),
         &Entry::<gemm_packed::GemmPacked<BlockQ4_0>>::new(),

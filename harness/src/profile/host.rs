@@ -23,7 +23,7 @@ impl Operands {
     /// Those of a kernel's work.
     pub fn of(work: Work) -> Self {
         match work {
-            Work::F32 => Self::F32,
+            Work::F32 | Work::F16 => Self::F32,
             Work::Bf16 => Self::Bf16,
             Work::I8 => Self::I8,
         }

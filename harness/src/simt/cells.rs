@@ -264,7 +264,7 @@ fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
 pub fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
     match cost.work {
         Work::F32 => gpu.peak_f32_ops_per_s(),
-        Work::Bf16 => gpu.peak_f16_ops_per_s(),
+        Work::Bf16 | Work::F16 => gpu.peak_f16_ops_per_s(),
         Work::I8 => gpu.peak_i8_ops_per_s(),
     }
 }

@@ -14,6 +14,8 @@ pub enum Class {
     IntMul,
     /// Four i8 products and their sum.
     Dot4,
+    /// A product of small matrices on a matrix unit.
+    Matrix,
     /// Reciprocal, root, exponential, logarithm.
     Sfu,
     /// Between number formats.
@@ -34,12 +36,13 @@ pub enum Class {
 
 impl Class {
     /// All, in order.
-    pub const ALL: [Class; 13] = [
+    pub const ALL: [Class; 14] = [
         Class::Free,
         Class::Fp32,
         Class::Int,
         Class::IntMul,
         Class::Dot4,
+        Class::Matrix,
         Class::Sfu,
         Class::Convert,
         Class::Control,
@@ -158,6 +161,16 @@ pub enum Op {
     SubUp,
     SubXor,
     SubBallot,
+    /// A small matrix that a warp holds together, which is a register of its own kind: `imm2` is its side.
+    MatrixZero,
+    MatrixMov,
+    /// `d = memory[a + imm..]` by lines that are `s0 * n` bytes apart; `imm2` as [`Square::packed`]. The memory is
+    /// that of the workgroup, or buffer `buf` where the class is global.
+    MatrixLoad,
+    /// The same, of `s1`.
+    MatrixStore,
+    /// `d = s0 s1 + s2`.
+    MatrixMulAdd,
     Barrier,
     /// Enters a branch; jumps to `imm` where no lane does.
     If,
@@ -184,6 +197,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// True for copies of a register.
+    pub fn copies(self) -> bool {
+        matches!(self, Op::Mov | Op::MatrixMov)
+    }
+
     /// True for what steers masks: a value may not be moved past it.
     pub fn steers(self) -> bool {
         use Op::*;
@@ -196,7 +214,49 @@ impl Op {
     /// True where it does something beside writing registers.
     pub fn has_effect(self) -> bool {
         use Op::*;
-        self.steers() || matches!(self, StoreGlobal | StoreShared | StoreLocal | AtomicGlobal | AtomicShared | Barrier)
+        self.steers()
+            || matches!(
+                self,
+                StoreGlobal | StoreShared | StoreLocal | AtomicGlobal | AtomicShared | MatrixStore | Barrier
+            )
+    }
+}
+
+/// A small matrix as it lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Square {
+    /// Rows and columns.
+    pub side: u32,
+    /// f16 rather than f32.
+    pub half: bool,
+    /// Lines of memory are its rows, not its columns.
+    pub by_rows: bool,
+}
+
+impl Square {
+    /// As a number of an instruction.
+    pub fn packed(self) -> u32 {
+        self.side | u32::from(self.half) << 8 | u32::from(self.by_rows) << 9
+    }
+
+    /// What [`Square::packed`] made.
+    pub fn unpacked(n: u32) -> Self {
+        Self { side: n & 0xff, half: n >> 8 & 1 == 1, by_rows: n >> 9 & 1 == 1 }
+    }
+
+    /// Bytes of an element.
+    pub fn bytes(self) -> u32 {
+        if self.half { 2 } else { 4 }
+    }
+
+    /// Registers that each of 32 lanes holds of it.
+    pub fn registers(self) -> u32 {
+        (self.side * self.side * self.bytes() / 128).max(1)
+    }
+
+    /// Pieces of sixteen bytes, of which a lane moves one.
+    pub fn pieces(self) -> u32 {
+        self.side * self.side * self.bytes() / 16
     }
 }
 
@@ -327,6 +387,8 @@ pub struct Code {
     pub given: Vec<(u32, Given)>,
     /// Physical registers of a warp, constants included.
     pub registers: u32,
+    /// Small matrices of a warp, numbered from there on.
+    pub matrices: u32,
     /// Most values alive at once that are no constants: what a thread's registers must hold.
     pub live: u32,
     /// Bytes of workgroup memory.

@@ -38,7 +38,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
             .map(|w| {
                 let lanes = (threads - w * W as u32).min(W as u32);
                 let lanes = if lanes == 64 { u64::MAX } else { (1u64 << lanes) - 1 };
-                Warp::new(w as usize, code.registers as usize, lanes)
+                Warp::new(w as usize, code, lanes)
             })
             .collect();
         let mut launch = Self { code, memory, warps, grid };

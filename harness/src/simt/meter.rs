@@ -3,20 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::code::{Class, Code, Inst, Op};
+use super::code::{Class, Code, Inst, Op, Square};
 use super::reuse::Reuse;
 use super::rules::{Access, Rules};
 use super::warp::Watch;
 
 /// Latencies by which the longest chain is chosen, cycles, of a GPU in the middle of those modelled. What the chain
 /// consists of is kept, and priced with each machine's own.
-const TYPICAL: Latencies = Latencies { alu: 6.0, special: 20.0, shared: 28.0, global: 300.0 };
+const TYPICAL: Latencies = Latencies { alu: 6.0, special: 20.0, shared: 28.0, global: 300.0, matrix_rate: 256.0 };
 
 struct Latencies {
     alu: f32,
     special: f32,
     shared: f32,
     global: f32,
+    /// Multiply-adds of one scheduler's matrix unit in a cycle.
+    matrix_rate: f32,
 }
 
 /// What the time of one warp that runs alone consists of.
@@ -32,6 +34,8 @@ pub struct Chain {
     pub special: f32,
     /// Waits for workgroup memory or another lane.
     pub shared: f32,
+    /// Multiply-adds of matrix units: those of one warp keep the unit of one scheduler busy.
+    pub matrix: f32,
     /// Waits for buffers.
     pub global: f32,
     /// The same in loops that are unrolled: so many rounds wait together.
@@ -47,6 +51,7 @@ impl Chain {
             alu: self.alu + weight * other.alu,
             special: self.special + weight * other.special,
             shared: self.shared + weight * other.shared,
+            matrix: self.matrix + weight * other.matrix,
             global: self.global + weight * other.global,
             global_unrolled: self.global_unrolled + weight * other.global_unrolled,
         }
@@ -58,10 +63,12 @@ impl Chain {
 }
 
 /// What does not depend on how addresses are put together.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
     /// Instructions of warps by class, as a compiler leaves them.
     pub issued: [f64; Class::ALL.len()],
+    /// Multiply-adds of matrix units.
+    pub matrix: f64,
     /// Lanes that took part, of all lanes of the instructions issued.
     pub active: f64,
     /// Barriers that the workgroup meets at.
@@ -110,11 +117,11 @@ impl Meter {
             reuse: Reuse::new(rules.block, code.slots.len()),
         };
         Self {
-            work: Work { issued: [0.0; Class::ALL.len()], active: 0.0, barriers: 0.0, chain: Chain::default() },
+            work: Work::default(),
             traffic: rules.iter().map(traffic).collect(),
             lanes: f64::from(lanes),
             clocks: vec![Chain::default(); warps],
-            ready: vec![vec![Chain::default(); code.registers as usize]; warps],
+            ready: vec![vec![Chain::default(); (code.registers + code.matrices) as usize]; warps],
             access: Access::default(),
         }
     }
@@ -136,10 +143,18 @@ fn instructions(inst: &Inst, lanes: f64) -> f64 {
     use Op::*;
     let times = match inst.op {
         UDiv | SDiv | UMod | SMod => f64::from(inst.imm2.max(1)),
+        // As NVIDIA's instructions have it since Ampere: 16 by 8 by 16 products, sixteen bytes of a lane.
+        MatrixMulAdd => (multiply_adds(inst) / 2048.0).max(1.0),
+        MatrixLoad | MatrixStore => (f64::from(Square::unpacked(inst.imm2).pieces()) / 32.0).max(1.0),
         SubAdd | SubMul | SubMin | SubMax | SubSMin | SubSMax | SubUMin | SubUMax | SubIAdd => reduction_steps(lanes),
         _ => 1.0,
     };
     times * f64::from(inst.share)
+}
+
+/// Of a product of matrices.
+fn multiply_adds(inst: &Inst) -> f64 {
+    f64::from(inst.imm2).powi(3)
 }
 
 impl Watch for Meter {
@@ -166,6 +181,15 @@ impl Watch for Meter {
         let mut done = start;
         let steps = if inst.class == Class::Shuffle { count as f32 } else { 1.0 };
         match inst.class {
+            Class::Matrix => {
+                let products = multiply_adds(inst) as f32;
+                self.work.matrix += f64::from(products);
+                // The unit takes the next product when it has taken this; its result is as late as a special function's.
+                let clock = &mut self.clocks[warp];
+                (clock.time, clock.matrix) = (clock.time + products / TYPICAL.matrix_rate, clock.matrix + products);
+                done = *clock;
+                (done.time, done.special) = (done.time + TYPICAL.special, done.special + 1.0);
+            }
             Class::Sfu => (done.time, done.special) = (done.time + TYPICAL.special, done.special + 1.0),
             Class::Shared | Class::Shuffle => {
                 (done.time, done.shared) = (done.time + steps * TYPICAL.shared, done.shared + steps);

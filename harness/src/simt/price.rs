@@ -137,7 +137,12 @@ fn busy(
         dot4,
         shuffles,
     ];
-    let compute = units.into_iter().fold(0.0, f64::max);
+    let matrix = match gpu.matrix_multiply_adds_per_cycle() {
+        Some(rate) => work.matrix / rate,
+        None if work.matrix > 0.0 => return Err(Lacks(format!("the {} has no matrix units", gpu.name))),
+        None => 0.0,
+    };
+    let compute = units.into_iter().chain([matrix]).fold(0.0, f64::max);
     let per_access = warp / sm.load_store_lanes_per_cycle.value;
     let loads: f64 = traffic
         .accesses
@@ -180,6 +185,8 @@ fn alone(gpu: &GpuProfile, work: &Work, global_latency: f64) -> (Bound, f64) {
     let f = f64::from;
     let waits = f(chain.alu) * sm.alu_latency_cycles.value
         + f(chain.special) * sm.special_latency_cycles.value
+        + f(chain.matrix)
+            * gpu.matrix_multiply_adds_per_cycle().map_or(0.0, |rate| sm.issue_per_cycle.value.max(1.0) / rate)
         + f(chain.shared) * sm.shared_latency_cycles.value
         + work.barriers * sm.barrier_cycles.value;
     let memory = (f(chain.global) + f(chain.global_unrolled) / f(UNROLL)) * global_latency;

@@ -39,6 +39,11 @@ impl Program {
         self.codes.iter().any(|c| c.subgroups)
     }
 
+    /// True where it needs matrix units.
+    pub fn matrices(&self) -> bool {
+        self.codes.iter().any(|c| c.matrices > 0)
+    }
+
     /// The file and its bindings.
     pub fn shader(&self) -> &Shader {
         &self.shader

@@ -6,7 +6,7 @@ use kernels::kernel::{Case, Shape};
 
 use super::code::Code;
 use super::fault::Fault;
-use super::meter::{Chain, Meter, Traffic, Work};
+use super::meter::{Meter, Traffic, Work};
 use super::program::Program;
 use super::reuse::Distances;
 use super::rules::Rules;
@@ -108,11 +108,12 @@ type Sample = ([u32; 3], f64, Work, Vec<Traffic>);
 
 fn mean(pass: &Pass, code: &Code, samples: &[Sample], rules: &[Rules]) -> Counted {
     let all: f64 = samples.iter().map(|s| s.1).sum();
-    let mut work = Work { issued: [0.0; 13], active: 0.0, barriers: 0.0, chain: Chain::default() };
+    let mut work = Work::default();
     for (_, weight, w, _) in samples {
         let share = weight / all;
         work.issued.iter_mut().zip(w.issued).for_each(|(a, b)| *a += share * b);
         work.active += share * w.active;
+        work.matrix += share * w.matrix;
         work.barriers += share * w.barriers;
         work.chain = work.chain.plus(&w.chain, share as f32);
     }

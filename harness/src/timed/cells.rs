@@ -184,7 +184,7 @@ fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
 /// Operations per second of this kind of work that all cores together can do at best.
 pub fn peak_ops(profile: &Profile, cost: &Cost) -> f64 {
     match cost.work {
-        Work::F32 => profile.peak_f32_ops_per_s(),
+        Work::F32 | Work::F16 => profile.peak_f32_ops_per_s(),
         Work::Bf16 => profile.peak_bf16_ops_per_s(),
         Work::I8 => profile.peak_i8_ops_per_s(),
     }

@@ -1,6 +1,6 @@
-//! What A and B may be stored as: f32, or bf16 as models are trained in. Sums are f32 whatever the storage.
+//! What A and B may be stored as: f32, bf16 as models are trained in, or f16. Sums are f32 whatever the storage.
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::{Gemm, cache_tiles, loop_order, naive, packed, parallel, register_tile, shaders, simd, wide_tile};
 #[cfg(target_arch = "x86_64")]
@@ -28,32 +28,36 @@ pub trait Factor: Element {
     const GEMM_LADDER: &'static [Variant<Gemm<Self>>];
     /// Its ladder for GPUs.
     const GEMM_SHADERS: &'static [Shader] = &[];
+    /// Shapes of the tour.
+    const GEMM_TOUR: &'static [&'static str] =
+        &["stories260k/ffn-up-prefill", "r1-distill-qwen-1.5b/attn-k-prefill", "r1-distill-qwen-1.5b/ffn-up-slice"];
 
     /// `s[i]` in every lane.
     fn splat<M: Machine>(m: M, s: &[Self], i: usize) -> M::F;
 }
 
-/// The rungs of every element, then its own.
+const fn naive<E: Factor>() -> Variant<Gemm<E>> {
+    let idea = "one running sum per output, as the textbook writes it; down a column of B each line yields one value";
+    Variant::new::<naive::Naive>("naive", Width::Scalar, idea)
+}
+
+const fn loop_order<E: Factor>() -> Variant<Gemm<E>> {
+    let idea = "columns go innermost, so B and C are walked along their rows and every byte of a line is used";
+    Variant::new::<loop_order::LoopOrder>("loop_order", Width::Scalar, idea).after("naive")
+}
+
+const fn simd<E: Factor>() -> Variant<Gemm<E>> {
+    let idea = "the same loop a register at a time, so one instruction does a register's worth of columns";
+    Variant::new::<simd::Simd>("simd", Width::SimdF32, idea).after("loop_order")
+}
+
+/// The rungs of f32 and bf16, then those of one of them.
 macro_rules! ladder {
     ($($own:tt)*) => {
         &[
-            Variant::new::<naive::Naive>(
-                "naive",
-                Width::Scalar,
-                "one running sum per output, as the textbook writes it; down a column of B each line yields one value",
-            ),
-            Variant::new::<loop_order::LoopOrder>(
-                "loop_order",
-                Width::Scalar,
-                "columns go innermost, so B and C are walked along their rows and every byte of a line is used",
-            )
-            .after("naive"),
-            Variant::new::<simd::Simd>(
-                "simd",
-                Width::SimdF32,
-                "the same loop a register at a time, so one instruction does a register's worth of columns",
-            )
-            .after("loop_order"),
+            naive(),
+            loop_order(),
+            simd(),
             Variant::new::<cache_tiles::CacheTiles>(
                 "cache_tiles",
                 Width::SimdF32,
@@ -168,5 +172,23 @@ impl Factor for bf16 {
     #[inline(always)]
     fn splat<M: Machine>(m: M, s: &[bf16], i: usize) -> M::F {
         m.broadcast(&m.one().load_bf16(s, i))
+    }
+}
+
+/// Few rungs on processors, to check shaders against: none of them multiplies f16, and bf16 shows what half the bytes save.
+impl Factor for f16 {
+    const GEMM: &'static str = "gemm_f16";
+    const GEMM_ABOUT: &'static str =
+        "C[m, n] = A[m, k] B[k, n], A and B f16, sums and C f32: a prompt through a dense layer, as GPUs do it";
+    // A conversion for each of the two operands of a multiply-add.
+    const GEMM_RUNG_0_OPERATIONS: f64 = 2.0;
+    const GEMM_WORK: Work = Work::F16;
+    const GEMM_LADDER: &'static [Variant<Gemm<f16>>] = &[naive(), loop_order(), simd()];
+    const GEMM_SHADERS: &'static [Shader] = shaders::F16;
+    const GEMM_TOUR: &'static [&'static str] = &["r1-distill-qwen-1.5b/attn-k-prefill"];
+
+    #[inline(always)]
+    fn splat<M: Machine>(m: M, s: &[f16], i: usize) -> M::F {
+        m.load_f16_splat(&s[i])
     }
 }

@@ -1,7 +1,7 @@
-//! GEMM: `C[m, n] = A[m, k] B[k, n]`, all row-major, A and B stored as f32 or bf16, sums and C f32, B being weights stored
-//! transposed. The prefill step of a dense layer: every weight is used once per token of the prompt, so it is a race for
-//! arithmetic, once the data is arranged. One ladder makes two kernels, `gemm_f32` and `gemm_bf16`. One file per rung;
-//! `packed` also holds the panel code that `wide_tile` and `parallel` share.
+//! GEMM: `C[m, n] = A[m, k] B[k, n]`, all row-major, A and B stored as f32, bf16 or f16, sums and C f32, B being weights
+//! stored transposed. The prefill step of a dense layer: every weight is used once per token of the prompt, so it is a race
+//! for arithmetic, once the data is arranged. One ladder makes three kernels, `gemm_f32`, `gemm_bf16` and `gemm_f16`. One
+//! file per rung; `packed` also holds the panel code that `wide_tile` and `parallel` share.
 
 mod cache_tiles;
 mod factor;
@@ -120,18 +120,20 @@ impl<E: Factor> Contract for Gemm<E> {
     type Args<'a> = Args<'a, E>;
 
     fn shapes() -> Vec<Shape> {
-        vec![
-            Shape::tour("stories260k/ffn-up-prefill", 64, 172, 64),
-            Shape::tour("r1-distill-qwen-1.5b/attn-k-prefill", 128, 256, 1536),
+        let mut shapes = vec![
+            Shape::new("stories260k/ffn-up-prefill", 64, 172, 64),
+            Shape::new("r1-distill-qwen-1.5b/attn-k-prefill", 128, 256, 1536),
             // A quarter of the layer's 8960 columns: 13.8 MB of weights, and naive still ends in about a second.
-            Shape::tour("r1-distill-qwen-1.5b/ffn-up-slice", 64, 2240, 1536),
+            Shape::new("r1-distill-qwen-1.5b/ffn-up-slice", 64, 2240, 1536),
             Shape::new("square-1024", 1024, 1024, 1024),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),
             // Eight sequences decoded at once.
             Shape::new("r1-distill-qwen-1.5b/ffn-down-batch", 8, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-batch", 8, 4096, 14336),
-        ]
+        ];
+        shapes.iter_mut().for_each(|s| s.tour = E::GEMM_TOUR.contains(&&*s.name));
+        shapes
     }
 
     fn shape_of(source: &Source) -> Option<Shape> {

@@ -1,4 +1,4 @@
-//! The ladder for GPUs, over f32: which files, what is bound, how many workgroups.
+//! The ladders for GPUs, over f32 and f16: which files, what is bound, how many workgroups.
 
 use crate::foreign::{Binding, Pass, Shader};
 use crate::kernel::Shape;
@@ -46,6 +46,27 @@ pub(super) const LADDER: &[Shader] = &[
     })
     .after("register_tile"),
     Shader::new("split_k", include_str!("split_k.wgsl"), IN_PARTS, in_parts).after("vector_loads"),
+];
+
+/// Every shader over f16, rung 0 first; A and B are words of two.
+pub(super) const F16: &[Shader] = &[
+    Shader::new("naive_f16", include_str!("naive_f16.wgsl"), PLAIN, |s| tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])),
+    Shader::new("shared_tile_f16", include_str!("shared_tile_f16.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
+    })
+    .after("naive_f16"),
+    Shader::new("register_tile_f16", include_str!("register_tile_f16.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
+    })
+    .after("shared_tile_f16"),
+    Shader::new("matrix_units", include_str!("matrix_units.wgsl"), BY_FOURS, |s| {
+        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
+    })
+    .after("register_tile_f16"),
+    Shader::new("wide_matrix_tile", include_str!("wide_matrix_tile.wgsl"), BY_FOURS, |s| {
+        tiles(s, [s.n.div_ceil(2 * TILE), s.m.div_ceil(2 * TILE)])
+    })
+    .after("matrix_units"),
 ];
 
 /// Rows and columns of C for a workgroup of the wide tiles.

@@ -10,6 +10,7 @@ mod parallel;
 mod reference;
 mod register_tile;
 mod row_tile;
+mod shaders;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -36,6 +37,7 @@ use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
+use crate::foreign::Shader;
 use crate::gemv_packed::{self, GROUP_ROWS, Packed, SUMS, X, rows_per_whole_lines};
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -58,22 +60,25 @@ pub trait Format: Packed + ArchUnits<Self::Group> {
     const KERNEL: &'static str;
     /// What the kernel computes.
     const ABOUT: &'static str;
+    /// Its ladder for GPUs.
+    const SHADERS: &'static [Shader];
 }
 
 macro_rules! formats {
-    ($($block:ty: $kernel:literal, $name:literal;)*) => {$(
+    ($($block:ty: $kernel:literal, $name:literal, $shaders:expr;)*) => {$(
         impl Format for $block {
             const KERNEL: &'static str = $kernel;
             const ABOUT: &'static str =
                 concat!("C[m, n] = A[m, k] W[n, k]^T, ", $name, " weights, i8 activations: a prompt, or guessed tokens, through a dense layer");
+            const SHADERS: &'static [Shader] = $shaders;
         }
     )*};
 }
 formats! {
-    BlockQ8_0: "gemm_q8_0", "q8_0";
-    BlockQ4_0: "gemm_q4_0", "q4_0";
-    BlockQ4K: "gemm_q4_k", "q4_K";
-    BlockQ6K: "gemm_q6_k", "q6_K";
+    BlockQ8_0: "gemm_q8_0", "q8_0", shaders::Q8_0;
+    BlockQ4_0: "gemm_q4_0", "q4_0", &[];
+    BlockQ4K: "gemm_q4_k", "q4_K", &[];
+    BlockQ6K: "gemm_q6_k", "q6_K", &[];
 }
 
 /// The contract, for weights in blocks of `F`.
@@ -193,6 +198,7 @@ impl<F: Format> Contract for GemmPacked<F> {
         .accumulators(SUMS)
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = F::SHADERS;
     const RUNG_0_OPERATIONS: f64 = F::RUNG_0_OPERATIONS;
     type Data = Data<F>;
     type Args<'a> = Args<'a, F>;

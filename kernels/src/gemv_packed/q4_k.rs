@@ -3,8 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 
-use super::{Format, GROUP_ROWS, Packed, X};
+use super::{Format, GROUP_ROWS, Packed, X, shaders};
 use crate::dtype::q4_k::BlockQ4K;
+use crate::foreign::Shader;
 use crate::input::Canary;
 use crate::machine::Machine;
 
@@ -56,6 +57,7 @@ fn half<M: Machine<One = M>>(m: M, byte: &M::I, high: bool) -> M::I {
 impl Format for BlockQ4K {
     const KERNEL: &'static str = "gemv_q4_k";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q4_K weights, i8 activations: one token through a dense layer";
+    const SHADERS: &'static [Shader] = shaders::Q4_K;
 }
 
 impl Packed for BlockQ4K {

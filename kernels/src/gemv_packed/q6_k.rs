@@ -3,8 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use half::f16;
 
-use super::{Format, GROUP_ROWS, Packed, X};
+use super::{Format, GROUP_ROWS, Packed, X, shaders};
 use crate::dtype::q6_k::BlockQ6K;
+use crate::foreign::Shader;
 use crate::input::Canary;
 use crate::machine::Machine;
 
@@ -65,6 +66,7 @@ fn quants<M: Machine>(m: M, low: &M::B, high: &M::B, run: usize) -> M::B {
 impl Format for BlockQ6K {
     const KERNEL: &'static str = "gemv_q6_k";
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], q6_K weights, i8 activations: one token through a dense layer";
+    const SHADERS: &'static [Shader] = shaders::Q6_K;
 }
 
 impl Packed for BlockQ6K {

@@ -1,4 +1,4 @@
-//! The ladder for GPUs, over q4_0: which files, what is bound, how many workgroups.
+//! The ladders for GPUs, over q4_0, q4_K and q6_K: which files, what is bound, how many workgroups.
 
 use super::SUMS;
 use crate::foreign::{Binding, Pass, Shader};
@@ -19,21 +19,43 @@ const QUANTS_AND_SUMS: &[Binding] = &[
     Binding::Operand(6),
 ];
 
-/// Every shader, rung 0 first.
+/// Every shader over q4_0, rung 0 first.
 pub(super) const Q4_0: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), FLOATS, |s| rows(s, 64)),
-    Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), FLOATS, |s| rows(s, 4))
+    Shader::new("naive", include_str!("naive.wgsl"), FLOATS, |s| rows(s, 32, 64)),
+    Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), FLOATS, |s| rows(s, 32, 4))
         .after("naive")
         .partial_sums(SUMS),
-    Shader::new("dot4", include_str!("dot4.wgsl"), QUANTS_AND_SUMS, |s| rows(s, 4))
+    Shader::new("dot4", include_str!("dot4.wgsl"), QUANTS_AND_SUMS, |s| rows(s, 32, 4))
         .after("warp_per_row")
         .partial_sums(SUMS),
-    Shader::new("several_rows", include_str!("several_rows.wgsl"), QUANTS, |s| rows(s, 8))
+    Shader::new("several_rows", include_str!("several_rows.wgsl"), QUANTS, |s| rows(s, 32, 8))
         .after("dot4")
         .partial_sums(SUMS),
 ];
 
-/// So many rows to a workgroup.
-fn rows(s: &Shape, of_workgroup: usize) -> Vec<Pass> {
-    vec![Pass::new("main", [s.n.div_ceil(of_workgroup), 1, 1], &[s.n, s.k / 32])]
+/// Every shader over q4_K, rung 0 first.
+pub(super) const Q4_K: &[Shader] = &[
+    Shader::new("naive_q4_k", include_str!("naive_q4_k.wgsl"), FLOATS, |s| rows(s, 256, 64)),
+    Shader::new("warp_per_row_q4_k", include_str!("warp_per_row_q4_k.wgsl"), FLOATS, |s| rows(s, 256, 4))
+        .after("naive_q4_k")
+        .partial_sums(SUMS),
+    Shader::new("several_rows_q4_k", include_str!("several_rows_q4_k.wgsl"), QUANTS, |s| rows(s, 256, 8))
+        .after("warp_per_row_q4_k")
+        .partial_sums(SUMS),
+];
+
+/// Every shader over q6_K, rung 0 first.
+pub(super) const Q6_K: &[Shader] = &[
+    Shader::new("naive_q6_k", include_str!("naive_q6_k.wgsl"), FLOATS, |s| rows(s, 256, 64)),
+    Shader::new("warp_per_row_q6_k", include_str!("warp_per_row_q6_k.wgsl"), FLOATS, |s| rows(s, 256, 4))
+        .after("naive_q6_k")
+        .partial_sums(SUMS),
+    Shader::new("several_rows_q6_k", include_str!("several_rows_q6_k.wgsl"), QUANTS, |s| rows(s, 256, 8))
+        .after("warp_per_row_q6_k")
+        .partial_sums(SUMS),
+];
+
+/// So many rows to a workgroup, blocks of `len` weights.
+fn rows(s: &Shape, len: usize, of_workgroup: usize) -> Vec<Pass> {
+    vec![Pass::new("main", [s.n.div_ceil(of_workgroup), 1, 1], &[s.n, s.k / len])]
 }

@@ -17,6 +17,11 @@ impl GpuProfile {
         self.peak_f32_ops_per_s().max(packed).max(matrix)
     }
 
+    /// Multiply-adds of f16 that the matrix units of one SM do in a cycle; absent without them.
+    pub fn matrix_multiply_adds_per_cycle(&self) -> Option<f64> {
+        self.matrix.as_ref().map(|m| m.f16_tflops.value * 1e12 / 2.0 / self.sm_cycles_per_s())
+    }
+
     /// Most int8 operations per second: matrix units, dot products of four, or plain integer lanes.
     pub fn peak_i8_ops_per_s(&self) -> f64 {
         let cycles = self.sm_cycles_per_s();

@@ -12,6 +12,8 @@ pub(super) struct Allocation {
     pub given: Vec<(u32, Given)>,
     /// All registers.
     pub registers: u32,
+    /// All small matrices, numbered after the registers.
+    pub matrices: u32,
     /// Most alive at once, constants not counted.
     pub live: u32,
 }
@@ -26,8 +28,11 @@ struct Span {
     ends_written: bool,
 }
 
-/// Renames the registers of all instructions.
-pub(super) fn allocate(insts: &mut [Inst], given: &HashMap<Given, u32>) -> Allocation {
+/// A small matrix until the number of registers is known.
+const MATRIX: u32 = 1 << 31;
+
+/// Renames the registers of all instructions; `matrices` are those that hold one, with the registers of a lane it takes.
+pub(super) fn allocate(insts: &mut [Inst], given: &HashMap<Given, u32>, matrices: &HashMap<u32, u32>) -> Allocation {
     let mut spans = spans(insts);
     stretch_over_loops(insts, &mut spans);
     let mut names = HashMap::new();
@@ -63,29 +68,37 @@ pub(super) fn allocate(insts: &mut [Inst], given: &HashMap<Given, u32>) -> Alloc
     }
     let mut order: Vec<(u32, Span)> = spans.into_iter().collect();
     order.sort_by_key(|(r, s)| (s.first, s.last, *r));
-    let mut free: Vec<u32> = Vec::new();
-    let mut alive: Vec<(usize, bool, u32)> = Vec::new();
-    let mut most = 0;
+    let (mut free, mut free_matrices): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+    let mut alive: Vec<(usize, bool, u32, u32)> = Vec::new();
+    let (mut most, mut next_matrix) = (0, 0);
     for (r, span) in order {
         // A register is free for the instruction that reads it last, not for another result of one that writes it.
-        alive.retain(|(last, written, name)| {
+        alive.retain(|(last, written, name, _)| {
             let over = *last < span.first || *last == span.first && !written;
             if over {
+                let free = if *name < MATRIX { &mut free } else { &mut free_matrices };
                 free.push(*name);
             }
             !over
         });
+        let matrix = matrices.get(&r);
+        let (free, next, kind) = match matrix {
+            Some(_) => (&mut free_matrices, &mut next_matrix, MATRIX),
+            None => (&mut free, &mut next, 0),
+        };
         let name = free.pop().unwrap_or_else(|| {
-            next += 1;
-            next - 1
+            *next += 1;
+            kind + *next - 1
         });
         names.insert(r, name);
         if let Some(value) = starts.get(&r) {
             placed.push((name, *value));
         }
-        alive.push((span.last, span.ends_written, name));
-        most = most.max(alive.len() as u32);
+        alive.push((span.last, span.ends_written, name, matrix.copied().unwrap_or(1)));
+        most = most.max(alive.iter().map(|a| a.3).sum());
     }
+    let registers = next.max(1);
+    names.values_mut().filter(|name| **name >= MATRIX).for_each(|name| *name = *name - MATRIX + registers);
     for inst in insts.iter_mut() {
         if indexed(inst).is_some() {
             inst.buf = names[&inst.buf];
@@ -96,7 +109,7 @@ pub(super) fn allocate(insts: &mut [Inst], given: &HashMap<Given, u32>) -> Alloc
             }
         }
     }
-    Allocation { given: placed, registers: next.max(1), live: most + live_beside }
+    Allocation { given: placed, registers, matrices: next_matrix, live: most + live_beside }
 }
 
 fn spans(insts: &[Inst]) -> HashMap<u32, Span> {

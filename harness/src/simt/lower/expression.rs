@@ -96,6 +96,7 @@ impl<'a> Lowering<'a> {
                 self.global_expression(init)?
             }
             Expression::Override(_) => return Err(self.refuse("overrides: write a constant")),
+            Expression::ZeroValue(ty) if self.square_of(*ty).is_some() => vec![self.zero_matrix(*ty)],
             Expression::ZeroValue(ty) => vec![self.literal(0); self.width(*ty)? as usize],
             Expression::Compose { components, .. } => {
                 let mut all = Vec::new();
@@ -106,11 +107,15 @@ impl<'a> Lowering<'a> {
             }
             Expression::Splat { size, value } => vec![self.register(frame, *value)?; *size as usize],
             Expression::Swizzle { size, vector, pattern } => {
+                self.kind(frame, *vector)?;
                 let from = self.registers(frame, *vector)?;
                 pattern[..*size as usize].iter().map(|c| from[*c as usize]).collect()
             }
             Expression::Access { base, index } => {
                 let index = self.register(frame, *index)?;
+                if let TypeInner::Vector { scalar, .. } = frame.info[*base].ty.inner_with(&self.shader.module.types) {
+                    self.scalar(*scalar)?;
+                }
                 match self.value(frame, *base)? {
                     Value::Place(place) => return Ok(Value::Place(self.element(place, index)?)),
                     Value::Registers(r) => match self.literal_of(index) {
@@ -151,6 +156,10 @@ impl<'a> Lowering<'a> {
             Expression::Math { fun, arg, arg1, arg2, .. } => self.math(frame, *fun, *arg, *arg1, *arg2)?,
             Expression::As { expr, kind, convert } => self.convert(frame, *expr, *kind, *convert)?,
             Expression::ArrayLength(array) => vec![self.array_length(frame, *array)?],
+            Expression::CooperativeLoad { columns, rows, data, .. } => {
+                vec![self.matrix_load(frame, [*rows, *columns], data)?]
+            }
+            Expression::CooperativeMultiplyAdd { a, b, c } => vec![self.matrix_mul_add(frame, [*a, *b, *c])?],
             _ => return Err(self.refuse("this expression")),
         };
         Ok(Value::Registers(registers))
@@ -159,7 +168,7 @@ impl<'a> Lowering<'a> {
     /// Component `index` of a value in registers: its first register and how many.
     fn part(&self, inner: &TypeInner, index: u32) -> Result<(u32, u32), Fault> {
         match inner {
-            TypeInner::Vector { .. } => Ok((index, 1)),
+            TypeInner::Vector { scalar, .. } => self.scalar(*scalar).map(|()| (index, 1)),
             TypeInner::Array { base, .. } => {
                 let n = self.width(*base)?;
                 Ok((index * n, n))

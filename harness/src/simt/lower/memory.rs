@@ -118,6 +118,9 @@ impl<'a> Lowering<'a> {
             Space::Uniform(slot) => {
                 Ok((0..n).map(|c| self.given(Given::Uniform(slot, place.offset + 4 * c))).collect())
             }
+            Space::Local(first, _) if self.square_at(&place).is_some() => {
+                Ok(vec![self.matrix_copy(first + place.offset)])
+            }
             Space::Local(first, _) if place.dynamic == NONE => {
                 Ok((0..n).map(|c| self.op(Op::Mov, Class::Free, &[first + place.offset + c])).collect())
             }
@@ -170,7 +173,9 @@ impl<'a> Lowering<'a> {
                     let at = place.offset + c as u32;
                     let may_change = if place.dynamic == NONE { first + at..first + at + 1 } else { first..first + of };
                     may_change.for_each(|r| self.changed(r));
-                    let inst = if place.dynamic == NONE {
+                    let inst = if self.square_at(&place).is_some() {
+                        Inst::new(Op::MatrixMov, Class::Free, first + at, &[*value], self.line)
+                    } else if place.dynamic == NONE {
                         Inst::new(Op::Mov, Class::Free, first + at, &[*value], self.line)
                     } else {
                         let mut inst =

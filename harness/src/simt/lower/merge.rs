@@ -32,7 +32,7 @@ pub(super) fn merge(insts: &mut Vec<Inst>, given: &HashMap<Given, u32>) {
             let mut parts = vec![at];
             for (j, next) in insts.iter().enumerate().skip(at + 1) {
                 let stops = next.op.steers()
-                    || matches!(next.op, Op::Barrier | Op::StoreShared | Op::AtomicShared)
+                    || matches!(next.op, Op::Barrier | Op::StoreShared | Op::AtomicShared | Op::MatrixStore)
                     || next.d.contains(&first.a);
                 if stops || parts.len() == width {
                     break;

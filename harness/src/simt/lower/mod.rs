@@ -6,6 +6,7 @@
 
 mod allocate;
 mod expression;
+mod matrix;
 mod memory;
 mod merge;
 mod operation;
@@ -43,7 +44,10 @@ impl Shader {
         };
         let module = naga::front::wgsl::parse_str(source)
             .map_err(|e| fault(e.location(source).map(|l| l.line_number), e.message().to_owned()))?;
-        let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        let capabilities = Capabilities::SUBGROUP
+            | Capabilities::SHADER_FLOAT16_IN_FLOAT32
+            | Capabilities::SHADER_FLOAT16
+            | Capabilities::COOPERATIVE_MATRIX;
         let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).map_err(|e| {
             let mut reason = e.as_inner().to_string();
             let mut cause = std::error::Error::source(e.as_inner());
@@ -174,6 +178,8 @@ pub(super) struct Lowering<'a> {
     addresses: HashMap<(u32, u32, u32), u32>,
     /// Values computed and variables read since the last branch, for reuse.
     computed: HashMap<(Op, [u32; 4]), u32>,
+    /// Registers that hold a small matrix, and how many a lane gives to it.
+    matrices: HashMap<u32, u32>,
     subgroups: bool,
     line: u32,
 }
@@ -194,6 +200,7 @@ impl<'a> Lowering<'a> {
             joins: vec![Vec::new()],
             addresses: HashMap::new(),
             computed: HashMap::new(),
+            matrices: HashMap::new(),
             subgroups: false,
             line: 0,
         };
@@ -232,7 +239,7 @@ impl<'a> Lowering<'a> {
         tidy::tidy(&mut insts);
         merge::merge(&mut insts, &self.given);
         share::share(&mut insts);
-        let allocation = allocate::allocate(&mut insts, &self.given);
+        let allocation = allocate::allocate(&mut insts, &self.given, &self.matrices);
         Ok(Code {
             shader: self.shader.name.clone(),
             entry: entry.into(),
@@ -240,6 +247,7 @@ impl<'a> Lowering<'a> {
             insts,
             given: allocation.given,
             registers: allocation.registers,
+            matrices: allocation.matrices,
             live: allocation.live,
             shared_bytes: self.shared_bytes,
             slots: self.slots,
@@ -313,7 +321,9 @@ impl<'a> Lowering<'a> {
 
     /// Forgets what was computed from a variable that changes.
     fn changed(&mut self, register: u32) {
-        self.computed.remove(&(Op::Mov, [register, NONE, NONE, NONE]));
+        for copy in [Op::Mov, Op::MatrixMov] {
+            self.computed.remove(&(copy, [register, NONE, NONE, NONE]));
+        }
     }
 
     fn inner(&self, ty: Handle<Type>) -> &'a TypeInner {
@@ -324,7 +334,10 @@ impl<'a> Lowering<'a> {
     fn width(&self, ty: Handle<Type>) -> Result<u32, Fault> {
         match self.inner(ty) {
             TypeInner::Scalar(s) | TypeInner::Atomic(s) => self.scalar(*s).map(|()| 1),
+            // f16 only in pairs, and only to be moved.
+            TypeInner::Vector { size, scalar: naga::Scalar::F16 } if *size as u32 != 3 => Ok(*size as u32 / 2),
             TypeInner::Vector { size, scalar } => self.scalar(*scalar).map(|()| *size as u32),
+            TypeInner::CooperativeMatrix { .. } => Ok(1),
             TypeInner::Array { base, size: naga::ArraySize::Constant(n), .. } => Ok(self.width(*base)? * n.get()),
             TypeInner::Struct { members, .. } => members.iter().map(|m| self.width(m.ty)).sum(),
             other => Err(self.refuse(format!("values of {}", kind_of(other)))),

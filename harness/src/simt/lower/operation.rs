@@ -143,8 +143,12 @@ impl<'a> Lowering<'a> {
         use ScalarKind::{Bool, Float, Sint, Uint};
         let from = self.kind(frame, expr)?;
         let x = self.registers(frame, expr)?;
-        if convert.is_none() || from == kind {
+        if convert.is_none() || from == kind && convert == Some(4) {
             return Ok(x);
+        }
+        if (from, kind, convert) == (Float, Float, Some(2)) && x.len().is_multiple_of(2) {
+            let pair = |p: &[u32]| self.op(Op::FToHalves, Class::Convert, p);
+            return Ok(x.chunks_exact(2).map(pair).collect());
         }
         if !matches!((kind, convert), (Bool, _) | (_, Some(4))) {
             return Err(self.refuse("conversions to other than 32-bit numbers"));

@@ -11,12 +11,17 @@ impl<'a> Lowering<'a> {
             let n = self.width(variable.ty)?;
             let first = self.fresh_run(n);
             frame.locals.insert(handle, (first, n));
+            if let Some(square) = self.square_of(variable.ty) {
+                self.matrices.insert(first, square.registers());
+            }
             let values = match variable.init {
                 Some(init) => self.registers(frame, init)?,
+                None if self.square_of(variable.ty).is_some() => vec![self.zero_matrix(variable.ty)],
                 None => vec![self.literal(0); n as usize],
             };
             for (i, value) in values.into_iter().enumerate() {
-                self.push(Inst::new(Op::Mov, Class::Free, first + i as u32, &[value], self.line));
+                let copy = if self.matrices.contains_key(&value) { Op::MatrixMov } else { Op::Mov };
+                self.push(Inst::new(copy, Class::Free, first + i as u32, &[value], self.line));
             }
         }
         Ok(())
@@ -132,6 +137,9 @@ impl<'a> Lowering<'a> {
                     inner.arguments.push(value);
                 }
                 if let Some(of) = &callee.result {
+                    if self.square_of(of.ty).is_some() {
+                        return Err(self.refuse("matrices that a function gives back"));
+                    }
                     let n = self.width(of.ty)?;
                     inner.result = (0..n).map(|_| self.fresh()).collect();
                 }
@@ -155,6 +163,7 @@ impl<'a> Lowering<'a> {
             Statement::SubgroupCollectiveOperation { op, collective_op, argument, result } => {
                 self.collective(frame, *op, *collective_op, *argument, *result)?;
             }
+            Statement::CooperativeStore { target, data } => self.matrix_store(frame, *target, data)?,
             Statement::WorkGroupUniformLoad { .. } => return Err(self.refuse("workgroupUniformLoad")),
             _ => return Err(self.refuse("this statement")),
         }

@@ -50,7 +50,7 @@ pub(super) fn indexed(inst: &Inst) -> Option<(u32, u32)> {
 }
 
 fn is_nothing(inst: &Inst) -> bool {
-    inst.op == Op::Mov && inst.d[0] == inst.s[0]
+    inst.op.copies() && inst.d[0] == inst.s[0]
 }
 
 /// Removes instructions that were marked as copies of a register to itself, and moves jump targets along.
@@ -94,7 +94,7 @@ fn drop_first_values(insts: &mut Vec<Inst>) {
     }
     for i in 0..insts.len() {
         let v = insts[i].d[0];
-        if insts[i].op != Op::Mov || insts[..i].iter().any(|x| x.d[0] == v) {
+        if !(insts[i].op.copies() || insts[i].op == Op::MatrixZero) || insts[..i].iter().any(|x| x.d[0] == v) {
             continue;
         }
         let touches = |x: &Inst| {
@@ -116,7 +116,7 @@ fn forward_copies(insts: &mut Vec<Inst>) {
     let (uses, definitions) = (uses(insts), definitions(insts));
     for i in 0..insts.len() {
         let (t, v) = (insts[i].d[0], insts[i].s[0]);
-        if insts[i].op != Op::Mov || t == v || definitions.get(&t) != Some(&1) {
+        if !insts[i].op.copies() || t == v || definitions.get(&t) != Some(&1) {
             continue;
         }
         let all = uses.get(&t).copied().unwrap_or(0);
@@ -187,7 +187,7 @@ fn write_variables_directly(insts: &mut Vec<Inst>) {
     let (uses, definitions) = (uses(insts), definitions(insts));
     for j in 0..insts.len() {
         let (v, t) = (insts[j].d[0], insts[j].s[0]);
-        if insts[j].op != Op::Mov || v == t || uses.get(&t) != Some(&1) || definitions.get(&t) != Some(&1) {
+        if !insts[j].op.copies() || v == t || uses.get(&t) != Some(&1) || definitions.get(&t) != Some(&1) {
             continue;
         }
         let mut place = None;

@@ -5,7 +5,7 @@ use crate::simt::code::{Inst, NONE, Op};
 use crate::simt::memory::{Memory, word};
 
 impl<const W: usize> Warp<W> {
-    fn addresses(&self, inst: &Inst) -> [u32; W] {
+    pub(super) fn addresses(&self, inst: &Inst) -> [u32; W] {
         match inst.a {
             NONE => [inst.imm; W],
             a => self.read(a).map(|a| a.wrapping_add(inst.imm)),

@@ -3,6 +3,7 @@
 
 mod access;
 mod compute;
+mod matrix;
 
 use super::code::{Class, Code, Inst, Op};
 use super::fault::Fault;
@@ -64,6 +65,8 @@ struct Frame {
 pub struct Warp<const W: usize> {
     /// By register, then lane.
     pub registers: Vec<[u32; W]>,
+    /// Small matrices, numbered after the registers.
+    matrices: Vec<[f32; matrix::ELEMENTS]>,
     id: usize,
     at: usize,
     mask: u64,
@@ -76,9 +79,11 @@ pub struct Warp<const W: usize> {
 impl<const W: usize> Warp<W> {
     const ALL: u64 = if W == 64 { u64::MAX } else { (1 << W) - 1 };
 
-    /// Number `id` of its workgroup, with so many registers, `lanes` being those that exist.
-    pub fn new(id: usize, registers: usize, lanes: u64) -> Self {
-        Self { registers: vec![[0; W]; registers], id, at: 0, mask: lanes, words: [0; W], lanes, frames: Vec::new() }
+    /// Number `id` of its workgroup, with the registers of `code`, `lanes` being those that exist.
+    pub fn new(id: usize, code: &Code, lanes: u64) -> Self {
+        let registers = vec![[0; W]; code.registers as usize];
+        let matrices = vec![[0.0; matrix::ELEMENTS]; code.matrices as usize];
+        Self { registers, matrices, id, at: 0, mask: lanes, words: [0; W], lanes, frames: Vec::new() }
     }
 
     /// To the first instruction.
@@ -137,6 +142,9 @@ impl<const W: usize> Warp<W> {
                 }
                 Op::LoadShared | Op::StoreShared | Op::AtomicShared => {
                     self.shared(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
+                }
+                Op::MatrixZero | Op::MatrixMov | Op::MatrixLoad | Op::MatrixStore | Op::MatrixMulAdd => {
+                    self.matrix(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
                 }
                 Op::LoadLocal | Op::StoreLocal => self.local(inst).map_err(|e| fault(code, inst, e))?,
                 Op::ArrayLength => {

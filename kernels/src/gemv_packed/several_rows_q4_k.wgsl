@@ -1,0 +1,68 @@
+// idea: four products of bytes in one instruction, for two rows at once that share each load of x and the sums of its quants
+struct Sizes {
+    n: u32,
+    blocks: u32, // of a row
+}
+
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 36 words: two scales in f16, 12 bytes of scales, 128 of quants
+@group(0) @binding(2) var<storage, read> quants: array<u32>; // 256 × blocks of i8, by fours
+@group(0) @binding(3) var<storage, read> scales: array<f32>; // of the activations, a block
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // n
+
+const ROWS: u32 = 8; // of a workgroup
+
+// Scales and minimums of sub-blocks `j` and `j + 1` of a block that begins at word `at`; j is even.
+fn two_scales_and_mins(at: u32, j: u32) -> vec4<u32> {
+    let shift = j % 4u * 8u;
+    let first = w[at + 1u] >> shift;
+    let second = w[at + 2u] >> shift;
+    if j < 4u {
+        return vec4(first, first >> 8u, second, second >> 8u) & vec4(63u);
+    }
+    let third = w[at + 3u] >> shift;
+    let low = vec4(third, third >> 8u, third >> 4u, third >> 12u) & vec4(15u);
+    return low | (vec4(first >> 2u, first >> 10u, second >> 2u, second >> 10u) & vec4(48u));
+}
+
+// Eight weights of a block that begins at word `at`, a word of them, times their activations; `totals` are those' sums.
+fn eight(at: u32, word: u32, sub: u32, low: u32, high: u32, totals: vec2<i32>) -> f32 {
+    let bytes = w[at + 4u + word];
+    let products = vec2(dot4I8Packed(bytes & 0x0f0f0f0fu, low), dot4I8Packed(bytes >> 4u & 0x0f0f0f0fu, high));
+    let of_subs = vec4<i32>(two_scales_and_mins(at, sub));
+    let scale = unpack2x16float(w[at]);
+    let scaled = f32(of_subs.x * products.x + of_subs.y * products.y);
+    let offset = f32(of_subs.z * totals.x + of_subs.w * totals.y);
+    return scale.x * scaled - scale.y * offset;
+}
+
+@compute @workgroup_size(128)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(subgroup_id) warp: u32,
+    @builtin(num_subgroups) warps: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+    @builtin(subgroup_size) lanes: u32,
+) {
+    let end = min(group.x * ROWS + ROWS, sizes.n);
+    let word = lane % 32u;
+    let sub = word / 8u * 2u;
+    for (var row = group.x * ROWS + warp * 2u; row < end; row += warps * 2u) {
+        // A row beyond the last repeats it, and is not stored.
+        let next = min(row + 1u, end - 1u);
+        var sums = vec2<f32>();
+        for (var block = lane / 32u; block < sizes.blocks; block += lanes / 32u) {
+            let at_x = block * 64u + sub * 8u + word % 8u;
+            let low = quants[at_x];
+            let high = quants[at_x + 8u];
+            let totals = vec2(dot4I8Packed(0x01010101u, low), dot4I8Packed(0x01010101u, high));
+            let one = eight((row * sizes.blocks + block) * 36u, word, sub, low, high, totals);
+            let other = eight((next * sizes.blocks + block) * 36u, word, sub, low, high, totals);
+            sums = fma(vec2(one, other), vec2(scales[block]), sums);
+        }
+        sums = subgroupAdd(sums);
+        if lane < 2u && row + lane < end {
+            y[row + lane] = sums[lane];
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// idea: four products of bytes in one instruction, for two rows at once; the 32 that each quant is too large meets the sums of x
+struct Sizes {
+    n: u32,
+    blocks: u32, // of a row
+}
+
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 105 half-words: 64 of low, 32 of high bits of quants, 8 of scales in i8, one in f16
+@group(0) @binding(2) var<storage, read> quants: array<u32>; // 256 × blocks of i8, by fours
+@group(0) @binding(3) var<storage, read> scales: array<f32>; // of the activations, a block
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // n
+
+const ROWS: u32 = 8; // of a workgroup
+
+// Half-word number `at` of the weights.
+fn half_word(at: u32) -> u32 {
+    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
+}
+
+// The word that begins at half-word `at`.
+fn word_at(at: u32) -> u32 {
+    if at % 2u == 0u {
+        return w[at / 2u];
+    }
+    return (w[at / 2u] >> 16u) | (w[at / 2u + 1u] << 16u);
+}
+
+// Scale of sub-block `j` of a block that begins at half-word `at`.
+fn scale_of(at: u32, j: u32) -> i32 {
+    return extractBits(bitcast<i32>(half_word(at + 96u + j / 2u)), j % 2u * 8u, 8u);
+}
+
+// Eight weights of a block that begins at half-word `at`, a word of low bits of them, times their activations; `totals`
+// are those' sums.
+fn eight(at: u32, lane: u32, low: u32, high: u32, totals: vec2<i32>) -> f32 {
+    let half = lane / 16u;
+    let run = lane % 16u / 8u;
+    let word = lane % 8u;
+    let sub = half * 8u + run * 2u + word / 4u;
+    let bits = word_at(at + lane * 2u);
+    let above = word_at(at + 64u + half * 16u + word * 2u) >> (run * 2u);
+    let one = dot4I8Packed((bits & 0x0f0f0f0fu) | ((above & 0x03030303u) << 4u), low) - 32 * totals.x;
+    let other = dot4I8Packed((bits >> 4u & 0x0f0f0f0fu) | (above & 0x30303030u), high) - 32 * totals.y;
+    let scaled = scale_of(at, sub) * one + scale_of(at, sub + 4u) * other;
+    return unpack2x16float(half_word(at + 104u)).x * f32(scaled);
+}
+
+@compute @workgroup_size(128)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(subgroup_id) warp: u32,
+    @builtin(num_subgroups) warps: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+    @builtin(subgroup_size) lanes: u32,
+) {
+    let end = min(group.x * ROWS + ROWS, sizes.n);
+    let word = lane % 32u;
+    for (var row = group.x * ROWS + warp * 2u; row < end; row += warps * 2u) {
+        // A row beyond the last repeats it, and is not stored.
+        let next = min(row + 1u, end - 1u);
+        var sums = vec2<f32>();
+        for (var block = lane / 32u; block < sizes.blocks; block += lanes / 32u) {
+            let at_x = block * 64u + word / 16u * 32u + word % 16u;
+            let low = quants[at_x];
+            let high = quants[at_x + 16u];
+            let totals = vec2(dot4I8Packed(0x01010101u, low), dot4I8Packed(0x01010101u, high));
+            let one = eight((row * sizes.blocks + block) * 105u, word, low, high, totals);
+            let other = eight((next * sizes.blocks + block) * 105u, word, low, high, totals);
+            sums = fma(vec2(one, other), vec2(scales[block]), sums);
+        }
+        sums = subgroupAdd(sums);
+        if lane < 2u && row + lane < end {
+            y[row + lane] = sums[lane];
+        }
+    }
+}
