@@ -64,7 +64,9 @@ impl Predicted {
         let ns = self.prediction.ns(gap_ns)?;
         Some(match (&self.row.task, self.row.unit.as_str()) {
             (Task::Decode { .. }, _) => 1e9 / ns,
+            (Task::Prefill { tokens, .. }, _) => *tokens as f64 * 1e9 / ns,
             (Task::Kernel { sizes: [m, n, k], .. }, "GFLOPS") => 2.0 * (m * n * k) as f64 / ns,
+            (Task::Kernel { sizes: [m, n, k], .. }, "TFLOPS") => 2e-3 * (m * n * k) as f64 / ns,
             _ => ns / 1e6,
         })
     }
@@ -90,14 +92,10 @@ pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Pr
                 Some(ns) => Prediction::Time { ns, gaps: 0.0, bound: Bound::Latency },
                 None => Prediction::None("the profile has no link".into()),
             },
-            Task::Kernel { kernel, sizes: [m, n, k] } => {
-                let name = format!("{}/kernel", row.id).into();
-                let shape = Shape { name, m: *m, n: *n, k: *k, parts: 1, tour: false };
-                // Products were measured among the others of a layer, which L2 does not hold.
-                let warm = kernel.starts_with("gemv_").then_some(false);
-                let cost = counts.best(&gpu, kernel, &shape, &row.rung, warm).map_err(wrong)?;
-                let launches = cost.launches * gpu.machine.launch_ns.value;
-                Prediction::Time { ns: cost.body_ns + launches, gaps: 0.0, bound: cost.bound }
+            Task::Kernel { kernel, sizes } => one(&mut counts, &gpu, &row, kernel, *sizes).map_err(wrong)?,
+            Task::Prefill { model, tokens } => {
+                let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
+                prefill(&mut counts, &gpu, &config, *tokens, &row.rung).map_err(wrong)?
             }
             Task::Decode { model, format, tokens } => {
                 let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
@@ -119,6 +117,11 @@ fn gpu_of(row: &Row, machines: &[Loaded<GpuProfile>]) -> Result<GpuProfile, Rows
         reason,
     })?;
     let [clock, sms, bandwidth] = row.differs;
+    let faster = clock.map_or(1.0, |c| c / gpu.machine.clock_mhz.value)
+        * sms.map_or(1.0, |sms| sms / f64::from(gpu.machine.sms.value));
+    if let Some(matrix) = &mut gpu.matrix {
+        matrix.f16_tflops.value *= faster;
+    }
     if let Some(clock) = clock {
         gpu.machine.clock_mhz.value = clock;
     }
@@ -138,6 +141,60 @@ pub fn all_reduce_ns(gpu: &GpuProfile, ranks: usize, bytes: f64) -> Option<f64> 
     let link = gpu.link.as_ref()?;
     let steps = 2.0 * (ranks as f64 - 1.0);
     Some(bytes * steps / ranks as f64 / gpu.link_one_way_gb_s()? + steps * link.latency_ns.value)
+}
+
+fn one(
+    counts: &mut Counts,
+    gpu: &GpuProfile,
+    row: &Row,
+    kernel: &str,
+    [m, n, k]: [usize; 3],
+) -> Result<Prediction, String> {
+    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts: 1, tour: false };
+    // Products of one token were measured among the others of a layer, which L2 does not hold.
+    let warm = kernel.starts_with("gemv_").then_some(false);
+    let cost = match kernel {
+        "gemm_fp8" => counts.best(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung, warm)?,
+        _ => counts.best(gpu, kernel, &shape(k), &row.rung, warm)?,
+    };
+    let launches = cost.launches * gpu.machine.launch_ns.value;
+    Ok(Prediction::Time { ns: cost.body_ns + launches, gaps: 0.0, bound: cost.bound })
+}
+
+/// A GPU whose f16 are pairs of FP8: as many bytes, tiles and steps for twice the products, at its rate of FP8. What
+/// DeepGEMM does beside, scales of blocks and promotion of sums, is left out.
+fn of_fp8(gpu: &GpuProfile) -> Result<GpuProfile, String> {
+    let mut gpu = gpu.clone();
+    let matrix = gpu.matrix.as_mut().ok_or("no matrix units")?;
+    matrix.f16_tflops.value = matrix.fp8_tflops.as_ref().ok_or("no FP8 on its matrix units")?.value / 2.0;
+    Ok(gpu)
+}
+
+/// The products of a prompt, one for each matrix, and of the head for the last token alone, which is all that samples.
+/// Attention and what goes value by value is left out: below a tenth of the operations at such lengths.
+fn prefill(
+    counts: &mut Counts,
+    gpu: &GpuProfile,
+    config: &Config,
+    tokens: usize,
+    rung: &str,
+) -> Result<Prediction, String> {
+    let step = step::decode(config, Dtype::F16, tokens).ok_or("no kernel for this type")?;
+    let (mut ns, mut by) = (gpu.machine.host_token_ns.value, BTreeMap::new());
+    for operation in step.iter().filter(|o| is_product(o)) {
+        let head = operation.shape.n == config.vocab;
+        let shape = Shape { m: if head { 1 } else { tokens }, ..operation.shape.clone() };
+        let (kernel, rung) = if head { ("gemv_f16", "best") } else { ("gemm_f16", rung) };
+        let cost = counts.best(gpu, kernel, &shape, rung, Some(false))?;
+        let time = operation.times as f64 * (cost.body_ns + cost.launches * gpu.machine.launch_ns.value);
+        ns += time;
+        *by.entry(cost.bound).or_insert(0.0) += time;
+    }
+    Ok(Prediction::Time { ns, gaps: 0.0, bound: longest(by) })
+}
+
+fn longest(by: BTreeMap<Bound, f64>) -> Bound {
+    by.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(Bound::Launch, |b| b.0)
 }
 
 /// What one operation takes on one machine.
@@ -161,14 +218,15 @@ fn decode(
         Format::Q8_0 => Dtype::Q8_0,
         Format::Q4_0 | Format::Q4KM => Dtype::Q4_0,
     };
-    let step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
+    let mut step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
+    if format == Format::Q4KM {
+        step = step.into_iter().flat_map(|operation| q4_k_m(config, operation)).collect();
+    }
     let has = gpu.memory.memory_mib.value * 1024.0 * 1024.0;
     let needs = step.iter().filter(|o| is_product(o)).map(bytes).sum::<f64>();
     if needs > has {
         return Ok(Prediction::None(format!("does not fit: {:.0} of {:.0} GB", needs / 1e9, has / 1e9)));
     }
-    // Bytes and their time in proportion.
-    let heavier = if format == Format::Q4KM { q4_k_m_over_q4_0(config) } else { 1.0 };
     let (mut ns, mut gaps) = (gpu.machine.host_token_ns.value, 0.0);
     let mut by: BTreeMap<Bound, f64> = BTreeMap::new();
     for operation in &step {
@@ -178,13 +236,12 @@ fn decode(
         let rung = if product { rung } else { "best" };
         let cost = counts.best(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
         let times = operation.times as f64;
-        let body = times * cost.body_ns * if product { heavier } else { 1.0 };
+        let body = times * cost.body_ns;
         ns += body;
         gaps += times * cost.launches;
         *by.entry(cost.bound).or_insert(0.0) += body;
     }
-    let bound = by.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(Bound::Launch, |b| b.0);
-    Ok(Prediction::Time { ns, gaps, bound })
+    Ok(Prediction::Time { ns, gaps, bound: longest(by) })
 }
 
 fn is_product(operation: &Operation) -> bool {
@@ -197,16 +254,25 @@ fn bytes(operation: &Operation) -> f64 {
     kernel.map_or(0.0, |k| (operation.times as u64 * k.cost(&operation.shape).bytes) as f64)
 }
 
-/// llama.cpp's Q4_K_M keeps the output head, and in half of the layers the values and the down projection, as q6_K (6.5625
-/// bits a weight), all else as q4_K (4.5 bits, as q4_0); `llama_tensor_get_type` in its llama-quant.cpp.
-fn q4_k_m_over_q4_0(config: &Config) -> f64 {
+/// llama.cpp's Q4_K_M keeps the output head, and in half of the layers the values and the down projection, as q6_K, all
+/// else as q4_K; `llama_tensor_get_type` in its llama-quant.cpp. Activations are quantized by 32 there too. Rows that are no
+/// whole blocks of 256 stay as they are.
+fn q4_k_m(config: &Config, operation: Operation) -> Vec<Operation> {
+    let Shape { n, k, .. } = operation.shape;
+    if !is_product(&operation) || !k.is_multiple_of(256) {
+        return vec![operation];
+    }
     let values = match config.attention {
-        Attention::Grouped { kv_heads, width, .. } => kv_heads * width * config.hidden,
+        Attention::Grouped { kv_heads, width, .. } => kv_heads * width,
         Attention::Latent { .. } => 0,
     };
-    let in_q6 = config.layers as f64 / 2.0 * (values + config.ffn * config.hidden) as f64
-        + (config.vocab * config.hidden) as f64;
-    1.0 + in_q6 * (6.5625 / 4.5 - 1.0) / config.weights_per_token() as f64
+    let half = config.layers / 2;
+    let kept = [(values, config.hidden, half), (config.hidden, config.ffn, half), (config.vocab, config.hidden, 1)];
+    let of_shape = kept.iter().filter(|(rows, columns, _)| (*rows, *columns) == (n, k));
+    let in_q6 = of_shape.map(|kept| kept.2).sum::<usize>().min(operation.times);
+    let parts = [("gemv_q6_k", in_q6), ("gemv_q4_k", operation.times - in_q6)];
+    let part = |(kernel, times)| Operation { kernel, times, shape: operation.shape.clone() };
+    parts.into_iter().filter(|p| p.1 > 0).map(part).collect()
 }
 
 /// Shaders counted so far: each once for all machines with warps as wide.
@@ -216,10 +282,10 @@ struct Counts {
     counted: BTreeMap<Key, (f64, Ladder)>,
 }
 
-/// Lanes, kernel, m, n, k, parts.
-type Key = (u32, &'static str, [usize; 4]);
-/// Every rung's counts, or why it has none.
-type Ladder = Vec<Result<Vec<Counted>, String>>;
+/// Lanes, kernel, m, n, k, parts, rungs wanted.
+type Key = (u32, &'static str, [usize; 4], String);
+/// Counts of the rungs wanted, or why one has none.
+type Ladder = Vec<(&'static str, Result<Vec<Counted>, String>)>;
 
 impl Counts {
     fn new(gpus: &[GpuProfile]) -> Self {
@@ -244,14 +310,11 @@ impl Counts {
     ) -> Result<OperationCost, String> {
         let found = KERNELS.iter().find(|k| k.name() == kernel && !k.shaders().is_empty());
         let kernel: &dyn Kernel = *found.ok_or_else(|| format!("no shader of a kernel {kernel}"))?;
-        let (needed, ladder) = self.ladder(gpu.sm.warp_lanes.value, kernel, shape)?;
+        let (needed, ladder) = self.ladder(gpu.sm.warp_lanes.value, kernel, shape, rung)?;
         let warm = warm.unwrap_or_else(|| stays_cached(*needed, gpu));
         let mut best: Option<OperationCost> = None;
-        for (shader, counted) in kernel.shaders().iter().zip(ladder) {
-            if rung != "best" && rung != shader.name {
-                continue;
-            }
-            let counted = counted.as_ref().map_err(|e| format!("{}/{}: {e}", kernel.name(), shader.name))?;
+        for (shader, counted) in ladder {
+            let counted = counted.as_ref().map_err(|e| format!("{}/{shader}: {e}", kernel.name()))?;
             // A rung that the machine cannot run leaves the others.
             let Ok(priced) = priced(gpu, counted, warm) else { continue };
             let launches = counted.len() as f64;
@@ -264,19 +327,22 @@ impl Counts {
         best.ok_or_else(|| format!("the {} runs no rung {rung} of {}", gpu.name, kernel.name()))
     }
 
-    fn ladder(&mut self, lanes: u32, kernel: &dyn Kernel, shape: &Shape) -> Result<&(f64, Ladder), String> {
-        let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts]);
+    fn ladder(&mut self, lanes: u32, kernel: &dyn Kernel, shape: &Shape, rung: &str) -> Result<&(f64, Ladder), String> {
+        let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts], rung.to_string());
         if !self.counted.contains_key(&key) {
             let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
             let mut case = kernel.prepare(shape, &input).map_err(|e| e.to_string())?;
             let needed = operand_bytes(&case.operands());
             let rules = &self.rules[&lanes];
-            let ladder = (0..kernel.shaders().len()).map(|shader| {
-                let program = self.gate.program(kernel, shader).map_err(|e| e.to_string())?;
-                count(&program, shape, case.as_mut(), rules).map_err(|e| e.to_string())
+            let wanted = |name: &str| rung == "best" || rung.split(" or ").any(|rung| rung == name);
+            let shaders = kernel.shaders().iter().enumerate().filter(|(_, shader)| wanted(shader.name));
+            let ladder = shaders.map(|(i, shader)| {
+                let program = self.gate.program(kernel, i).map_err(|e| e.to_string());
+                let counted = program.and_then(|p| count(&p, shape, case.as_mut(), rules).map_err(|e| e.to_string()));
+                (shader.name, counted)
             });
             let ladder = ladder.collect();
-            self.counted.insert(key, (needed, ladder));
+            self.counted.insert(key.clone(), (needed, ladder));
         }
         Ok(&self.counted[&key])
     }

@@ -20,11 +20,11 @@ pub struct Row {
     pub group: String,
     /// What ran.
     pub task: Task,
-    /// The rung that stands for the software: `best`, or its name.
+    /// The rung that stands for the software: `best`, or its name, or several with `or` between them: the fastest.
     pub rung: String,
     /// The measurement.
     pub measured: f64,
-    /// Its unit: `tok/s`, `GFLOPS` or `ms`.
+    /// Its unit: `tok/s`, `GFLOPS`, `TFLOPS` or `ms`.
     pub unit: String,
     /// Machine and model for people.
     pub subject: String,
@@ -46,9 +46,16 @@ pub enum Task {
         /// Tokens in the cache, on average.
         tokens: usize,
     },
+    /// Took in a prompt with matrices in f16, none before it.
+    Prefill {
+        /// One of `kernels::model::published`.
+        model: String,
+        /// Its length.
+        tokens: usize,
+    },
     /// Ran one kernel.
     Kernel {
-        /// Its name.
+        /// Its name; `gemm_fp8` for a product of FP8 on matrix units.
         kernel: String,
         /// m, n and k.
         sizes: [usize; 3],
@@ -73,7 +80,7 @@ pub enum Format {
     Q8_0,
     /// 4.5 bits.
     Q4_0,
-    /// llama.cpp's mixture of q4_K and q6_K: q4_0's rungs stand for it, with its bytes.
+    /// llama.cpp's mixture of q4_K and q6_K.
     Q4KM,
 }
 
@@ -167,6 +174,7 @@ fn task(text: &str) -> Result<Task, String> {
             };
             Task::Decode { model: model.into(), format, tokens: size(tokens)? }
         }
+        ["prefill", model, "f16", tokens] => Task::Prefill { model: model.into(), tokens: size(tokens)? },
         ["all-reduce", ranks, bytes] => Task::AllReduce { ranks: size(ranks)?, bytes: size(bytes)? as f64 },
         [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?] },
         _ => return Err(format!("task {text:?}")),
@@ -195,6 +203,7 @@ mod tests {
     #[test]
     fn tasks_that_say_nothing_are_refused() {
         assert!(task("decode llama-2-7b q5_1 3").unwrap_err().contains("q5_1"));
+        assert!(task("prefill llama-2-7b q4_0 512").is_err());
         assert!(task("gemm_f32 1 x 3").unwrap_err().contains("\"x\""));
         assert!(task("rest").is_err());
     }

@@ -67,6 +67,8 @@ impl Chain {
 pub struct Work {
     /// Instructions of warps by class, as a compiler leaves them.
     pub issued: [f64; Class::ALL.len()],
+    /// The same as they are written: what a compiler leaves that unrolls no loop.
+    pub written: [f64; Class::ALL.len()],
     /// Multiply-adds of matrix units.
     pub matrix: f64,
     /// Lanes that took part, of all lanes of the instructions issued.
@@ -138,8 +140,8 @@ pub fn reduction_steps(lanes: f64) -> f64 {
     lanes.log2()
 }
 
-/// Warp instructions that one instruction here stands for.
-fn instructions(inst: &Inst, lanes: f64) -> f64 {
+/// Warp instructions that one instruction here stands for, of which a compiler leaves a share.
+fn instructions(inst: &Inst, lanes: f64, share: f32) -> f64 {
     use Op::*;
     let times = match inst.op {
         UDiv | SDiv | UMod | SMod => f64::from(inst.imm2.max(1)),
@@ -149,7 +151,7 @@ fn instructions(inst: &Inst, lanes: f64) -> f64 {
         SubAdd | SubMul | SubMin | SubMax | SubSMin | SubSMax | SubUMin | SubUMax | SubIAdd => reduction_steps(lanes),
         _ => 1.0,
     };
-    times * f64::from(inst.share)
+    times * f64::from(share)
 }
 
 /// Of a product of matrices.
@@ -159,6 +161,9 @@ fn multiply_adds(inst: &Inst) -> f64 {
 
 impl Watch for Meter {
     fn issued(&mut self, warp: usize, _: usize, inst: &Inst, mask: u64) -> Result<(), String> {
+        if inst.class != Class::Free {
+            self.work.written[inst.class as usize] += instructions(inst, self.lanes, 1.0);
+        }
         if inst.class == Class::Free || inst.share == 0.0 && inst.class != Class::Global {
             // What costs nothing is ready when its sources are.
             let ready = &mut self.ready[warp];
@@ -166,7 +171,7 @@ impl Watch for Meter {
             inst.writes().for_each(|d| ready[d as usize] = sources);
             return Ok(());
         }
-        let count = instructions(inst, self.lanes);
+        let count = instructions(inst, self.lanes, inst.share);
         self.work.issued[inst.class as usize] += count;
         self.work.active += count * f64::from(mask.count_ones());
         // In order: an instruction waits for its operands, and those behind it wait too.

@@ -33,10 +33,14 @@ pub(super) const LADDER: &[Shader] = &[
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     })
     .after("coalesced"),
+    Shader::new("unrolled_tile", include_str!("unrolled_tile.wgsl"), PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
+    })
+    .after("shared_tile"),
     Shader::new("column_tile", include_str!("column_tile.wgsl"), PLAIN, |s| {
         tiles(s, [s.n.div_ceil(32), s.m.div_ceil(64)])
     })
-    .after("shared_tile"),
+    .after("unrolled_tile"),
     Shader::new("register_tile", include_str!("register_tile.wgsl"), PLAIN, |s| {
         tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
     })

@@ -33,22 +33,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
         tile_a[mine] = from_a;
         tile_b[mine] = from_b;
         workgroupBarrier();
-        sum = fma(tile_a[id.y * TILE + 0u], tile_b[0u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 1u], tile_b[16u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 2u], tile_b[32u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 3u], tile_b[48u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 4u], tile_b[64u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 5u], tile_b[80u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 6u], tile_b[96u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 7u], tile_b[112u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 8u], tile_b[128u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 9u], tile_b[144u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 10u], tile_b[160u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 11u], tile_b[176u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 12u], tile_b[192u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 13u], tile_b[208u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 14u], tile_b[224u + id.x], sum);
-        sum = fma(tile_a[id.y * TILE + 15u], tile_b[240u + id.x], sum);
+        for (var p = 0u; p < TILE; p++) {
+            sum = fma(tile_a[id.y * TILE + p], tile_b[p * TILE + id.x], sum);
+        }
         workgroupBarrier();
     }
     if row < sizes.m && column < sizes.n {

@@ -40,7 +40,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         for (var i = 0u; i < 8u; i++) {
             products += dot4I8Packed(four_quants(at, i), quants[of_row * 8u + i]);
         }
-        sum = fma(unpack2x16float(half_word(at)).x * scales[of_row], f32(products), sum);
+        // One scale after the other: their product may be too small for an f32.
+        sum = fma(f32(products) * unpack2x16float(half_word(at)).x, scales[of_row], sum);
     }
     c[row * sizes.n + column] = sum;
 }

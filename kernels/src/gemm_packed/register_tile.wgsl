@@ -97,10 +97,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             products3 += vec4(dot4I8Packed(x3, w0), dot4I8Packed(x3, w1), dot4I8Packed(x3, w2), dot4I8Packed(x3, w3));
         }
         let scale = vec4(scales_w[columns], scales_w[columns + 1u], scales_w[columns + 2u], scales_w[columns + 3u]);
-        sums0 = fma(scale * scales_x[rows + 0u], vec4<f32>(products0), sums0);
-        sums1 = fma(scale * scales_x[rows + 1u], vec4<f32>(products1), sums1);
-        sums2 = fma(scale * scales_x[rows + 2u], vec4<f32>(products2), sums2);
-        sums3 = fma(scale * scales_x[rows + 3u], vec4<f32>(products3), sums3);
+        // One scale after the other: their product may be too small for an f32.
+        sums0 = fma(vec4<f32>(products0) * scale, vec4(scales_x[rows + 0u]), sums0);
+        sums1 = fma(vec4<f32>(products1) * scale, vec4(scales_x[rows + 1u]), sums1);
+        sums2 = fma(vec4<f32>(products2) * scale, vec4(scales_x[rows + 2u]), sums2);
+        sums3 = fma(vec4<f32>(products3) * scale, vec4(scales_x[rows + 3u]), sums3);
         workgroupBarrier();
     }
     put(first_row + rows + 0u, first_column + columns, sums0);

@@ -49,6 +49,13 @@ impl<const W: usize> Warp<W> {
             Op::LoadGlobal => {
                 let bytes = memory.slice(inst.buf);
                 for c in 0..inst.n as usize {
+                    if let Some(lane) = self.alone {
+                        if inst.d[c] != NONE {
+                            let value = word(bytes, addresses[lane] + 4 * c as u32);
+                            self.registers[inst.d[c] as usize][lane] = value;
+                        }
+                        continue;
+                    }
                     let mut out = [0; W];
                     if self.mask == Self::ALL {
                         for lane in 0..W {

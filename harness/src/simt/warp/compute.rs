@@ -7,6 +7,10 @@ use crate::simt::math;
 impl<const W: usize> Warp<W> {
     #[inline(always)]
     fn one(&mut self, inst: &Inst, f: impl Fn(u32) -> u32) {
+        if let Some(i) = self.alone {
+            self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i]);
+            return;
+        }
         let a = self.read(inst.s[0]);
         let out = std::array::from_fn(|i| f(a[i]));
         self.write(inst.d[0], &out);
@@ -14,6 +18,10 @@ impl<const W: usize> Warp<W> {
 
     #[inline(always)]
     fn two(&mut self, inst: &Inst, f: impl Fn(u32, u32) -> u32) {
+        if let Some(i) = self.alone {
+            self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i], self.read(inst.s[1])[i]);
+            return;
+        }
         let (a, b) = (self.read(inst.s[0]), self.read(inst.s[1]));
         let out = std::array::from_fn(|i| f(a[i], b[i]));
         self.write(inst.d[0], &out);
@@ -21,6 +29,11 @@ impl<const W: usize> Warp<W> {
 
     #[inline(always)]
     fn three(&mut self, inst: &Inst, f: impl Fn(u32, u32, u32) -> u32) {
+        if let Some(i) = self.alone {
+            let (a, b, c) = (self.read(inst.s[0])[i], self.read(inst.s[1])[i], self.read(inst.s[2])[i]);
+            self.registers[inst.d[0] as usize][i] = f(a, b, c);
+            return;
+        }
         let (a, b, c) = (self.read(inst.s[0]), self.read(inst.s[1]), self.read(inst.s[2]));
         let out = std::array::from_fn(|i| f(a[i], b[i], c[i]));
         self.write(inst.d[0], &out);

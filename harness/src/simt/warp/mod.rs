@@ -72,6 +72,8 @@ pub struct Warp<const W: usize> {
     mask: u64,
     /// The mask as words, where it is not full.
     words: [u32; W],
+    /// The lane that is there where one is alone: the others' results would be computed to be thrown away.
+    alone: Option<usize>,
     lanes: u64,
     frames: Vec<Frame>,
 }
@@ -83,7 +85,7 @@ impl<const W: usize> Warp<W> {
     pub fn new(id: usize, code: &Code, lanes: u64) -> Self {
         let registers = vec![[0; W]; code.registers as usize];
         let matrices = vec![[0.0; matrix::ELEMENTS]; code.matrices as usize];
-        Self { registers, matrices, id, at: 0, mask: lanes, words: [0; W], lanes, frames: Vec::new() }
+        Self { registers, matrices, id, at: 0, mask: lanes, words: [0; W], alone: None, lanes, frames: Vec::new() }
     }
 
     /// To the first instruction.
@@ -100,6 +102,7 @@ impl<const W: usize> Warp<W> {
 
     fn set_mask(&mut self, mask: u64) {
         self.mask = mask;
+        self.alone = mask.is_power_of_two().then(|| mask.trailing_zeros() as usize);
         if mask != Self::ALL {
             self.words = std::array::from_fn(|i| 0u32.wrapping_sub((mask >> i) as u32 & 1));
         }
