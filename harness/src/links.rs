@@ -1,6 +1,7 @@
 //! What training DeepSeek-V3 on many GPUs waits for: one layer with experts, forward and backward, split by tensors over a
 //! node or by experts over eight nodes, with transfers after the arithmetic or beside it. Times of arithmetic are a
-//! roofline of the profile, times of transfers bytes over the profile's link and network: no shader reaches matrix units.
+//! roofline of the profile, times of transfers bytes over the profile's link and network: the products of experts
+//! have no shader on matrix units.
 //!
 //! Sources: DeepSeek-V3, arXiv 2412.19437, 3.2 (experts over 64 GPUs of 8 nodes, a token to at most 4 nodes, transfers of
 //! one micro-batch beside the arithmetic of another) and 3.3 (dispatched as FP8, combined as BF16); all-reduce over a ring

@@ -92,7 +92,7 @@ fn what_a_matrix_unit_cannot_do_is_refused_in_one_line() {
     };
     let kept = "coopStoreT(l, &c[0], 16u);".replace("l,", "coopMultiplyAdd(l, r, s),");
     let rest = format!("let r = coopLoadT<coop_mat16x16<f16, B>>(&b[0], 16u); var s: coop_mat16x16<f32, C>; {kept}");
-    refused(32, &format!("if i < 8u {{ {load}(&a[0], 4u); {rest} }}"), "without all of its 32 lanes");
+    refused(32, &format!("if i < 8u {{ {load}(&a[0], 4u); {rest} }}"), "uniformity of control flow");
     refused(24, &format!("{load}(&a[0], 4u); {rest}"), "without all of its 32 lanes");
     refused(32, &format!("{load}(&a[1], 4u); {rest}"), "multiples of 16");
     refused(32, &format!("{load}(&a[i * 2u], 4u); {rest}"), "different places");

@@ -154,7 +154,8 @@ fn one(
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
     let cost = match kernel {
-        "gemm_fp8" => counts.best(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung, warm)?,
+        "gemm_fp8" => counts.deep(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung)?,
+        "gemm_f16" => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
         _ => counts.best(gpu, kernel, &shape(k), &row.rung, warm)?,
     };
     let launches = cost.launches * gpu.machine.launch_ns.value;
@@ -184,8 +185,10 @@ fn prefill(
     for operation in step.iter().filter(|o| is_product(o)) {
         let head = operation.shape.n == config.vocab;
         let shape = Shape { m: if head { 1 } else { tokens }, ..operation.shape.clone() };
-        let (kernel, rung) = if head { ("gemv_f16", "best") } else { ("gemm_f16", rung) };
-        let cost = counts.best(gpu, kernel, &shape, rung, Some(false))?;
+        let cost = match head {
+            true => counts.best(gpu, "gemv_f16", &shape, "best", Some(false))?,
+            false => counts.deep(gpu, "gemm_f16", &shape, rung)?,
+        };
         let time = operation.times as f64 * (cost.body_ns + cost.launches * gpu.machine.launch_ns.value);
         ns += time;
         *by.entry(cost.bound).or_insert(0.0) += time;
@@ -275,6 +278,9 @@ fn q4_k_m(config: &Config, operation: Operation) -> Vec<Operation> {
     parts.into_iter().filter(|p| p.1 > 0).map(part).collect()
 }
 
+/// Depths at which a deeper product is counted.
+const DEPTHS: [usize; 2] = [256, 512];
+
 /// Shaders counted so far: each once for all machines with warps as wide.
 struct Counts {
     gate: ShaderGate,
@@ -282,8 +288,8 @@ struct Counts {
     counted: BTreeMap<Key, (f64, Ladder)>,
 }
 
-/// Lanes, kernel, m, n, k, parts, rungs wanted.
-type Key = (u32, &'static str, [usize; 4], String);
+/// Lanes, kernel, m, n, k, parts, rungs wanted, and the rules where they are those of one machine.
+type Key = (u32, &'static str, [usize; 4], String, Option<Rules>);
 /// Counts of the rungs wanted, or why one has none.
 type Ladder = Vec<(&'static str, Result<Vec<Counted>, String>)>;
 
@@ -299,6 +305,28 @@ impl Counts {
         Self { gate: ShaderGate::default(), rules, counted: BTreeMap::new() }
     }
 
+    /// Time of the fastest of these rungs over a product. Every step of k is as the one before, so beyond [`DEPTHS`] the
+    /// time grows by what it grows between them.
+    fn deep(&mut self, gpu: &GpuProfile, kernel: &str, shape: &Shape, rungs: &str) -> Result<OperationCost, String> {
+        let [near, far] = DEPTHS;
+        if shape.k <= far {
+            return self.best(gpu, kernel, shape, rungs, None);
+        }
+        let cost = KERNELS.iter().find(|k| k.name() == kernel).map(|k| k.cost(shape));
+        let warm = cost.is_some_and(|cost| stays_cached(cost.bytes as f64, gpu));
+        let steps = (shape.k - far) as f64 / (far - near) as f64;
+        let mut best: Option<OperationCost> = None;
+        for rung in rungs.split(" or ") {
+            let mut at = |k| self.best(gpu, kernel, &Shape { k, ..shape.clone() }, rung, Some(warm));
+            let (near, far) = (at(near)?, at(far)?);
+            let body_ns = far.body_ns + (far.body_ns - near.body_ns) * steps;
+            if best.is_none_or(|b| body_ns < b.body_ns) {
+                best = Some(OperationCost { body_ns, ..far });
+            }
+        }
+        best.ok_or_else(|| format!("no rung of {kernel}"))
+    }
+
     /// Time of the rung of this name, or of the fastest.
     fn best(
         &mut self,
@@ -310,7 +338,7 @@ impl Counts {
     ) -> Result<OperationCost, String> {
         let found = KERNELS.iter().find(|k| k.name() == kernel && !k.shaders().is_empty());
         let kernel: &dyn Kernel = *found.ok_or_else(|| format!("no shader of a kernel {kernel}"))?;
-        let (needed, ladder) = self.ladder(gpu.sm.warp_lanes.value, kernel, shape, rung)?;
+        let (needed, ladder) = self.ladder(gpu, kernel, shape, rung)?;
         let warm = warm.unwrap_or_else(|| stays_cached(*needed, gpu));
         let mut best: Option<OperationCost> = None;
         for (shader, counted) in ladder {
@@ -327,13 +355,22 @@ impl Counts {
         best.ok_or_else(|| format!("the {} runs no rung {rung} of {}", gpu.name, kernel.name()))
     }
 
-    fn ladder(&mut self, lanes: u32, kernel: &dyn Kernel, shape: &Shape, rung: &str) -> Result<&(f64, Ladder), String> {
-        let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts], rung.to_string());
+    fn ladder(
+        &mut self,
+        gpu: &GpuProfile,
+        kernel: &dyn Kernel,
+        shape: &Shape,
+        rung: &str,
+    ) -> Result<&(f64, Ladder), String> {
+        let lanes = gpu.sm.warp_lanes.value;
+        // Large products were measured on one machine each.
+        let own = kernel.name().starts_with("gemm_").then(|| Rules::of(gpu));
+        let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts], rung.to_string(), own);
         if !self.counted.contains_key(&key) {
             let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
             let mut case = kernel.prepare(shape, &input).map_err(|e| e.to_string())?;
             let needed = operand_bytes(&case.operands());
-            let rules = &self.rules[&lanes];
+            let rules = own.as_ref().map_or(&self.rules[&lanes][..], std::slice::from_ref);
             let wanted = |name: &str| rung == "best" || rung.split(" or ").any(|rung| rung == name);
             let shaders = kernel.shaders().iter().enumerate().filter(|(_, shader)| wanted(shader.name));
             let ladder = shaders.map(|(i, shader)| {
