@@ -177,6 +177,9 @@ fn outcome(
         let reason = format!("needs {:.0} MiB, the GPU has {has:.0} MiB", needed / 1024.0 / 1024.0);
         return Outcome::DoesNotFit { reason };
     }
+    if gpu.matrix.is_none() && context.gate.program(kernel, shader).is_ok_and(|p| p.matrices()) {
+        return Outcome::NotAvailable { reason: format!("the {} has no matrix units", gpu.name) };
+    }
     let warm = stays_cached(working_set, gpu);
     let counted = match counted {
         Ok(counted) => counted,

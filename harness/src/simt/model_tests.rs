@@ -124,12 +124,17 @@ fn each_idea_of_the_matrix_product_is_worth_something_where_it_should() {
     // Not Fermi and the first Kepler: their threads have 63 registers, and a square of 64 sums spills.
     for id in ["geforce-8800-gtx", "gtx-980", "gtx-1080", "rtx-3090"] {
         let gpu = gpu(id);
-        let ladder =
-            ["naive", "coalesced", "shared_tile", "unrolled_tile", "column_tile", "register_tile", "vector_loads"];
+        let ladder = ["naive", "coalesced", "unrolled_tile", "column_tile", "register_tile", "vector_loads"];
         let times: Vec<f64> = ladder.iter().map(|shader| ns(&gemm(), shader, &shape, &gpu)).collect();
         assert!(times.windows(2).all(|t| t[1] < 1.02 * t[0]), "{id}: {times:?}");
-        assert!(times[0] > 10.0 * times[6], "{id}: {times:?}");
+        assert!(times[0] > 10.0 * times[5], "{id}: {times:?}");
     }
+    // What a compiler that unrolls nothing leaves to people: twice the speed on G80, nothing on its grandchildren.
+    let gained = |id: &str| {
+        let gpu = gpu(id);
+        ns(&gemm(), "shared_tile", &shape, &gpu) / ns(&gemm(), "unrolled_tile", &shape, &gpu)
+    };
+    assert!(gained("geforce-8800-gtx") > 2.0 && gained("gtx-980") < 1.2);
 }
 
 #[test]
