@@ -124,10 +124,13 @@ fn each_idea_of_the_matrix_product_is_worth_something_where_it_should() {
     // Not Fermi and the first Kepler: their threads have 63 registers, and a square of 64 sums spills.
     for id in ["geforce-8800-gtx", "gtx-980", "gtx-1080", "rtx-3090"] {
         let gpu = gpu(id);
-        let ladder = ["naive", "coalesced", "unrolled_tile", "column_tile", "register_tile", "vector_loads"];
+        let mut ladder = vec!["naive", "coalesced", "unrolled_tile", "column_tile", "register_tile", "vector_loads"];
+        // Whose compiler unrolls nothing: the square's inner loops cost what it saves, and Volkov and Demmel (SC 2008)
+        // took the column.
+        ladder.retain(|shader| id != "geforce-8800-gtx" || *shader != "register_tile");
         let times: Vec<f64> = ladder.iter().map(|shader| ns(&gemm(), shader, &shape, &gpu)).collect();
         assert!(times.windows(2).all(|t| t[1] < 1.02 * t[0]), "{id}: {times:?}");
-        assert!(times[0] > 10.0 * times[5], "{id}: {times:?}");
+        assert!(times[0] > 10.0 * times[times.len() - 1], "{id}: {times:?}");
     }
     // What a compiler that unrolls nothing leaves to people: twice the speed on G80, nothing on its grandchildren.
     let gained = |id: &str| {
