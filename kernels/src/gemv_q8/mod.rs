@@ -16,6 +16,8 @@ mod tests;
 mod x86_vnni;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_stream;
 
 use crate::activations::Activations;
 use crate::compare::dot_error_bound;
@@ -103,12 +105,21 @@ impl Contract for GemvQ8 {
             .accumulators(LANE_SUMS),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch(
+            "x86_vnni_stream",
+            crate::machine::Isa::Avx512,
+            x86_vnni_stream::IDEA,
+            x86_vnni_stream::run,
+        )
+        .after("x86_vnni")
+        .accumulators(LANE_SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
             "x86_vnni_parallel",
             crate::machine::Isa::Avx512,
             x86_vnni_parallel::IDEA,
             x86_vnni_parallel::run,
         )
-        .after("x86_vnni")
+        .after("x86_vnni_stream")
         .accumulators(LANE_SUMS)
         .threads(),
     ];

@@ -2,9 +2,6 @@
 
 use core::arch::x86_64::*;
 
-use rayon::prelude::*;
-
-use super::parallel::ROWS_PER_TASK;
 use super::{Args, BLOCK_LEN};
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
@@ -19,26 +16,14 @@ const AHEAD: usize = 2048;
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
-    run_on(isa, a, false)
-}
-
-/// The same on this thread or on all.
-pub(super) fn run_on(isa: Isa, a: Args<'_>, threads: bool) -> bool {
-    if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
-        return false;
-    }
-    if threads {
-        let Args { w, xq, xd, x, y } = a;
-        y.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(|(t, y)| {
-            let w = &w[t * ROWS_PER_TASK * xd.len()..];
+    match Avx512::detect() {
+        Some(_) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") => {
             // SAFETY: AVX-512 and VNNI were just detected.
-            unsafe { body(Args { w, xq, xd, x, y }) }
-        });
-    } else {
-        // SAFETY: as above.
-        unsafe { body(a) };
+            unsafe { body(a) };
+            true
+        }
+        _ => false,
     }
-    true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -57,7 +42,7 @@ fn body(a: Args<'_>) {
 }
 
 /// Two blocks of x, or one and zeros.
-struct X {
+pub(super) struct X {
     quants: __m512i,
     /// What the products of x with weights 128 too large are too large by, negated.
     correction: __m512i,
@@ -67,7 +52,7 @@ struct X {
 impl X {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[inline]
-    fn new(quants: __m512i, low: &f32, high: &f32) -> Self {
+    pub(super) fn new(quants: __m512i, low: &f32, high: &f32) -> Self {
         let excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(-128), quants);
         let scales = _mm512_insertf32x8::<1>(_mm512_set1_ps(*low), _mm256_broadcast_ss(high));
         Self { quants, correction: _mm512_sub_epi32(_mm512_setzero_si512(), excess), scales }
@@ -76,7 +61,7 @@ impl X {
     /// `sum` plus the products of two blocks of w with x, times both scales.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[inline]
-    fn multiply_add(&self, w: __m512i, w_scales: __m512, sum: __m512) -> __m512 {
+    pub(super) fn multiply_add(&self, w: __m512i, w_scales: __m512, sum: __m512) -> __m512 {
         let unsigned = _mm512_xor_si512(w, _mm512_set1_epi8(-128));
         let products = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(self.correction, unsigned, self.quants));
         _mm512_fmadd_ps(products, _mm512_mul_ps(w_scales, self.scales), sum)
@@ -115,16 +100,20 @@ fn rows<const R: usize>(w: &[BlockQ8_0], xq: &[i8], xd: &[f32]) -> [f32; R] {
         b += 2;
     }
     if b < blocks {
-        // SAFETY: block b exists, so xq holds 32 values from 32 b on.
-        let quants = unsafe { _mm256_loadu_si256(xq.as_ptr().add(b * BLOCK_LEN).cast()) };
-        let x = X::new(_mm512_zextsi256_si512(quants), &xd[b], &xd[b]);
         for (r, sum) in sums.iter_mut().enumerate() {
-            let block = &w[r * blocks + b];
-            // SAFETY: a block has 32 quants.
-            let quants = unsafe { _mm256_loadu_si256(block.qs.as_ptr().cast()) };
-            let scales = _mm512_cvtph_ps(_mm256_set1_epi16(block.d.to_bits() as i16));
-            *sum = x.multiply_add(_mm512_zextsi256_si512(quants), scales, *sum);
+            *sum = last_block(&w[r * blocks + b], &xq[b * BLOCK_LEN..], &xd[b], *sum);
         }
     }
     sums.map(|sum| _mm512_reduce_add_ps(sum))
+}
+
+/// `sum` plus the products of a row's last block, where they are odd in number.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn last_block(w: &BlockQ8_0, xq: &[i8], xd: &f32, sum: __m512) -> __m512 {
+    assert!(xq.len() == BLOCK_LEN);
+    // SAFETY: a block has 32 quants, and so has x here.
+    let (quants, xq) = unsafe { (_mm256_loadu_si256(w.qs.as_ptr().cast()), _mm256_loadu_si256(xq.as_ptr().cast())) };
+    let x = X::new(_mm512_zextsi256_si512(xq), xd, xd);
+    let scales = _mm512_cvtph_ps(_mm256_set1_epi16(w.d.to_bits() as i16));
+    x.multiply_add(_mm512_zextsi256_si512(quants), scales, sum)
 }
