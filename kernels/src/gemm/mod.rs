@@ -292,6 +292,7 @@ pub(crate) mod tests {
 
     /// Every variant of a GEMM on every native machine, at sizes that are too large for the traced one.
     pub(crate) fn matches_natively<C: Contract>(sizes: &[(usize, usize, usize)]) {
+        let _unit = crate::machine::matrix_unit();
         let gemm = Entry::<C>::new();
         for &(m, n, k) in sizes {
             let mut case = gemm.prepare(&Shape::new("test", m, n, k), &Input::typical(4)).unwrap();

@@ -19,6 +19,7 @@ pub(super) fn verify<F: Format>(shape: &Shape, data: &Data<F>) {
 }
 
 fn exact_on_every_machine<F: Format>(scales: impl Fn(&mut F)) {
+    let _unit = crate::machine::matrix_unit();
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     for (m, n, blocks) in [(1, 1, 1), (2, 7, 1), (7, 33, 1), (21, 16, 2)] {
         let e = Exact::new(&mut rng, (m, n, blocks), &scales);
@@ -61,6 +62,7 @@ fn q6_k_is_bit_exact_across_variants_machines_and_lanes() {
 
 /// More of A than the second cache keeps, and more of k than the first: sums wait in strips.
 fn several_blocks_of_k_in_intrinsics<F: Format>() {
+    let _unit = crate::machine::matrix_unit();
     let gemm = Entry::<GemmPacked<F>>::new();
     let mut case = gemm.prepare(&Shape::new("test", 70, 20, 8192), &Input::typical(4)).unwrap();
     for (v, about) in gemm.variants().iter().enumerate() {
@@ -82,6 +84,7 @@ fn several_blocks_of_k_match_the_reference() {
 /// How the columns are shared out does not matter.
 #[test]
 fn one_thread_and_many_give_the_same_bits() {
+    let _unit = crate::machine::matrix_unit();
     let gemm = Entry::<GemmPacked<BlockQ4K>>::new();
     let mut case = gemm.prepare(&Shape::new("test", 19, 130, 1024), &Input::typical(4)).unwrap();
     let variant = |name: &str| gemm.variants().iter().position(|v| v.name == name);

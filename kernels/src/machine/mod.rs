@@ -44,6 +44,17 @@ pub use x86_avx512::Avx512;
 
 use half::{bf16, f16};
 
+/// The matrix unit for as long as a test keeps this: the processor's own, or one whose instructions are trapped. None where
+/// there can be neither; then [`Isa::Amx`] is not available.
+#[cfg(test)]
+pub(crate) fn matrix_unit() -> Option<impl Sized> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    let unit = x86_amx::trap::Session::begin();
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    let unit = None::<()>;
+    unit
+}
+
 /// The registers of a machine: `lanes` f32 or i32 values, or four bytes for each.
 pub trait Registers: Copy {
     /// A register of f32.

@@ -1,6 +1,7 @@
 //! AMX, the matrix unit of Xeons from 2023 on: eight tiles of up to 16 rows of 64 bytes, and one instruction that
 //! multiplies two of them. Its intrinsics are not stable, so the instructions are assembly; what a rung needs of them is the
-//! trait [`Tiles`], which the tests also have in plain code: packing and loop nests are checked on processors without AMX.
+//! trait [`Tiles`]. Tests do without the unit in two ways: `emulated` is the trait in plain code, for packing and loop nests
+//! on any system; `trap` carries the assembly's instructions out one by one where Linux says that they are illegal.
 //!
 //! Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1 chapter 18 and volume 2 (LDTILECFG,
 //! TILELOADD, TDPBSSD, TDPBF16PS); the permission call is that of Documentation/arch/x86/xstate.rst of Linux.
@@ -13,6 +14,15 @@ use std::sync::OnceLock;
 mod emulated;
 #[cfg(test)]
 pub(crate) use emulated::Emulated;
+
+#[cfg(all(test, target_os = "linux"))]
+mod decode;
+#[cfg(all(test, target_os = "linux"))]
+mod rungs;
+#[cfg(all(test, target_os = "linux"))]
+mod state;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod trap;
 
 /// Rows of a tile, and 32-bit columns.
 pub(crate) const TILE: usize = 16;
@@ -89,6 +99,10 @@ pub(crate) enum Product {
 impl Amx {
     /// The unit, where this process may use it and it has these products. The first call asks the kernel.
     pub(crate) fn detect(product: Product) -> Option<Self> {
+        #[cfg(all(test, target_os = "linux"))]
+        if trap::stands_in() {
+            return Some(Self(()));
+        }
         static GRANTED: OnceLock<bool> = OnceLock::new();
         // Leaf 7: EDX bit 22 is AMX-BF16, 24 AMX-TILE, 25 AMX-INT8.
         let bit = match product {
@@ -153,16 +167,21 @@ use spin;
 
 /// True where the system saves tiles, they have the shape that this code is written for, and the kernel lets us use them.
 fn granted() -> bool {
+    // Leaf 0x1d, palette 1: eight tiles, 64 bytes a row, 16 rows.
+    let palette = __cpuid_count(0x1d, 1);
+    let shape = palette.ebx == (8 << 16 | 64) && palette.ecx & 0xffff == 16;
+    saves_tiles() && shape && permitted()
+}
+
+/// True where the system saves tiles: elsewhere their instructions are illegal, whatever the processor.
+fn saves_tiles() -> bool {
     // Leaf 1, ECX bit 27: xgetbv may be used. Its bits 17 and 18 are the tiles' configuration and data.
     if __cpuid(1).ecx & (1 << 27) == 0 || !is_x86_feature_detected!("xsave") {
         return false;
     }
     // SAFETY: the instruction is there.
     let saved = unsafe { _xgetbv(0) };
-    // Leaf 0x1d, palette 1: eight tiles, 64 bytes a row, 16 rows.
-    let palette = __cpuid_count(0x1d, 1);
-    let shape = palette.ebx == (8 << 16 | 64) && palette.ecx & 0xffff == 16;
-    saved & (3 << 17) == 3 << 17 && shape && permitted()
+    saved & (3 << 17) == 3 << 17
 }
 
 /// Asks for the tiles' data, which Linux gives to processes that ask.
@@ -344,6 +363,7 @@ mod tests {
 
     #[test]
     fn the_unit_does_what_the_emulated_one_does() {
+        let _unit = crate::machine::matrix_unit();
         if let Some(amx) = Amx::detect(Product::Int8) {
             assert_eq!(products::<8>(amx), products::<8>(Emulated));
             assert_eq!(products::<4>(amx), products::<4>(Emulated));
@@ -359,6 +379,7 @@ mod tests {
 
     #[test]
     fn nothing_but_products_ends_and_gives_the_tiles_back() {
+        let _unit = crate::machine::matrix_unit();
         for product in [Product::Int8, Product::Bf16] {
             if let Some(amx) = Amx::detect(product) {
                 amx.spin(product, 0);
