@@ -340,8 +340,11 @@ mod tests {
         let first = Bytes { a: a.as_ptr(), stride: 32, b: b.as_ptr(), c: first_c.as_mut_ptr() };
         let second = Bytes { a: second_a, stride: 32, b: second_b, c: second_c.as_mut_ptr() };
         tiles.begin::<QUADS>();
-        // SAFETY: the vectors hold two operands each; tiles were prepared.
-        unsafe { tiles.multiply_i8::<QUADS>(first, Some(second)) };
+        // Twice: what the tiles held goes into no sum.
+        for _ in 0..2 {
+            // SAFETY: the vectors hold two operands each; tiles were prepared.
+            unsafe { tiles.multiply_i8::<QUADS>(first, Some(second)) };
+        }
         tiles.end();
         c
     }
@@ -355,8 +358,10 @@ mod tests {
         let words =
             Words { a: a.as_ptr(), b: b.as_ptr(), c: c.as_mut_ptr(), steps, ahead, ahead_second: 64, ahead_step: 128 };
         tiles.begin::<16>();
-        // SAFETY: the vectors hold three steps; tiles were prepared.
-        unsafe { tiles.multiply_bf16(words) };
+        for _ in 0..2 {
+            // SAFETY: the vectors hold three steps; tiles were prepared.
+            unsafe { tiles.multiply_bf16(words) };
+        }
         tiles.end();
         c
     }
