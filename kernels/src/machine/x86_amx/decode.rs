@@ -123,13 +123,16 @@ fn memory(first: u8, mode: usize, rm: usize, bytes: &mut impl Iterator<Item = u8
 mod tests {
     use super::*;
 
+    /// Bytes, and what they say.
+    type Known = (&'static [u8], Operation, [usize; 3], Option<Memory>);
+
     const LINE: Option<Memory> = Some(Memory { base: 0, index: Some(3), scale: 0, displacement: 0 });
 
     /// Encodings by hand, after the manual's tables.
     #[test]
     fn every_instruction_is_known_by_its_bytes() {
         use Operation::*;
-        let known: [(&[u8], Operation, [usize; 3], Option<Memory>); 12] = [
+        let known: [Known; 12] = [
             (&[0xc4, 0xe2, 0x78, 0x49, 0xc0], Release, [0; 3], None),
             // [rax], [r12 + 16], [r13 - 256]
             (&[0xc4, 0xe2, 0x78, 0x49, 0x00], Configure, [0; 3], Some(Memory { index: None, ..LINE.unwrap() })),
