@@ -99,6 +99,7 @@ pub(crate) enum Product {
 impl Amx {
     /// The unit, where this process may use it and it has these products. The first call asks the kernel.
     pub(crate) fn detect(product: Product) -> Option<Self> {
+        // No build but that of the unit tests has this.
         #[cfg(all(test, target_os = "linux"))]
         if trap::stands_in() {
             return Some(Self(()));

@@ -106,11 +106,15 @@ fn the_widest_dot_runs_where_it_exists() {
 
 #[test]
 fn the_matrix_unit_runs_where_it_is_granted() {
+    let probes = [Probe::TilesI8, Probe::TilesBf16];
+    for probe in probes {
+        assert!(!native(Isa::Scalar, probe, &mut ProbeData::new(2)) || Isa::Amx.available(), "{probe:?}");
+    }
     let _unit = crate::machine::matrix_unit();
-    for probe in [Probe::TilesI8, Probe::TilesBf16] {
+    for probe in probes {
         let mut data = ProbeData::new(2);
-        // Beside AVX-512, which the probe does without, the unit is a machine.
         let ran = native(Isa::Scalar, probe, &mut data);
+        // A unit that is trapped is there without AVX-512 too, which the probes do not use.
         assert!(ran || !Isa::Amx.available(), "{probe:?}");
         assert!(!ran || data.result() == 1.0, "{probe:?}");
         assert_eq!(probe.operations(16, &data), 8.0);
