@@ -14,6 +14,10 @@ mod unrolled;
 pub(crate) mod x86_avx512;
 #[cfg(target_arch = "x86_64")]
 mod x86_eight_rows;
+#[cfg(target_arch = "x86_64")]
+mod x86_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_stream;
 
 use std::marker::PhantomData;
 
@@ -108,6 +112,15 @@ impl<E: Element> Contract for Gemv<E> {
         Variant::<Self>::arch("x86_eight_rows", crate::machine::Isa::Avx512, x86_eight_rows::IDEA, x86_eight_rows::run)
             .after("x86_avx512")
             .accumulators(1),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_stream", crate::machine::Isa::Avx512, x86_stream::IDEA, x86_stream::run)
+            .after("x86_eight_rows")
+            .accumulators(1),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch("x86_parallel", crate::machine::Isa::Avx512, x86_parallel::IDEA, x86_parallel::run)
+            .after("x86_eight_rows")
+            .accumulators(1)
+            .threads(),
     ];
     const SHADERS: &'static [Shader] = E::SHADERS;
     const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;

@@ -3,7 +3,9 @@
 use core::arch::x86_64::*;
 
 use half::{bf16, f16};
+use rayon::prelude::*;
 
+use super::parallel::ROWS_PER_TASK;
 use super::x86_avx512::Load16;
 use super::{Args, Element, STEP};
 use crate::machine::{Avx512, Isa};
@@ -13,7 +15,7 @@ pub const IDEA: &str = "eight rows share each load of x and are as many streams;
 
 /// Rows done together. Measured on a Zen 4 out of its caches, this many streams are fetched as fast as memory is read,
 /// and software prefetches on top only cost.
-const ROWS: usize = 8;
+pub(super) const ROWS: usize = 8;
 
 /// How AVX-512 loads the 32 weights of a step.
 pub trait Load32: Load16 {
@@ -52,28 +54,40 @@ impl Load32 for bf16 {
 
 /// Runs where AVX-512 was detected; false elsewhere.
 pub fn run<E: Element>(isa: Isa, a: Args<'_, E>) -> bool {
-    match Avx512::detect() {
-        Some(_) if isa == Isa::Avx512 => {
-            // SAFETY: AVX-512 was just detected.
-            unsafe { body(a) };
-            true
-        }
-        _ => false,
-    }
+    run_on::<E, ROWS>(isa, a, false)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn body<E: Element>(a: Args<'_, E>) {
-    let k = a.k;
-    if k == 0 {
-        return a.y.fill(0.0);
+/// The same with `R` rows together, on this thread or on all.
+pub(super) fn run_on<E: Element, const R: usize>(isa: Isa, a: Args<'_, E>, threads: bool) -> bool {
+    if isa != Isa::Avx512 || Avx512::detect().is_none() {
+        return false;
     }
-    arrange::<E>(a.x, a.arranged);
-    let x = &a.arranged[..k.next_multiple_of(STEP)];
-    let (w, last) = a.w.split_at(a.y.len() / ROWS * ROWS * k);
-    let mut out = a.y.chunks_exact_mut(ROWS);
-    for (w, y) in w.chunks_exact(ROWS * k).zip(&mut out) {
-        y.copy_from_slice(&rows::<E, ROWS>(w, k, x));
+    let Args { w, k, x, y, arranged } = a;
+    if k == 0 {
+        y.fill(0.0);
+        return true;
+    }
+    arrange::<E>(x, arranged);
+    let x = &arranged[..k.next_multiple_of(STEP)];
+    let task = |(w, y): (&[E], &mut [f32])| {
+        // SAFETY: AVX-512 was just detected.
+        unsafe { body::<E, R>(w, k, x, y) }
+    };
+    if threads {
+        w.par_chunks(ROWS_PER_TASK * k).zip(y.par_chunks_mut(ROWS_PER_TASK)).for_each(task);
+    } else {
+        task((w, y));
+    }
+    true
+}
+
+/// Rows of weights times x in its order, at least one column.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn body<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
+    let (w, last) = w.split_at(y.len() / R * R * k);
+    let mut out = y.chunks_exact_mut(R);
+    for (w, y) in w.chunks_exact(R * k).zip(&mut out) {
+        y.copy_from_slice(&rows::<E, R>(w, k, x));
     }
     for (w, y) in last.chunks_exact(k).zip(out.into_remainder()) {
         [*y] = rows::<E, 1>(w, k, x);
