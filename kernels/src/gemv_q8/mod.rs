@@ -17,6 +17,8 @@ mod x86_vnni;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni_parallel;
 #[cfg(target_arch = "x86_64")]
+mod x86_vnni_scales;
+#[cfg(target_arch = "x86_64")]
 mod x86_vnni_stream;
 
 use crate::activations::Activations;
@@ -103,6 +105,15 @@ impl Contract for GemvQ8 {
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
             .after("dot4")
             .accumulators(LANE_SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_vnni_scales",
+            crate::machine::Isa::Avx512,
+            x86_vnni_scales::IDEA,
+            x86_vnni_scales::run,
+        )
+        .after("x86_vnni")
+        .accumulators(LANE_SUMS),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch(
             "x86_vnni_stream",
