@@ -272,7 +272,8 @@ pub fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
     }
 }
 
-fn machine_ref(machine: &Loaded<GpuProfile>, cost: &Cost) -> MachineRef {
+/// A GPU as records name it.
+pub fn machine_ref(machine: &Loaded<GpuProfile>, cost: &Cost) -> MachineRef {
     let gpu = &machine.profile;
     MachineRef {
         id: gpu.id.clone(),
