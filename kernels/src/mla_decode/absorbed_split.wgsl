@@ -156,8 +156,8 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
         let at = first + p * step;
         let weight = exp(partial[at] - top);
         total = fma(weight, partial[at + 1u], total);
-        let from = at + 2u + 4u * four;
-        let of_part = vec4(partial[from], partial[from + 1u], partial[from + 2u], partial[from + 3u]);
+        let base = at + 2u + 4u * four;
+        let of_part = vec4(partial[base], partial[base + 1u], partial[base + 2u], partial[base + 3u]);
         sums = fma(vec4(weight), of_part, sums);
     }
     o_latent[head * sizes.latent / 4u + four] = sums / total;

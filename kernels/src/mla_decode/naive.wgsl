@@ -27,16 +27,16 @@ fn make(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= 2u * sizes.plain {
         return;
     }
-    let from = token * (sizes.latent + sizes.rope);
+    let base = token * (sizes.latent + sizes.rope);
     let row = (head * sizes.plain + id.x % sizes.plain) * sizes.latent;
     var sum = 0.0;
     if id.x < sizes.plain {
         for (var c = 0u; c < sizes.latent; c++) {
-            sum = fma(to_key[row + c], latents[from + c], sum);
+            sum = fma(to_key[row + c], latents[base + c], sum);
         }
     } else {
         for (var c = 0u; c < sizes.latent; c++) {
-            sum = fma(to_value[row + c], latents[from + c], sum);
+            sum = fma(to_value[row + c], latents[base + c], sum);
         }
     }
     made[(head * sizes.tokens + token) * 2u * sizes.plain + id.x] = sum;

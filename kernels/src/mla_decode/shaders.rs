@@ -85,7 +85,7 @@ pub(super) const LADDER: &[Shader] = &[
     Shader::new("absorbed_split", include_str!("absorbed_split.wgsl"), PARTS, |s| in_parts(s, s.m))
         .after("absorbed")
         .partial_sums(8),
-    Shader::new("absorbed_heads", include_str!("absorbed_heads.wgsl"), PARTS_TOGETHER, |s| {
+    Shader::new("heads_abreast", include_str!("heads_abreast.wgsl"), PARTS_TOGETHER, |s| {
         in_parts(s, s.m.div_ceil(HEADS))
     })
     .after("absorbed_split")

@@ -22,8 +22,8 @@ fn total(four: vec4<f32>) -> f32 {
     return (four.x + four.y) + (four.z + four.w);
 }
 
-// Products of four rows, from these weights on, with a token from value `from` on: those of one lane.
-fn four_products(rows: vec4<u32>, from: u32, lane: u32, lanes: u32) -> vec4<f32> {
+// Products of four rows, from these weights on, with a token from value `base` on: those of one lane.
+fn four_products(rows: vec4<u32>, base: u32, lane: u32, lanes: u32) -> vec4<f32> {
     // By fours only where every row begins with a whole one.
     let fours = select(0u, sizes.width / 4u, sizes.width % 4u == 0u);
     let at = rows / vec4(4u);
@@ -32,7 +32,7 @@ fn four_products(rows: vec4<u32>, from: u32, lane: u32, lanes: u32) -> vec4<f32>
     var sums2 = vec4<f32>();
     var sums3 = vec4<f32>();
     for (var p = lane; p < fours; p += lanes) {
-        let from_x = x4[from / 4u + p];
+        let from_x = x4[base / 4u + p];
         sums0 = fma(w4[at.x + p], from_x, sums0);
         sums1 = fma(w4[at.y + p], from_x, sums1);
         sums2 = fma(w4[at.z + p], from_x, sums2);
@@ -41,7 +41,7 @@ fn four_products(rows: vec4<u32>, from: u32, lane: u32, lanes: u32) -> vec4<f32>
     var sums = vec4(total(sums0), total(sums1), total(sums2), total(sums3));
     for (var c = fours * 4u + lane; c < sizes.width; c += lanes) {
         let of_rows = vec4(w[rows.x + c], w[rows.y + c], w[rows.z + c], w[rows.w + c]);
-        sums = fma(of_rows, vec4(x[from + c]), sums);
+        sums = fma(of_rows, vec4(x[base + c]), sums);
     }
     return sums;
 }
@@ -61,15 +61,15 @@ fn between(
 ) {
     let route = group.y;
     let first = first_of(route);
-    let from = route / sizes.chosen * sizes.width;
+    let base = route / sizes.chosen * sizes.width;
     let apart = sizes.inner * sizes.width;
     let end = min(group.x * ROWS + ROWS, sizes.inner);
     for (var row = group.x * ROWS + warp * 4u; row < end; row += warps * 4u) {
         // Rows beyond the last repeat it, and leave a zero.
         let numbers = vec4(row) + vec4(0u, 1u, 2u, 3u);
         let rows = vec4(first) + min(numbers, vec4(end - 1u)) * sizes.width;
-        let low = subgroupAdd(four_products(vec4(rows.xy, rows.xy + vec2(apart)), from, lane, lanes));
-        let high = subgroupAdd(four_products(vec4(rows.zw, rows.zw + vec2(apart)), from, lane, lanes));
+        let low = subgroupAdd(four_products(vec4(rows.xy, rows.xy + vec2(apart)), base, lane, lanes));
+        let high = subgroupAdd(four_products(vec4(rows.zw, rows.zw + vec2(apart)), base, lane, lanes));
         if lane == 0u {
             let gates = vec4(low.xy, high.xy);
             let both = gates / (vec4(1.0) + exp(-gates)) * vec4(low.zw, high.zw);

@@ -35,15 +35,15 @@ fn eight(words: vec4<u32>, low: vec4<f32>, high: vec4<f32>) -> f32 {
     return (sums.x + sums.y) + (others.x + others.y);
 }
 
-// Products of four rows, from these weights on, with a token from value `from` on: those of one lane.
-fn four_products(rows: vec4<u32>, from: u32, lane: u32, lanes: u32) -> vec4<f32> {
+// Products of four rows, from these weights on, with a token from value `base` on: those of one lane.
+fn four_products(rows: vec4<u32>, base: u32, lane: u32, lanes: u32) -> vec4<f32> {
     // By eights only where every row begins with a whole one.
     let eights = select(0u, sizes.width / 8u, sizes.width % 8u == 0u);
     let at = rows / vec4(8u);
     var sums = vec4<f32>();
     for (var p = lane; p < eights; p += lanes) {
-        let low = x4[from / 4u + 2u * p];
-        let high = x4[from / 4u + 2u * p + 1u];
+        let low = x4[base / 4u + 2u * p];
+        let high = x4[base / 4u + 2u * p + 1u];
         sums += vec4(
             eight(w4[at.x + p], low, high),
             eight(w4[at.y + p], low, high),
@@ -53,7 +53,7 @@ fn four_products(rows: vec4<u32>, from: u32, lane: u32, lanes: u32) -> vec4<f32>
     }
     for (var c = eights * 8u + lane; c < sizes.width; c += lanes) {
         let of_rows = vec4(weight(rows.x + c), weight(rows.y + c), weight(rows.z + c), weight(rows.w + c));
-        sums = fma(of_rows, vec4(x[from + c]), sums);
+        sums = fma(of_rows, vec4(x[base + c]), sums);
     }
     return sums;
 }
@@ -73,15 +73,15 @@ fn between(
 ) {
     let route = group.y;
     let first = first_of(route);
-    let from = route / sizes.chosen * sizes.width;
+    let base = route / sizes.chosen * sizes.width;
     let apart = sizes.inner * sizes.width;
     let end = min(group.x * ROWS + ROWS, sizes.inner);
     for (var row = group.x * ROWS + warp * 4u; row < end; row += warps * 4u) {
         // Rows beyond the last repeat it, and leave a zero.
         let numbers = vec4(row) + vec4(0u, 1u, 2u, 3u);
         let rows = vec4(first) + min(numbers, vec4(end - 1u)) * sizes.width;
-        let low = subgroupAdd(four_products(vec4(rows.xy, rows.xy + vec2(apart)), from, lane, lanes));
-        let high = subgroupAdd(four_products(vec4(rows.zw, rows.zw + vec2(apart)), from, lane, lanes));
+        let low = subgroupAdd(four_products(vec4(rows.xy, rows.xy + vec2(apart)), base, lane, lanes));
+        let high = subgroupAdd(four_products(vec4(rows.zw, rows.zw + vec2(apart)), base, lane, lanes));
         if lane == 0u {
             let gates = vec4(low.xy, high.xy);
             let both = gates / (vec4(1.0) + exp(-gates)) * vec4(low.zw, high.zw);

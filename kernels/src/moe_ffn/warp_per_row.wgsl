@@ -63,10 +63,10 @@ fn down(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var own = vec2<f32>();
     if row < sizes.width {
         for (var route = token * sizes.chosen; route < (token + 1u) * sizes.chosen; route++) {
-            let from = first_of(route) + 2u * sizes.inner * sizes.width + row * sizes.inner;
+            let base = first_of(route) + 2u * sizes.inner * sizes.width + row * sizes.inner;
             var sum = 0.0;
             for (var f = lane; f < sizes.inner; f += 32u) {
-                sum = fma(w[from + f], room[route * sizes.inner + f], sum);
+                sum = fma(w[base + f], room[route * sizes.inner + f], sum);
             }
             own.x = fma(weights[route], sum, own.x);
         }

@@ -81,17 +81,17 @@ fn down(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var own = vec2<f32>();
     if row < sizes.width {
         for (var route = token * sizes.chosen; route < (token + 1u) * sizes.chosen; route++) {
-            let from = first_of(route) + 2u * sizes.inner * sizes.width + row * sizes.inner;
+            let base = first_of(route) + 2u * sizes.inner * sizes.width + row * sizes.inner;
             let words = select(0u, sizes.inner / 2u, sizes.inner % 2u == 0u);
             let begin = route * sizes.inner;
             var sum = 0.0;
             for (var p = lane; p < words; p += 32u) {
-                let both = two(w[from / 2u + p]);
+                let both = two(w[base / 2u + p]);
                 sum = fma(both.x, room[begin + 2u * p], sum);
                 sum = fma(both.y, room[begin + 2u * p + 1u], sum);
             }
             for (var f = words * 2u + lane; f < sizes.inner; f += 32u) {
-                sum = fma(weight(from + f), room[begin + f], sum);
+                sum = fma(weight(base + f), room[begin + f], sum);
             }
             own.x = fma(weights[route], sum, own.x);
         }
