@@ -164,6 +164,9 @@ mod tests {
             ("gemv_f32", "multi_row", "reuse"),
             ("gemv_f32", "warp_per_row", "warps"),
             ("moe_gate", "partial_select", "less-work"),
+            ("gemm_bf16", "x86_few_rows_bf16", "narrow-multiplies"),
+            ("gemv_bf16", "vector_loads_bf16", "warps"),
+            ("mla_decode", "heads_abreast", "reuse"),
             ("dot_ternary", "select", "no-multiplier"),
             ("gemv_f32", "nothing_known", "own-ideas"),
         ] {
