@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kernels::core::{Call, Core, KvKind, Options, Sampler, Watch};
-use kernels::model::ModelFile;
-use kernels::model::config::Config;
-use kernels::model::step;
+use kernels::model::config::{Attention, Config};
+use kernels::model::synth::Synth;
 use kernels::model::tokenizer::Tokenizer;
+use kernels::model::{Dtype, ModelFile, published, step};
 
 const TINY: [&str; 5] = ["llama", "qwen2", "qwen2-yarn", "deepseek2-lite", "deepseek2-v3"];
 
@@ -177,21 +177,74 @@ impl Watch for Calls {
     }
 }
 
+/// What one step of a model calls by `rungs`, and what it is said to call.
+fn check_step(name: &str, file: &Arc<ModelFile>, config: &Config, rungs: &str) {
+    let mut core = Core::open(file, config.clone(), &options(rungs)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    core.feed(&[1, 2, 3], &mut ()).unwrap();
+    let mut calls = Calls::default();
+    core.feed(&[4], &mut calls).unwrap();
+    core.next(&mut Sampler::greedy(), &mut calls);
+    let mut said = Calls::default();
+    let mut all = step::decode(config, core.dtype(), 4).unwrap();
+    if rungs.contains("=expanded") {
+        all.extend(step::expansion(config, core.dtype()).unwrap());
+    }
+    for o in all {
+        let sizes = [o.shape.m, o.shape.n, o.shape.k, o.shape.parts];
+        *said.0.entry((o.kernel.into(), sizes)).or_default() += o.times;
+    }
+    assert_eq!(calls.0, said.0, "{name}, {rungs}");
+}
+
 /// What times on other machines are sums of is what the core calls.
 #[test]
 fn a_step_is_the_kernels_that_it_is_said_to_be() {
     for name in TINY {
         let (file, config) = model(name);
-        let mut core = Core::open(&file, config.clone(), &options("best")).unwrap();
-        core.feed(&[1, 2, 3], &mut ()).unwrap();
-        let mut calls = Calls::default();
-        core.feed(&[4], &mut calls).unwrap();
-        core.next(&mut Sampler::greedy(), &mut calls);
-        let said = step::decode(&config, core.dtype(), 4).unwrap();
-        let said = said
-            .into_iter()
-            .map(|o| ((o.kernel.to_string(), [o.shape.m, o.shape.n, o.shape.k, o.shape.parts]), o.times));
-        assert_eq!(calls.0, said.collect(), "{name}");
+        check_step(name, &file, &config, "best");
+        if matches!(config.attention, Attention::Latent { .. }) {
+            check_step(name, &file, &config, "best,mla_decode=expanded");
+        }
+    }
+}
+
+/// Also where narrow matrices are no whole blocks of the type that the others have.
+#[test]
+fn a_step_of_several_types_is_the_kernels_that_it_is_said_to_be() {
+    for name in ["r1-distill-qwen-1.5b", "deepseek-v2-lite", "deepseek-v3"] {
+        let mut config = published::named(name).unwrap();
+        (config.hidden, config.ffn, config.vocab, config.context) = (256, 512, 400, 64);
+        config.attention = match config.attention {
+            Attention::Grouped { biases, .. } => Attention::Grouped { heads: 4, kv_heads: 2, width: 64, biases },
+            Attention::Latent { query_rank, .. } => Attention::Latent {
+                heads: 2,
+                query_rank: query_rank.map(|_| 64),
+                latent: 128,
+                nope: 32,
+                rope: 16,
+                value: 32,
+            },
+        };
+        config.layers = config.experts.as_ref().map_or(1, |experts| experts.dense_layers + 1);
+        if let Some(experts) = &mut config.experts {
+            (experts.routed, experts.width) = (16, 32);
+        }
+        for dtype in [Dtype::Q4K, Dtype::Q6K, Dtype::Q4_0] {
+            let synth = Synth::new(&config, dtype, 1);
+            let mut bytes = synth.head.clone();
+            for piece in &synth.pieces {
+                (0..piece.rows()).for_each(|row| bytes.extend(synth.row(piece, row)));
+                bytes.resize(bytes.len() + piece.padding(), 0);
+            }
+            let place = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(place.path(), &bytes).unwrap();
+            let file = Arc::new(ModelFile::open(place.path()).unwrap());
+            let config = Config::from_file(&file).unwrap();
+            check_step(&format!("{name} in {dtype}"), &file, &config, "best");
+            if matches!(config.attention, Attention::Latent { .. }) {
+                check_step(&format!("{name} in {dtype}"), &file, &config, "best,mla_decode=expanded");
+            }
+        }
     }
 }
 

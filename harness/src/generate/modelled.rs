@@ -3,20 +3,21 @@
 //!
 //! Whether weights are found in a cache is decided for the model, not for a kernel: a token walks through all of it. Gaps
 //! between kernels are the models' own launches; what has no kernel (embeddings, biases, the choice of a token) takes no
-//! time.
+//! time. Rungs of latent attention that read each head's own keys and values are weighed with the product that makes them.
 
 use std::collections::BTreeMap;
 
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{Kernel, ShapeError};
-use kernels::model::Dtype;
+use kernels::mla_decode::is_expanded;
 use kernels::model::config::Config;
 use kernels::model::step::{self, Operation};
+use kernels::model::{Dtype, inventory};
 
 use super::DECODE;
 use crate::profile::Hardware;
-use crate::record::{Bound, CostRef, MachineRef, Outcome, Record, Speedup, Timing};
+use crate::record::{Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
 use crate::simt::{self, gate::ShaderGate};
 use crate::timed::cells::{self, Context};
 
@@ -66,52 +67,76 @@ pub fn steps(
     machines: &Hardware,
 ) -> Result<Vec<Step>, StepError> {
     let operations = step::decode(config, dtype, tokens).ok_or(StepError::Dtype(dtype))?;
-    let kernels: Vec<&dyn Kernel> = operations.iter().map(kernel).collect::<Result<_, _>>()?;
-    let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
-    let mut bytes = 0.0;
-    for (operation, kernel) in operations.iter().zip(&kernels) {
-        let mut case = kernel.prepare(&operation.shape, &input)?;
-        bytes += (operation.times * cells::streamed_bytes(case.as_mut())) as f64;
-    }
-    let whole = Whole { config, dtype, tokens, bytes };
+    let own = operations.len();
+    let expansion = step::expansion(config, dtype).ok_or(StepError::Dtype(dtype))?;
+    let all: Vec<Operation> = operations.into_iter().chain(expansion).collect();
+    let weights = weights_bytes(config, dtype);
+    let cache = 4.0 * (config.layers * tokens * config.attention.cached_values()) as f64;
+    let environment = context.environment;
+    let mut whole = Whole { config, dtype, tokens, environment, own, needs: weights + cache, expanded_needs: 0.0 };
+    let has_room = |mib: f64| whole.needs <= mib * MIB;
+    let cpus = machines.cpus.iter().any(|machine| has_room(machine.profile.machine.memory_mib.value));
+    let gpus: Vec<_> =
+        machines.gpus.iter().filter(|gpu| has_room(gpu.profile.memory.memory_mib.value)).cloned().collect();
+    // What fits nowhere is not even laid out.
+    let (bytes, expanded) = if cpus || !gpus.is_empty() { laid_out(&all[..own], environment)? } else { (0.0, 0.0) };
+    whole.needs = whole.needs.max(bytes);
+    whole.expanded_needs = whole.needs.max(weights + expanded);
     let mut steps = Vec::new();
     for machine in &machines.cpus {
+        let (first, has) = (kernel(&all[0])?.cost(&all[0].shape), machine.profile.machine.memory_mib.value * MIB);
+        let like = cells::machine_ref(machine, &first, "scalar".into(), 1);
         let mut rungs = Vec::new();
-        for (operation, kernel) in operations.iter().zip(&kernels) {
-            let all: Vec<usize> = (0..kernel.variants().len()).collect();
-            rungs.push(cells::cells_within(context, *kernel, &operation.shape, &all, machine, Some(bytes))?);
+        for operation in all.iter().filter(|_| whole.needs <= has) {
+            let kernel = kernel(operation)?;
+            let variants: Vec<usize> = (0..kernel.variants().len()).collect();
+            rungs.push(cells::cells_within(context, kernel, &operation.shape, &variants, machine, Some(bytes))?);
         }
-        let has = machine.profile.machine.memory_mib.value * 1024.0 * 1024.0;
-        steps.extend(whole.on(&operations, &rungs, has));
+        steps.extend(whole.on(&all, &rungs, &like, has));
     }
-    let gpus = simt::cells::Context { gate: shaders, environment: context.environment };
-    let operations: Vec<Operation> = operations.into_iter().map(|o| head_as_product(o, dtype)).collect();
-    let kernels: Vec<&dyn Kernel> = operations.iter().map(kernel).collect::<Result<_, _>>()?;
+    let shading = simt::cells::Context { gate: shaders, environment };
+    let all: Vec<Operation> = all.into_iter().map(|o| head_as_product(o, dtype)).collect();
     let mut rungs: Vec<Vec<Record>> = Vec::new();
-    for (operation, kernel) in operations.iter().zip(&kernels).filter(|_| !machines.gpus.is_empty()) {
-        let all: Vec<usize> = (0..kernel.shaders().len()).collect();
-        rungs.push(match all.is_empty() {
+    for operation in all.iter().filter(|_| !gpus.is_empty()) {
+        let kernel = kernel(operation)?;
+        let every: Vec<usize> = (0..kernel.shaders().len()).collect();
+        rungs.push(match every.is_empty() {
             true => Vec::new(),
-            false => simt::cells::cells_within(&gpus, *kernel, &operation.shape, &all, &machines.gpus, Some(bytes))?,
+            false => simt::cells::cells_within(&shading, kernel, &operation.shape, &every, &gpus, Some(bytes))?,
         });
     }
     for gpu in &machines.gpus {
         let of_gpu = |all: &Vec<Record>| all.iter().filter(|r| r.machine.id == gpu.profile.id).cloned().collect();
         let own: Vec<Vec<Record>> = rungs.iter().map(of_gpu).collect();
-        let lacking = operations.iter().zip(&own).find(|(_, records)| records.is_empty());
-        let has = gpu.profile.memory.memory_mib.value * 1024.0 * 1024.0;
-        match (lacking, own.iter().flatten().next()) {
-            (None, _) => steps.extend(whole.on(&operations, &own, has)),
-            (Some((operation, _)), Some(any)) => {
-                let reason = format!("{} has no WGSL rung", operation.kernel);
-                let machine = MachineRef { peak_ops_per_s: None, ..any.machine.clone() };
-                let outcome = Outcome::NotAvailable { reason };
-                steps.extend(WAYS.map(|way| whole.step(way, any, machine.clone(), outcome.clone(), Vec::new())));
-            }
-            (Some(_), None) => {}
-        }
+        let (first, has) = (kernel(&all[0])?.cost(&all[0].shape), gpu.profile.memory.memory_mib.value * MIB);
+        steps.extend(whole.on(&all, &own, &simt::cells::machine_ref(gpu, &first), has));
     }
     Ok(steps)
+}
+
+/// Bytes that a token walks through, and those of the caches that expanded rungs of attention read.
+fn laid_out(operations: &[Operation], environment: &Environment) -> Result<(f64, f64), StepError> {
+    let input = Input { flavor: Flavor::Blank, ..Input::typical(environment.seed) };
+    let (mut bytes, mut expanded) = (0, 0);
+    for operation in operations {
+        let mut case = kernel(operation)?.prepare(&operation.shape, &input)?;
+        bytes += operation.times * cells::streamed_bytes(case.as_mut());
+        if operation.kernel == MLA {
+            expanded += operation.times * cells::repacked_bytes(case.as_mut());
+        }
+    }
+    Ok((bytes as f64, expanded as f64))
+}
+
+/// The kernel of latent attention.
+const MLA: &str = "mla_decode";
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Bytes of the weights that a model's tokens walk through, those of experts that one token does not meet included; of the
+/// table of embeddings a token reads one row.
+fn weights_bytes(config: &Config, dtype: Dtype) -> f64 {
+    let walked = |entry: &inventory::Entry| config.tied_head || entry.name != "token_embd.weight";
+    inventory::tensors(config).filter(walked).map(|entry| entry.bytes(dtype) as f64).sum()
 }
 
 /// No shader keeps the largest logit alone: on GPUs the head is a product like any other.
@@ -139,14 +164,21 @@ struct Whole<'a> {
     config: &'a Config,
     dtype: Dtype,
     tokens: usize,
-    bytes: f64,
+    environment: &'a Environment,
+    /// Operations that every step has; those behind come with expanded caches.
+    own: usize,
+    /// Bytes of weights and cache.
+    needs: f64,
+    /// The same where each head's keys and values are cached.
+    expanded_needs: f64,
 }
 
 impl Whole<'_> {
-    /// Both steps on one machine, of the records of every rung of every operation there.
-    fn on(&self, operations: &[Operation], rungs: &[Vec<Record>], memory_bytes: f64) -> Vec<Step> {
+    /// Both steps on one machine like `machine`, of the records of every rung of every operation there.
+    fn on(&self, all: &[Operation], rungs: &[Vec<Record>], machine: &MachineRef, memory_bytes: f64) -> Vec<Step> {
+        let machine = MachineRef { peak_ops_per_s: None, ..machine.clone() };
         let mut steps: Vec<Step> =
-            WAYS.iter().filter_map(|way| self.way(*way, operations, rungs, memory_bytes)).collect();
+            WAYS.map(|way| self.way(way, all, rungs, machine.clone(), memory_bytes)).into_iter().collect();
         let ns = |step: &Step| match &step.record.outcome {
             Outcome::Timed(timing) => Some(timing.time_ns),
             _ => None,
@@ -162,19 +194,38 @@ impl Whole<'_> {
         steps
     }
 
-    fn way(&self, way: Way, operations: &[Operation], rungs: &[Vec<Record>], memory_bytes: f64) -> Option<Step> {
-        let first = rungs.iter().flatten().next()?;
-        let mut machine = MachineRef { peak_ops_per_s: None, ..first.machine.clone() };
-        if self.bytes > memory_bytes {
-            let mib = |bytes: f64| bytes / f64::from(1 << 20);
-            let reason = format!("needs {:.0} MiB, the machine has {:.0} MiB", mib(self.bytes), mib(memory_bytes));
-            return Some(self.step(way, first, machine, Outcome::DoesNotFit { reason }, Vec::new()));
+    fn way(
+        &self,
+        way: Way,
+        all: &[Operation],
+        rungs: &[Vec<Record>],
+        mut machine: MachineRef,
+        memory_bytes: f64,
+    ) -> Step {
+        if self.needs > memory_bytes {
+            let reason = format!("needs {:.0} MiB, the machine has {:.0} MiB", self.needs / MIB, memory_bytes / MIB);
+            return self.step(way, machine, Outcome::DoesNotFit { reason }, Vec::new());
         }
+        let calls: Vec<(&Operation, &Vec<Record>)> = all.iter().zip(rungs).collect();
+        let (own, beside) = calls.split_at(self.own.min(calls.len()));
+        let expansion: Option<Vec<Part>> = (self.expanded_needs <= memory_bytes)
+            .then(|| beside.iter().map(|call| part(way.0, call, |_| Some(0.0)).ok()).collect())
+            .flatten();
         let mut parts = Vec::new();
-        for (operation, records) in operations.iter().zip(rungs) {
-            match chosen(way.0, records) {
-                Ok(record) => parts.push(Part { times: operation.times, record: record.clone() }),
-                Err(outcome) => return Some(self.step(way, first, machine, *outcome, Vec::new())),
+        for call in own {
+            // A rung that reads expanded caches takes as long as it and what makes them.
+            let beside_ns = |record: &Record| match (comes_with_expansion(record), &expansion) {
+                (false, _) => Some(0.0),
+                (true, Some(made)) => Some(made.iter().map(part_ns).sum::<f64>() / call.0.times as f64),
+                (true, None) => None,
+            };
+            match part(way.0, call, beside_ns) {
+                Ok(part) => {
+                    let made = expansion.as_ref().filter(|_| comes_with_expansion(&part.record));
+                    parts.extend(made.into_iter().flatten().cloned());
+                    parts.push(part);
+                }
+                Err(outcome) => return self.step(way, machine, *outcome, Vec::new()),
             }
         }
         let widest = parts.iter().map(|p| &p.record.machine).max_by_key(|m| (m.isa != "scalar", m.threads));
@@ -183,21 +234,16 @@ impl Whole<'_> {
         }
         let timing = sum(&parts);
         parts.sort_by(|a, b| part_ns(b).total_cmp(&part_ns(a)));
-        Some(self.step(way, first, machine, Outcome::Timed(timing), parts))
+        self.step(way, machine, Outcome::Timed(timing), parts)
     }
 
-    /// The step as a record like `like`, one of its kernels' on the machine.
-    fn step(
-        &self,
-        (variant, rung, idea): Way,
-        like: &Record,
-        machine: MachineRef,
-        outcome: Outcome,
-        parts: Vec<Part>,
-    ) -> Step {
+    /// The step as a record.
+    fn step(&self, (variant, rung, idea): Way, machine: MachineRef, outcome: Outcome, parts: Vec<Part>) -> Step {
         let total = |of: fn(&CostRef) -> u64| parts.iter().map(|p| p.times as u64 * of(&p.record.cost)).sum();
         let c = self.config;
         let record = Record {
+            schema: SCHEMA,
+            tier: Tier::Modelled,
             kernel: DECODE.into(),
             shape: shape_name(&c.name, self.tokens),
             dims: dims(c, self.dtype, self.tokens),
@@ -209,10 +255,28 @@ impl Whole<'_> {
             outcome,
             cost: CostRef { operations: total(|c| c.operations), bytes: total(|c| c.bytes) },
             caps: Vec::new(),
-            ..like.clone()
+            environment: self.environment.clone(),
         };
         Step { record, parts }
     }
+}
+
+/// True for rungs beside which [`step::expansion`] runs.
+fn comes_with_expansion(record: &Record) -> bool {
+    record.kernel == MLA && is_expanded(&record.variant)
+}
+
+/// An operation by the rung of this way, of all its records on a machine.
+fn part(
+    way: &str,
+    (operation, records): &(&Operation, &Vec<Record>),
+    beside_ns: impl Fn(&Record) -> Option<f64>,
+) -> Result<Part, Box<Outcome>> {
+    if records.is_empty() {
+        let reason = format!("{} has no WGSL rung", operation.kernel);
+        return Err(Box::new(Outcome::NotAvailable { reason }));
+    }
+    chosen(way, records, beside_ns).map(|record| Part { times: operation.times, record: record.clone() })
 }
 
 /// Operations and least bytes of one token, by the contracts of its kernels; 0 for weights that no kernel takes.
@@ -232,11 +296,15 @@ pub fn dims(config: &Config, dtype: Dtype, tokens: usize) -> String {
     format!("{} layers of {}, {dtype}, {tokens} tokens", config.layers, config.hidden)
 }
 
-/// The record of rung 0, or that of the fastest.
-fn chosen<'a>(way: &str, records: &'a [Record]) -> Result<&'a Record, Box<Outcome>> {
+/// The record of rung 0, or that of the fastest with what takes so long beside it; none where that cannot be.
+fn chosen<'a>(
+    way: &str,
+    records: &'a [Record],
+    beside_ns: impl Fn(&Record) -> Option<f64>,
+) -> Result<&'a Record, Box<Outcome>> {
     let naive = records.iter().find(|r| r.rung == 0);
     let ns = |r: &&Record| match &r.outcome {
-        Outcome::Timed(timing) => Some(timing.time_ns),
+        Outcome::Timed(timing) => Some(timing.time_ns + beside_ns(r)?),
         _ => None,
     };
     let timed = records.iter().filter(|r| ns(r).is_some());
@@ -307,3 +375,6 @@ fn sum(parts: &[Part]) -> Timing {
         backward_error: timings().map(|(_, t)| t.backward_error).fold(0.0, f64::max),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,17 @@ pub const TECHNIQUES: [Technique; 13] = [
         name: "Narrow multiplies",
         about: "Products stay in the type they are stored in: bytes summed as integers, pairs of bf16, four products in one \
                 instruction. Nothing is widened first, and a block's scale is applied once.",
-        rungs: &["*vnni*", "*madd*", "*dot4*", "*bf16*", "integer", "hoisted", "fixed_point", "dot_fixed/packed"],
+        rungs: &[
+            "*vnni*",
+            "*madd*",
+            "*dot4*",
+            "x86_bf16",
+            "x86_few_rows_bf16",
+            "integer",
+            "hoisted",
+            "fixed_point",
+            "dot_fixed/packed",
+        ],
     },
     Technique {
         slug: "tables",
@@ -63,7 +73,7 @@ pub const TECHNIQUES: [Technique; 13] = [
         name: "Threads side by side",
         about: "On a GPU neighbours read neighbours: a warp's loads fall into few lines, a row is shared by the threads of a \
                 warp, and their sums meet in its registers.",
-        rungs: &["coalesced", "*warp*", "*subgroup*", "*tree*", "vector_loads"],
+        rungs: &["coalesced", "*warp*", "*subgroup*", "*tree*", "*vector*", "*workgroup*"],
     },
     Technique {
         slug: "reuse",
@@ -154,6 +164,9 @@ mod tests {
             ("gemv_f32", "multi_row", "reuse"),
             ("gemv_f32", "warp_per_row", "warps"),
             ("moe_gate", "partial_select", "less-work"),
+            ("gemm_bf16", "x86_few_rows_bf16", "narrow-multiplies"),
+            ("gemv_bf16", "vector_loads_bf16", "warps"),
+            ("mla_decode", "heads_abreast", "reuse"),
             ("dot_ternary", "select", "no-multiplier"),
             ("gemv_f32", "nothing_known", "own-ideas"),
         ] {

@@ -157,7 +157,7 @@ pub fn stays_cached(bytes: f64, gpu: &GpuProfile) -> bool {
     gpu.l2.as_ref().is_some_and(|l2| bytes <= l2.kib.value * 1024.0)
 }
 
-/// Bytes that the shaders' operands take; other orders of the weights are for processors.
+/// Bytes that the shaders' operands take; of what lies there in two orders or forms a run reads one, and the first counts.
 pub fn operand_bytes(operands: &[Operand<'_>]) -> f64 {
     let taken = operands.iter().filter(|o| !matches!(o, Operand::Repacked(_)));
     taken.map(|o| o.bytes().len() as f64).sum()
@@ -272,7 +272,8 @@ pub fn peak_ops(gpu: &GpuProfile, cost: &Cost) -> f64 {
     }
 }
 
-fn machine_ref(machine: &Loaded<GpuProfile>, cost: &Cost) -> MachineRef {
+/// A GPU as records name it.
+pub fn machine_ref(machine: &Loaded<GpuProfile>, cost: &Cost) -> MachineRef {
     let gpu = &machine.profile;
     MachineRef {
         id: gpu.id.clone(),

@@ -103,6 +103,7 @@ mod tests {
     #[test]
     fn gemv_shaders_match_the_reference() {
         every_shader(&Entry::<kernels::gemv::Gemv<f32>>::new());
+        every_shader(&Entry::<kernels::gemv::Gemv<half::bf16>>::new());
     }
 
     #[test]
@@ -122,5 +123,13 @@ mod tests {
     #[test]
     fn attention_shaders_match_the_reference() {
         every_shader(&Entry::<kernels::attention_decode::AttentionDecode<f32>>::new());
+        every_shader(&Entry::<kernels::mla_decode::MlaDecode>::new());
+    }
+
+    #[test]
+    fn shaders_of_experts_match_the_reference() {
+        every_shader(&Entry::<kernels::moe_gate::MoeGate>::new());
+        every_shader(&Entry::<kernels::moe_ffn::MoeFfn<f32>>::new());
+        every_shader(&Entry::<kernels::moe_ffn::MoeFfn<half::bf16>>::new());
     }
 }

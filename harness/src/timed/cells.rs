@@ -98,6 +98,11 @@ pub fn streamed_bytes(case: &mut dyn Case) -> usize {
     case.regions().iter().filter(|r| r.streamed && !r.repacked).map(|r| r.bytes).sum()
 }
 
+/// Bytes of the operands that hold what others hold already, in another order or form.
+pub fn repacked_bytes(case: &mut dyn Case) -> usize {
+    case.regions().iter().filter(|r| r.repacked).map(|r| r.bytes).sum()
+}
+
 /// MiB that a run's operands take; other orders of them not counted.
 pub fn needed_mib(case: &mut dyn Case) -> f64 {
     case.regions().iter().filter(|r| !r.repacked).map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64
@@ -198,7 +203,8 @@ fn isa_name(about: &About, lanes: usize, profile: &Profile) -> String {
     }
 }
 
-fn machine_ref(machine: &Loaded, cost: &Cost, isa: String, threads: u32) -> MachineRef {
+/// A machine as records name it, with this instruction set and so many threads.
+pub fn machine_ref(machine: &Loaded, cost: &Cost, isa: String, threads: u32) -> MachineRef {
     let p = &machine.profile;
     MachineRef {
         id: p.id.clone(),

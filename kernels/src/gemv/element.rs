@@ -47,6 +47,7 @@ impl Element for bf16 {
     const ABOUT: &'static str = "y[n] = W[n, k] x[k], bf16 weights: one token through a dense layer in half the bytes";
     // A shift into the upper half beside each multiply-add.
     const RUNG_0_OPERATIONS: f64 = 1.5;
+    const SHADERS: &'static [Shader] = shaders::BF16;
 
     #[inline(always)]
     fn load<M: Machine>(m: M, s: &[bf16], i: usize) -> M::F {

@@ -1,4 +1,4 @@
-//! The ladders for GPUs, over f32 and f16: which files, what is bound, how many workgroups.
+//! The ladders for GPUs, over f32, f16 and bf16: which files, what is bound, how many workgroups.
 
 use crate::foreign::{Binding, Pass, Shader};
 use crate::kernel::Shape;
@@ -44,6 +44,20 @@ pub(super) const F16: &[Shader] = &[
         .partial_sums(LANES),
     Shader::new("several_rows_f16", include_str!("several_rows_f16.wgsl"), BY_FOURS, |s| rows(s, 8))
         .after("vector_loads_f16")
+        .partial_sums(LANES),
+];
+
+/// Every shader over bf16, rung 0 first. Weights are words of two.
+pub(super) const BF16: &[Shader] = &[
+    Shader::new("naive_bf16", include_str!("naive_bf16.wgsl"), PLAIN, |s| rows(s, 64)),
+    Shader::new("warp_per_row_bf16", include_str!("warp_per_row_bf16.wgsl"), PLAIN, |s| rows(s, 4))
+        .after("naive_bf16")
+        .partial_sums(LANES),
+    Shader::new("vector_loads_bf16", include_str!("vector_loads_bf16.wgsl"), BY_FOURS, |s| rows(s, 4))
+        .after("warp_per_row_bf16")
+        .partial_sums(LANES),
+    Shader::new("several_rows_bf16", include_str!("several_rows_bf16.wgsl"), BY_FOURS, |s| rows(s, 8))
+        .after("vector_loads_bf16")
         .partial_sums(LANES),
 ];
 

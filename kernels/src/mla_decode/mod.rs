@@ -18,9 +18,11 @@ mod expanded_simd;
 mod naive;
 pub(crate) mod parallel;
 pub(crate) mod reference;
+mod shaders;
 
 use crate::attention_decode::blocks::{BLOCK, Plain, Rows};
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -28,6 +30,12 @@ use crate::weights::Copies;
 
 /// The contract.
 pub struct MlaDecode;
+
+/// True for rungs, of processors and of GPUs, that read each head's own keys and values: whoever runs them makes these of
+/// every token's latent beside.
+pub fn is_expanded(rung: &str) -> bool {
+    rung.starts_with("expanded")
+}
 
 /// Sizes of one run.
 #[derive(Clone, Copy, Debug)]
@@ -244,6 +252,7 @@ impl Contract for MlaDecode {
         .accumulators(1)
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

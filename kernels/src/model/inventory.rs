@@ -1,5 +1,6 @@
 //! The tensors of a model, by GGUF's names and in its order: what a file must hold, and what a synthetic one is made of.
 
+use super::Dtype;
 use super::config::{Attention, Config, Scaling, Score};
 
 /// One tensor that a model of a [`Config`] has.
@@ -36,6 +37,17 @@ impl Entry {
     /// Weights in it.
     pub fn weights(&self) -> u64 {
         self.dims.iter().map(|d| *d as u64).product()
+    }
+
+    /// How it is stored where matrices are to be in `dtype`: see [`Dtype::of_rows`].
+    pub fn stored(&self, dtype: Dtype) -> Dtype {
+        if self.role == Role::Matrix { dtype.of_rows(self.dims[0]) } else { Dtype::F32 }
+    }
+
+    /// Its bytes then.
+    pub fn bytes(&self, dtype: Dtype) -> u64 {
+        let (weights, bytes) = self.stored(dtype).block().unwrap_or((1, 4));
+        self.weights() / weights * bytes
     }
 }
 

@@ -31,9 +31,10 @@ pub fn gemv(dtype: Dtype) -> Option<&'static str> {
 }
 
 /// The kernels of one step of `config` whose matrices are stored as `dtype`, with `tokens` in the cache, its own
-/// included. None where no kernel takes the type, or one of the model's parts has no kernel.
+/// included; narrow matrices as [`Dtype::of_rows`] has them. None where no kernel takes the type, or one of the model's
+/// parts has no kernel.
 pub fn decode(config: &Config, dtype: Dtype, tokens: usize) -> Option<Vec<Operation>> {
-    let mut step = Step { config, gemv: gemv(dtype)?, dtype, list: Vec::new() };
+    let mut step = Step::of(config, dtype)?;
     step.attention(tokens);
     let mixtures = (0..config.layers).filter(|&layer| config.experts_of(layer).is_some()).count();
     step.feed_forward(config.ffn, "ffn", config.layers - mixtures);
@@ -45,14 +46,30 @@ pub fn decode(config: &Config, dtype: Dtype, tokens: usize) -> Option<Vec<Operat
     Some(step.list)
 }
 
+/// What such a step calls beside where its rung of `mla_decode` reads each head's own keys and values
+/// ([`crate::mla_decode::is_expanded`]): the product that makes them of the token's latent, in every layer. Nothing where
+/// attention is another.
+pub fn expansion(config: &Config, dtype: Dtype) -> Option<Vec<Operation>> {
+    let mut step = Step::of(config, dtype)?;
+    if let Attention::Latent { heads, latent, nope, value, .. } = config.attention {
+        step.quantized("attn-kv-b", latent, config.layers);
+        step.matrix("attn-kv-b", heads * (nope + value), latent, config.layers);
+    }
+    Some(step.list)
+}
+
 struct Step<'a> {
     config: &'a Config,
-    gemv: &'static str,
     dtype: Dtype,
     list: Vec<Operation>,
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// Nothing yet; none where no kernel takes matrices of this type.
+    fn of(config: &'a Config, dtype: Dtype) -> Option<Self> {
+        gemv(dtype).map(|_| Self { config, dtype, list: Vec::new() })
+    }
+
     /// Calls at the same shape are one operation, whatever they are for.
     fn add(&mut self, kernel: &'static str, what: &str, [m, n, k, parts]: [usize; 4], times: usize) {
         let name = format!("{}/{what}", self.config.name);
@@ -67,13 +84,16 @@ impl Step<'_> {
     }
 
     fn matrix(&mut self, what: &str, rows: usize, cols: usize, times: usize) {
-        self.add(self.gemv, what, [1, rows, cols, 1], times);
+        // Types that stand for one with a kernel have one.
+        if let Some(kernel) = gemv(self.dtype.of_rows(cols)) {
+            self.add(kernel, what, [1, rows, cols, 1], times);
+        }
     }
 
     /// Activations become i8 once before the products that share them, where weights are in blocks.
     fn quantized(&mut self, what: &str, width: usize, times: usize) {
         // There is no kernel for blocks of 256.
-        if matches!(self.dtype, Dtype::Q8_0 | Dtype::Q4_0) {
+        if matches!(self.dtype.of_rows(width), Dtype::Q8_0 | Dtype::Q4_0) {
             self.add("quantize_q8_0", what, [1, width, 1, 1], times);
         }
     }
@@ -128,12 +148,11 @@ impl Step<'_> {
     fn head(&mut self) {
         let Config { vocab, hidden, .. } = *self.config;
         self.quantized("head", hidden, 1);
-        let kernel = match self.dtype {
-            Dtype::F32 => "head_argmax",
-            Dtype::Bf16 => "head_argmax_bf16",
-            _ => self.gemv,
-        };
-        self.add(kernel, "head", [1, vocab, hidden, 1], 1);
+        match self.dtype {
+            Dtype::F32 => self.add("head_argmax", "head", [1, vocab, hidden, 1], 1),
+            Dtype::Bf16 => self.add("head_argmax_bf16", "head", [1, vocab, hidden, 1], 1),
+            _ => self.matrix("head", vocab, hidden, 1),
+        }
     }
 
     fn feed_forward(&mut self, width: usize, what: &str, times: usize) {
@@ -194,5 +213,31 @@ mod tests {
             let total: usize = step.iter().map(|o| o.times * read(o)).sum();
             assert_eq!(total as u64, config.weights_per_token(), "{}", config.name);
         }
+    }
+
+    /// Rows of V2-Lite's experts are 1408 weights wide: five and a half blocks of Q4_K.
+    #[test]
+    fn rows_that_are_no_whole_blocks_are_of_another_type() {
+        let config = published::named("deepseek-v2-lite").expect("V2-Lite");
+        let step = decode(&config, Dtype::Q4K, 100).expect("a kernel for q4_K");
+        let of = |what: &str| step.iter().find(|o| o.shape.name.ends_with(what)).expect("an operation");
+        assert_eq!((of("/expert-up").kernel, of("/expert-down").kernel), ("gemv_q4_k", "gemv_q8"));
+        // Six chosen experts of each of 26 layers; the two shared ones are twice as wide, eleven whole blocks.
+        assert_eq!((of("/expert-down").times, of("/shared-experts-down").kernel), (26 * 6, "gemv_q4_k"));
+        let quantized = step.iter().filter(|o| o.kernel == "quantize_q8_0").map(|o| (o.shape.n, o.times));
+        assert_eq!(quantized.collect::<Vec<_>>(), [(1408, 26 * 6)]);
+    }
+
+    #[test]
+    fn keys_and_values_are_made_of_latents_alone() {
+        let expanded = |name: &str, dtype| {
+            let config = published::named(name).expect("published");
+            let calls = expansion(&config, dtype).expect("a kernel");
+            calls.into_iter().map(|o| (o.kernel, o.shape.n, o.shape.k, o.times)).collect::<Vec<_>>()
+        };
+        assert_eq!(expanded("llama-2-7b", Dtype::F16), []);
+        assert_eq!(expanded("deepseek-v2-lite", Dtype::F16), [("gemv_f16", 16 * 256, 512, 27)]);
+        let v3 = [("quantize_q8_0", 512, 1, 61), ("gemv_q8", 128 * 256, 512, 61)];
+        assert_eq!(expanded("deepseek-v3", Dtype::Q8_0), v3);
     }
 }

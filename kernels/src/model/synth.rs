@@ -71,13 +71,12 @@ impl Piece {
 }
 
 impl Synth {
-    /// A model of `config` with matrices stored as `dtype`. A row that is no whole number of its blocks is stored as Q8_0, or
-    /// as F16 where it is none of those either.
+    /// A model of `config` with matrices stored as `dtype`, as [`Entry::stored`] says.
     pub fn new(config: &Config, dtype: Dtype, seed: u64) -> Self {
         let mut gguf = vocabulary::add(metadata(config, dtype), config);
         let (mut pieces, mut offset) = (Vec::new(), 0);
         for (number, entry) in (0..).zip(inventory::tensors(config)) {
-            let dtype = if entry.role == Role::Matrix { stored(dtype, entry.dims[0]) } else { Dtype::F32 };
+            let dtype = entry.stored(dtype);
             let values = (entry.role == Role::Divisors).then(|| divisors(config, entry.dims[0]));
             let dims: Vec<u64> = entry.dims.iter().map(|d| *d as u64).collect();
             gguf = gguf.entry(&entry.name, &dims, dtype.id(), offset);
@@ -115,12 +114,6 @@ impl Synth {
         };
         encode(piece.dtype, &values)
     }
-}
-
-/// The type that rows of `cols` weights are stored in where `dtype` is asked for.
-fn stored(dtype: Dtype, cols: usize) -> Dtype {
-    let whole = |dtype: &Dtype| dtype.block().is_some_and(|(weights, _)| cols.is_multiple_of(weights as usize));
-    [dtype, Dtype::Q8_0].into_iter().find(whole).unwrap_or(Dtype::F16)
 }
 
 fn encode(dtype: Dtype, values: &[f32]) -> Vec<u8> {

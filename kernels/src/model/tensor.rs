@@ -123,6 +123,13 @@ impl Dtype {
         self.ggml().map(|&(_, _, weights, bytes)| (weights, bytes))
     }
 
+    /// What rows of `cols` weights are stored as where this is asked for: a row that is no whole number of blocks is in
+    /// Q8_0, or in F16 where it is none of those either.
+    pub fn of_rows(self, cols: usize) -> Self {
+        let whole = |dtype: &Self| dtype.block().is_some_and(|(weights, _)| cols.is_multiple_of(weights as usize));
+        [self, Self::Q8_0].into_iter().find(whole).unwrap_or(Self::F16)
+    }
+
     /// Whether kernels can take it as weights.
     pub fn is_supported(self) -> bool {
         !matches!(self, Self::Other(_))

@@ -19,6 +19,7 @@ mod naive;
 mod parallel;
 mod reference;
 mod routed;
+mod shaders;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use std::marker::PhantomData;
 use half::bf16;
 
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::gemv::Element;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
@@ -43,17 +45,21 @@ pub trait ExpertElement: Element {
     const MOE_KERNEL: &'static str;
     /// What the kernel computes.
     const MOE_ABOUT: &'static str;
+    /// Its ladder for GPUs.
+    const MOE_SHADERS: &'static [Shader];
 }
 
 impl ExpertElement for f32 {
     const MOE_KERNEL: &'static str = "moe_ffn_f32";
     const MOE_ABOUT: &'static str =
         "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), f32";
+    const MOE_SHADERS: &'static [Shader] = shaders::LADDER;
 }
 
 impl ExpertElement for bf16 {
     const MOE_KERNEL: &'static str = "moe_ffn_bf16";
     const MOE_ABOUT: &'static str = "m tokens through their experts, sum of weight * W_down (silu(W_gate x) * W_up x), bf16 weights: half the bytes";
+    const MOE_SHADERS: &'static [Shader] = shaders::BF16;
 }
 
 /// Sizes of one run.
@@ -242,6 +248,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         .after("batched")
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = E::MOE_SHADERS;
     // Four times the experts that are chosen, where experts come in fours up to 32.
     const RUNG_0_OPERATIONS: f64 = 4.0 * E::RUNG_0_OPERATIONS;
     type Data = Data<E>;

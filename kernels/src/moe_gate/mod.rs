@@ -18,12 +18,14 @@ mod parallel;
 mod partial_select;
 mod reference;
 mod scores;
+mod shaders;
 mod simd;
 mod sorted;
 #[cfg(test)]
 mod tests;
 
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Flavor, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -155,6 +157,7 @@ impl Contract for MoeGate {
         .after("fused")
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

@@ -1,0 +1,191 @@
+//! Sums of kernels: models with latent attention and experts on processors and GPUs, and the rung that is fastest with what
+//! comes beside it.
+
+use kernels::kernel::Shape;
+use kernels::model::config::Attention;
+use kernels::model::published;
+
+use super::*;
+use crate::gate::Gate;
+
+/// Small, with all the parts of a published model; the widths of its heads follow from the latent's, as in those.
+fn small(name: &str) -> Config {
+    let mut config = published::named(name).expect("published");
+    (config.hidden, config.ffn, config.vocab) = (256, 512, 320);
+    let Attention::Latent { query_rank, .. } = config.attention else { panic!("{name} has no latents") };
+    let query_rank = query_rank.map(|_| 64);
+    config.attention = Attention::Latent { heads: 4, query_rank, latent: 64, nope: 16, rope: 8, value: 16 };
+    let experts = config.experts.as_mut().expect("experts");
+    (experts.routed, experts.width) = (16, 256);
+    config.layers = experts.dense_layers + 1;
+    config
+}
+
+/// Verdicts that tests of several models share.
+#[derive(Default)]
+struct Gates {
+    variants: Gate,
+    shaders: ShaderGate,
+}
+
+impl Gates {
+    fn steps(&self, config: &Config, dtype: Dtype, tokens: usize, hw: &str) -> Vec<Step> {
+        let environment = Environment::build("test", 1);
+        let context = Context { gate: &self.variants, environment: &environment };
+        let machines = Hardware::select(hw).expect("built-in profiles");
+        steps(&context, &self.shaders, config, dtype, tokens, &machines).expect("a step")
+    }
+}
+
+fn ns(step: &Step) -> f64 {
+    match &step.record.outcome {
+        Outcome::Timed(timing) => timing.time_ns,
+        other => panic!("{} {}: {other:?}", step.record.machine.id, step.record.dims),
+    }
+}
+
+fn calls<'a>(step: &'a Step, kernel: &str) -> Vec<&'a Part> {
+    step.parts.iter().filter(|part| part.record.kernel == kernel).collect()
+}
+
+#[test]
+fn latent_attention_and_experts_run_on_gpus() {
+    let gates = Gates::default();
+    for (name, gate) in [("deepseek-v2-lite", "softmax"), ("deepseek-v3", "moe_gate")] {
+        for (dtype, experts) in [
+            (Dtype::F32, "moe_ffn_f32"),
+            (Dtype::Bf16, "moe_ffn_bf16"),
+            (Dtype::F16, "gemv_f16"),
+            (Dtype::Q4K, "gemv_q4_k"),
+        ] {
+            let config = small(name);
+            let steps = gates.steps(&config, dtype, 40, "geforce-8800-gtx,h800");
+            assert_eq!(steps.len(), 4, "{name} {dtype}");
+            for pair in steps.chunks(2) {
+                assert!(ns(&pair[0]) >= ns(&pair[1]), "{name} {dtype} on {}", pair[0].record.machine.id);
+                for step in pair {
+                    let sum: f64 = step.parts.iter().map(part_ns).sum();
+                    assert!((sum / ns(step) - 1.0).abs() < 1e-9);
+                    for kernel in [MLA, gate, experts, "rope", "rmsnorm"] {
+                        assert!(!calls(step, kernel).is_empty(), "{name} {dtype}: no {kernel}");
+                    }
+                    let attention: usize = calls(step, MLA).iter().map(|part| part.times).sum();
+                    assert_eq!(attention, config.layers);
+                }
+            }
+        }
+    }
+}
+
+/// The product that makes keys and values of latents is part of a step exactly where the rung of attention reads them.
+#[test]
+fn expanded_caches_are_paid_for() {
+    let gates = Gates::default();
+    let config = small("deepseek-v2-lite");
+    let (mut with, mut without) = (0, 0);
+    for tokens in [2, 300] {
+        for step in gates.steps(&config, Dtype::F16, tokens, "pentium-ii-350,ryzen-9-5950x,gtx-1080,h800") {
+            let made = step.parts.iter().find(|part| part.record.shape.ends_with("/attn-kv-b"));
+            let expanded = calls(&step, MLA).iter().any(|part| is_expanded(&part.record.variant));
+            let place = format!("{} {} at {tokens}", step.record.machine.id, step.record.variant);
+            assert_eq!(made.map(|part| part.times), expanded.then_some(config.layers), "{place}");
+            *(if expanded { &mut with } else { &mut without }) += 1;
+        }
+    }
+    assert!(with > 0 && without > 4, "{with} of {} steps expand", with + without);
+}
+
+/// A record of a rung that takes so many ns.
+fn record(kernel: &str, variant: &str, rung: u32, time_ns: f64) -> Record {
+    let timing = Timing {
+        time_ns,
+        low_ns: time_ns,
+        high_ns: time_ns,
+        speedup: None,
+        samples_ns: Vec::new(),
+        warm: false,
+        floor_ns: None,
+        bound: None,
+        shares: Vec::new(),
+        paced_share: None,
+        cycles: None,
+        counts: None,
+        nmse: 0.0,
+        backward_error: 0.0,
+    };
+    Record {
+        schema: SCHEMA,
+        tier: Tier::Modelled,
+        kernel: kernel.into(),
+        shape: "test".into(),
+        dims: String::new(),
+        variant: variant.into(),
+        rung,
+        idea: String::new(),
+        after: None,
+        machine: machine(),
+        outcome: Outcome::Timed(timing),
+        cost: CostRef { operations: 1, bytes: 1 },
+        caps: Vec::new(),
+        environment: Environment::build("test", 1),
+    }
+}
+
+fn machine() -> MachineRef {
+    MachineRef {
+        id: "test".into(),
+        name: "test".into(),
+        class: "retro".into(),
+        year: None,
+        profile_hash: None,
+        isa: "scalar".into(),
+        threads: 1,
+        peak_ops_per_s: None,
+        peak_bytes_per_s: None,
+    }
+}
+
+#[test]
+fn a_rung_is_chosen_with_what_comes_beside_it() {
+    let config = small("deepseek-v2-lite");
+    let environment = Environment::build("test", 1);
+    let (needs, expanded_needs) = (10.0, 20.0);
+    let whole = Whole {
+        config: &config,
+        dtype: Dtype::F32,
+        tokens: 9,
+        environment: &environment,
+        own: 1,
+        needs,
+        expanded_needs,
+    };
+    let operation = |kernel| Operation { kernel, shape: Shape::new("test", 1, 1, 1), times: 3 };
+    let all = [operation(MLA), operation("gemv_f32")];
+    let attention =
+        vec![record(MLA, "naive", 0, 100.0), record(MLA, "expanded", 1, 10.0), record(MLA, "absorbed", 2, 15.0)];
+    let chosen = |product_ns: f64, memory: f64| {
+        let products = vec![record("gemv_f32", "naive", 0, 50.0), record("gemv_f32", "simd", 1, product_ns)];
+        let steps = whole.on(&all, &[attention.clone(), products], &machine(), memory);
+        let rungs: Vec<String> = steps[1].parts.iter().map(|part| part.record.variant.clone()).collect();
+        (steps.iter().map(ns).collect::<Vec<_>>(), rungs.join(" "))
+    };
+    assert_eq!(chosen(3.0, 30.0), (vec![300.0, 39.0], "expanded simd".into()));
+    assert_eq!(chosen(8.0, 30.0), (vec![300.0, 45.0], "absorbed".into()));
+    // No room for each head's keys and values.
+    assert_eq!(chosen(3.0, 15.0), (vec![300.0, 45.0], "absorbed".into()));
+}
+
+#[test]
+fn what_fits_nowhere_is_said_and_not_laid_out() {
+    let v3 = published::named("deepseek-v3").expect("V3");
+    // All experts count, though a token meets 8 of 256.
+    for (dtype, gib) in [(Dtype::F32, 2490.0), (Dtype::Q4_0, 350.0)] {
+        let steps = Gates::default().steps(&v3, dtype, 64, "i486dx2-66,h800");
+        assert_eq!(steps.len(), 4);
+        for step in steps {
+            let Outcome::DoesNotFit { reason } = &step.record.outcome else { panic!("{:?}", step.record.outcome) };
+            let needs = reason.split(' ').nth(1).and_then(|mib| mib.parse::<f64>().ok()).expect("MiB");
+            assert!((needs / 1024.0 / gib - 1.0).abs() < 0.01, "{dtype}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// idea: each head's keys and values are cached, and split over workgroups by tokens: no product with a latent, many times the bytes
+struct Sizes {
+    heads: u32,
+    tokens: u32,
+    key: u32, // values of a key
+    value: u32, // values of a value
+    part: u32, // tokens of a workgroup
+    parts: u32, // of a head
+}
+
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> q: array<f32>; // heads × key
+@group(0) @binding(2) var<storage, read> keys: array<f32>; // heads × tokens × key
+@group(0) @binding(3) var<storage, read> values: array<f32>; // heads × tokens × value
+@group(0) @binding(4) var<storage, read_write> o: array<f32>; // heads × value
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>; // heads × parts × (2 + value): maximum, total, sums
+
+const THREADS: u32 = 128;
+const BLOCK: u32 = 16; // tokens at a time
+const SHARE: u32 = 8; // threads of a score
+const LOWEST: f32 = -3.4028234e38;
+var<workgroup> products: array<f32, THREADS>;
+var<workgroup> block: array<f32, BLOCK>;
+
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+    let head = group.x;
+    let begin = group.y * sizes.part;
+    let end = min(begin + sizes.part, sizes.tokens);
+    let scale = 1.0 / sqrt(f32(sizes.key));
+    // Each thread owns a column of the output; those beyond the last repeat it, and are not stored.
+    let column = group.z * THREADS + i;
+    let owned = min(column, sizes.value - 1u);
+    var sum = 0.0;
+    var total = 0.0;
+    var top = LOWEST;
+    for (var first = begin; first < end; first += BLOCK) {
+        let token = first + i / SHARE;
+        var product = 0.0;
+        if token < end {
+            let key = (head * sizes.tokens + token) * sizes.key;
+            for (var c = i % SHARE; c < sizes.key; c += SHARE) {
+                product = fma(q[head * sizes.key + c], keys[key + c], product);
+            }
+        }
+        products[i] = product;
+        workgroupBarrier();
+        if i < BLOCK {
+            var whole = 0.0;
+            for (var other = 0u; other < SHARE; other++) {
+                whole += products[i * SHARE + other];
+            }
+            block[i] = select(LOWEST, whole * scale, first + i < end);
+        }
+        workgroupBarrier();
+        var higher = top;
+        for (var t = 0u; t < BLOCK; t++) {
+            higher = max(higher, block[t]);
+        }
+        // What was summed under a lower maximum shrinks.
+        let shrink = exp(top - higher);
+        top = higher;
+        sum *= shrink;
+        total *= shrink;
+        let count = min(BLOCK, end - first);
+        for (var t = 0u; t < count; t++) {
+            let weight = exp(block[t] - top);
+            total += weight;
+            sum = fma(weight, values[(head * sizes.tokens + first + t) * sizes.value + owned], sum);
+        }
+        workgroupBarrier();
+    }
+    let at = (head * sizes.parts + group.y) * (sizes.value + 2u);
+    if column == 0u {
+        partial[at] = top;
+        partial[at + 1u] = total;
+    }
+    if column < sizes.value {
+        partial[at + 2u + column] = sum;
+    }
+}
+
+// Second pass: an output.
+@compute @workgroup_size(64)
+fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
+    let column = id.x;
+    let head = id.y;
+    if column >= sizes.value {
+        return;
+    }
+    let step = sizes.value + 2u;
+    let first = head * sizes.parts * step;
+    var top = LOWEST;
+    for (var p = 0u; p < sizes.parts; p++) {
+        top = max(top, partial[first + p * step]);
+    }
+    var sum = 0.0;
+    var total = 0.0;
+    for (var p = 0u; p < sizes.parts; p++) {
+        let at = first + p * step;
+        let weight = exp(partial[at] - top);
+        total = fma(weight, partial[at + 1u], total);
+        sum = fma(weight, partial[at + 2u + column], sum);
+    }
+    o[head * sizes.value + column] = sum / total;
+}
