@@ -24,7 +24,7 @@ pub struct Row {
     pub rung: String,
     /// The measurement.
     pub measured: f64,
-    /// Its unit: `tok/s`, `GFLOPS`, `TFLOPS` or `ms`.
+    /// Its unit: `tok/s`, `GFLOPS`, `TFLOPS`, `GB/s` or `ms`.
     pub unit: String,
     /// Machine and model for people.
     pub subject: String,
@@ -59,6 +59,8 @@ pub enum Task {
         kernel: String,
         /// m, n and k.
         sizes: [usize; 3],
+        /// Parts of the shape: sequences of a batch. 1 where the row has none.
+        parts: usize,
     },
     /// Summed so many bytes over so many GPUs.
     AllReduce {
@@ -176,7 +178,10 @@ fn task(text: &str) -> Result<Task, String> {
         }
         ["prefill", model, "f16", tokens] => Task::Prefill { model: model.into(), tokens: size(tokens)? },
         ["all-reduce", ranks, bytes] => Task::AllReduce { ranks: size(ranks)?, bytes: size(bytes)? as f64 },
-        [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?] },
+        [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?], parts: 1 },
+        [kernel, m, n, k, parts] => {
+            Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?], parts: size(parts)? }
+        }
         _ => return Err(format!("task {text:?}")),
     })
 }
