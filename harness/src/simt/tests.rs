@@ -239,6 +239,16 @@ fn a_grid_of_workgroups_covers_two_axes() {
 }
 
 #[test]
+fn a_uniform_load_sees_what_all_threads_stored_and_nothing_later() {
+    let body = "atomicMax(&most, i);
+        let all = workgroupUniformLoad(&most);
+        if i == 0u { atomicStore(&most, 7u); }
+        if all > 60u { workgroupBarrier(); out[i] = all + i; }";
+    let wanted: Vec<u32> = (0..70).map(|i| 69 + i).collect();
+    assert_eq!(values(70, "var<workgroup> most: atomic<u32>;", body, &[]), wanted);
+}
+
+#[test]
 fn what_a_shader_may_not_do_is_named_with_its_line() {
     assert!(refusal(64, "", "out[i + 1u] = 1u;").contains("writes bytes 256..260 of binding 0, which has 256"));
     assert!(refusal(64, "", "out[i] = input[i * 2u];").contains("reads bytes 256..260 of binding 1"));

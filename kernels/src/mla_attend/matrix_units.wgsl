@@ -157,15 +157,11 @@ fn main(
     var o5: coop_mat16x16<f32, C>;
     var o6: coop_mat16x16<f32, C>;
     var o7: coop_mat16x16<f32, C>;
-    var pair0 = pair(begin + warp * 8u + 0u, end, lane, fours);
-    var pair1 = pair(begin + warp * 8u + 2u, end, lane, fours);
-    var pair2 = pair(begin + warp * 8u + 4u, end, lane, fours);
-    var pair3 = pair(begin + warp * 8u + 6u, end, lane, fours);
+    keep(pair(begin + warp * 8u + 0u, end, lane, fours), warp * 8u + 0u, lane);
+    keep(pair(begin + warp * 8u + 2u, end, lane, fours), warp * 8u + 2u, lane);
+    keep(pair(begin + warp * 8u + 4u, end, lane, fours), warp * 8u + 4u, lane);
+    keep(pair(begin + warp * 8u + 6u, end, lane, fours), warp * 8u + 6u, lane);
     for (var first = begin; first < end; first += BLOCK) {
-        keep(pair0, warp * 8u + 0u, lane);
-        keep(pair1, warp * 8u + 2u, lane);
-        keep(pair2, warp * 8u + 4u, lane);
-        keep(pair3, warp * 8u + 6u, lane);
         workgroupBarrier();
         var score: coop_mat16x16<f32, C>;
         for (var step = half * steps; step < (half + 1u) * steps; step++) {
@@ -208,10 +204,10 @@ fn main(
             atomicStore(&grown, 0u);
         }
         // The next block is on its way while this one is weighed.
-        pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);
-        pair1 = pair(first + BLOCK + warp * 8u + 2u, end, lane, fours);
-        pair2 = pair(first + BLOCK + warp * 8u + 4u, end, lane, fours);
-        pair3 = pair(first + BLOCK + warp * 8u + 6u, end, lane, fours);
+        let pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);
+        let pair1 = pair(first + BLOCK + warp * 8u + 2u, end, lane, fours);
+        let pair2 = pair(first + BLOCK + warp * 8u + 4u, end, lane, fours);
+        let pair3 = pair(first + BLOCK + warp * 8u + 6u, end, lane, fours);
         for (var p = 0u; p < BLOCK; p += 16u) {
             let left = coopLoadT<coop_mat16x16<f16, A>>(&weights[p / 4u], STEP_W);
             let right = p * STEP + column / 4u;
@@ -225,6 +221,10 @@ fn main(
             o7 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 28u], STEP), o7);
         }
         workgroupBarrier();
+        keep(pair0, warp * 8u + 0u, lane);
+        keep(pair1, warp * 8u + 2u, lane);
+        keep(pair2, warp * 8u + 4u, lane);
+        keep(pair3, warp * 8u + 6u, lane);
     }
     total += subgroupShuffleXor(total, 1u);
     total += subgroupShuffleXor(total, 2u);

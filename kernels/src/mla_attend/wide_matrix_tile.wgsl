@@ -218,15 +218,11 @@ fn main(
     var o31: coop_mat16x16<f32, C>;
     var o32: coop_mat16x16<f32, C>;
     var o33: coop_mat16x16<f32, C>;
-    var pair0 = pair(begin + warp * 8u + 0u, end, lane, fours);
-    var pair1 = pair(begin + warp * 8u + 2u, end, lane, fours);
-    var pair2 = pair(begin + warp * 8u + 4u, end, lane, fours);
-    var pair3 = pair(begin + warp * 8u + 6u, end, lane, fours);
+    keep(pair(begin + warp * 8u + 0u, end, lane, fours), warp * 8u + 0u, lane);
+    keep(pair(begin + warp * 8u + 2u, end, lane, fours), warp * 8u + 2u, lane);
+    keep(pair(begin + warp * 8u + 4u, end, lane, fours), warp * 8u + 4u, lane);
+    keep(pair(begin + warp * 8u + 6u, end, lane, fours), warp * 8u + 6u, lane);
     for (var first = begin; first < end; first += BLOCK) {
-        keep(pair0, warp * 8u + 0u, lane);
-        keep(pair1, warp * 8u + 2u, lane);
-        keep(pair2, warp * 8u + 4u, lane);
-        keep(pair3, warp * 8u + 6u, lane);
         workgroupBarrier();
         var s00: coop_mat16x16<f32, C>;
         var s01: coop_mat16x16<f32, C>;
@@ -272,10 +268,10 @@ fn main(
             atomicStore(&grown, 0u);
         }
         // The next block is on its way while this one is weighed.
-        pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);
-        pair1 = pair(first + BLOCK + warp * 8u + 2u, end, lane, fours);
-        pair2 = pair(first + BLOCK + warp * 8u + 4u, end, lane, fours);
-        pair3 = pair(first + BLOCK + warp * 8u + 6u, end, lane, fours);
+        let pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);
+        let pair1 = pair(first + BLOCK + warp * 8u + 2u, end, lane, fours);
+        let pair2 = pair(first + BLOCK + warp * 8u + 4u, end, lane, fours);
+        let pair3 = pair(first + BLOCK + warp * 8u + 6u, end, lane, fours);
         for (var p = 0u; p < BLOCK; p += 16u) {
             let left0 = coopLoadT<coop_mat16x16<f16, A>>(&weights[0u * STEP_W + p / 4u], STEP_W);
             let left1 = coopLoadT<coop_mat16x16<f16, A>>(&weights[16u * STEP_W + p / 4u], STEP_W);
@@ -303,6 +299,10 @@ fn main(
             o33 = coopMultiplyAdd(left3, right3, o33);
         }
         workgroupBarrier();
+        keep(pair0, warp * 8u + 0u, lane);
+        keep(pair1, warp * 8u + 2u, lane);
+        keep(pair2, warp * 8u + 4u, lane);
+        keep(pair3, warp * 8u + 6u, lane);
     }
     conclude(near, head, at, place);
     conclude(far, head + 32u, at, place);
