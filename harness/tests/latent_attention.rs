@@ -23,8 +23,8 @@ fn bytes(values: &[f16]) -> Vec<u8> {
 fn operands(rise: f32) -> (Vec<f16>, Vec<f16>) {
     let scale = 1.0 / ((LATENT / 8 * 3) as f32).sqrt();
     let slope = |head: usize| [rise, rise / 2.0, -rise][head % 3] / scale;
-    let q = |i: usize| if i % ROW == 0 { slope(i / ROW) / 8.0 } else { ((i * 7 % 13) as f32 - 6.0) / 8.0 };
-    let c = |i: usize| if i % ROW == 0 { (i / ROW) as f32 * 8.0 } else { ((i * 5 % 17) as f32 - 8.0) / 8.0 };
+    let q = |i: usize| if i.is_multiple_of(ROW) { slope(i / ROW) / 8.0 } else { ((i * 7 % 13) as f32 - 6.0) / 8.0 };
+    let c = |i: usize| if i.is_multiple_of(ROW) { (i / ROW) as f32 * 8.0 } else { ((i * 5 % 17) as f32 - 8.0) / 8.0 };
     let f16s = |n: usize, f: &dyn Fn(usize) -> f32| (0..n * ROW).map(|i| f16::from_f32(f(i))).collect();
     (f16s(HEADS, &q), f16s(TOKENS, &c))
 }

@@ -25,6 +25,7 @@ const LOWEST: f32 = -3.4028234e38;
 const SLACK: f32 = 8.0;
 // From row to row, in fours: sixteen bytes more than is kept, so that eight rows lie on different banks. The widest row is
 // 576 f16; of narrower ones the rest stays zero, as workgroup memory begins.
+const WIDEST: u32 = 144;
 const STEP: u32 = 146;
 const STEP_S: u32 = 9;
 const STEP_W: u32 = 10;
@@ -56,6 +57,21 @@ fn four(token: u32, end: u32, at: u32, fours: u32) -> vec4<f16> {
 }
 
 fn pair(token: u32, end: u32, lane: u32, fours: u32) -> Pair {
+    let rest = lane / 16u * fours + 128u + lane % 16u;
+    if fours == WIDEST && token + 1u < end {
+        let at = token * WIDEST + lane;
+        return Pair(
+            latents[at],
+            latents[at + 32u],
+            latents[at + 64u],
+            latents[at + 96u],
+            latents[at + WIDEST],
+            latents[at + WIDEST + 32u],
+            latents[at + WIDEST + 64u],
+            latents[at + WIDEST + 96u],
+            latents[token * WIDEST + rest],
+        );
+    }
     return Pair(
         four(token, end, lane, fours),
         four(token, end, lane + 32u, fours),
@@ -79,7 +95,7 @@ fn keep(pair: Pair, token: u32, lane: u32) {
     tile[at + STEP + 32u] = pair.b1;
     tile[at + STEP + 64u] = pair.b2;
     tile[at + STEP + 96u] = pair.b3;
-    tile[(token + lane / 16u) * STEP + 128u + lane % 16u] = pair.rest;
+    tile[token * STEP + lane / 16u * STEP + 128u + lane % 16u] = pair.rest;
 }
 
 // Multiplies a square of sums, from head `head` on, by what its heads have faded by.
@@ -210,15 +226,23 @@ fn main(
         let pair3 = pair(first + BLOCK + warp * 8u + 6u, end, lane, fours);
         for (var p = 0u; p < BLOCK; p += 16u) {
             let left = coopLoadT<coop_mat16x16<f16, A>>(&weights[p / 4u], STEP_W);
-            let right = p * STEP + column / 4u;
-            o0 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 0u], STEP), o0);
-            o1 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 4u], STEP), o1);
-            o2 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 8u], STEP), o2);
-            o3 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 12u], STEP), o3);
-            o4 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 16u], STEP), o4);
-            o5 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 20u], STEP), o5);
-            o6 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 24u], STEP), o6);
-            o7 = coopMultiplyAdd(left, coopLoadT<coop_mat16x16<f16, B>>(&tile[right + 28u], STEP), o7);
+            let at_v = p * STEP + column / 4u;
+            let right0 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v], STEP);
+            let right1 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 4u], STEP);
+            o0 = coopMultiplyAdd(left, right0, o0);
+            let right2 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 8u], STEP);
+            o1 = coopMultiplyAdd(left, right1, o1);
+            let right3 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 12u], STEP);
+            o2 = coopMultiplyAdd(left, right2, o2);
+            let right4 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 16u], STEP);
+            o3 = coopMultiplyAdd(left, right3, o3);
+            let right5 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 20u], STEP);
+            o4 = coopMultiplyAdd(left, right4, o4);
+            let right6 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 24u], STEP);
+            o5 = coopMultiplyAdd(left, right5, o5);
+            let right7 = coopLoadT<coop_mat16x16<f16, B>>(&tile[at_v + 28u], STEP);
+            o6 = coopMultiplyAdd(left, right6, o6);
+            o7 = coopMultiplyAdd(left, right7, o7);
         }
         workgroupBarrier();
         keep(pair0, warp * 8u + 0u, lane);

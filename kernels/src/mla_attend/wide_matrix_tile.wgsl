@@ -25,6 +25,7 @@ const LOWEST: f32 = -3.4028234e38;
 const SLACK: f32 = 8.0;
 // From row to row, in fours: sixteen bytes more than is kept, so that eight rows lie on different banks. The widest row is
 // 576 f16; of narrower ones the rest stays zero, as workgroup memory begins.
+const WIDEST: u32 = 144;
 const STEP: u32 = 146;
 const STEP_S: u32 = 17;
 const STEP_W: u32 = 18;
@@ -56,6 +57,21 @@ fn four(token: u32, end: u32, at: u32, fours: u32) -> vec4<f16> {
 }
 
 fn pair(token: u32, end: u32, lane: u32, fours: u32) -> Pair {
+    let rest = lane / 16u * fours + 128u + lane % 16u;
+    if fours == WIDEST && token + 1u < end {
+        let at = token * WIDEST + lane;
+        return Pair(
+            latents[at],
+            latents[at + 32u],
+            latents[at + 64u],
+            latents[at + 96u],
+            latents[at + WIDEST],
+            latents[at + WIDEST + 32u],
+            latents[at + WIDEST + 64u],
+            latents[at + WIDEST + 96u],
+            latents[token * WIDEST + rest],
+        );
+    }
     return Pair(
         four(token, end, lane, fours),
         four(token, end, lane + 32u, fours),
@@ -79,7 +95,7 @@ fn keep(pair: Pair, token: u32, lane: u32) {
     tile[at + STEP + 32u] = pair.b1;
     tile[at + STEP + 64u] = pair.b2;
     tile[at + STEP + 96u] = pair.b3;
-    tile[(token + lane / 16u) * STEP + 128u + lane % 16u] = pair.rest;
+    tile[token * STEP + lane / 16u * STEP + 128u + lane % 16u] = pair.rest;
 }
 
 // Multiplies a square of sums, from head `head` on, by what its heads have faded by.
@@ -232,9 +248,9 @@ fn main(
             let left0 = coopLoadT<coop_mat16x16<f16, A>>(&queries[(rows + 0u) * STEP + step * 4u], STEP);
             let left1 = coopLoadT<coop_mat16x16<f16, A>>(&queries[(rows + 16u) * STEP + step * 4u], STEP);
             let right0 = coopLoad<coop_mat16x16<f16, B>>(&tile[(square + 0u) * STEP + step * 4u], STEP);
+            let right1 = coopLoad<coop_mat16x16<f16, B>>(&tile[(square + 16u) * STEP + step * 4u], STEP);
             s00 = coopMultiplyAdd(left0, right0, s00);
             s10 = coopMultiplyAdd(left1, right0, s10);
-            let right1 = coopLoad<coop_mat16x16<f16, B>>(&tile[(square + 16u) * STEP + step * 4u], STEP);
             s01 = coopMultiplyAdd(left0, right1, s01);
             s11 = coopMultiplyAdd(left1, right1, s11);
         }
@@ -278,21 +294,21 @@ fn main(
             let left2 = coopLoadT<coop_mat16x16<f16, A>>(&weights[32u * STEP_W + p / 4u], STEP_W);
             let left3 = coopLoadT<coop_mat16x16<f16, A>>(&weights[48u * STEP_W + p / 4u], STEP_W);
             let right0 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 0u], STEP);
+            let right1 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 4u], STEP);
             o00 = coopMultiplyAdd(left0, right0, o00);
             o10 = coopMultiplyAdd(left1, right0, o10);
             o20 = coopMultiplyAdd(left2, right0, o20);
             o30 = coopMultiplyAdd(left3, right0, o30);
-            let right1 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 4u], STEP);
+            let right2 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 8u], STEP);
             o01 = coopMultiplyAdd(left0, right1, o01);
             o11 = coopMultiplyAdd(left1, right1, o11);
             o21 = coopMultiplyAdd(left2, right1, o21);
             o31 = coopMultiplyAdd(left3, right1, o31);
-            let right2 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 8u], STEP);
+            let right3 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 12u], STEP);
             o02 = coopMultiplyAdd(left0, right2, o02);
             o12 = coopMultiplyAdd(left1, right2, o12);
             o22 = coopMultiplyAdd(left2, right2, o22);
             o32 = coopMultiplyAdd(left3, right2, o32);
-            let right3 = coopLoadT<coop_mat16x16<f16, B>>(&tile[p * STEP + column / 4u + 12u], STEP);
             o03 = coopMultiplyAdd(left0, right3, o03);
             o13 = coopMultiplyAdd(left1, right3, o13);
             o23 = coopMultiplyAdd(left2, right3, o23);
