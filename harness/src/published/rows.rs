@@ -210,6 +210,7 @@ mod tests {
         assert!(task("decode llama-2-7b q5_1 3").unwrap_err().contains("q5_1"));
         assert!(task("prefill llama-2-7b q4_0 512").is_err());
         assert!(task("gemm_f32 1 x 3").unwrap_err().contains("\"x\""));
+        assert!(task("mla_attend_f16 16 8192 512 many").unwrap_err().contains("\"many\""));
         assert!(task("rest").is_err());
     }
 }
