@@ -29,7 +29,8 @@ pub struct Shape {
     pub n: usize,
     /// Inner size.
     pub k: usize,
-    /// Parts that the operation falls into: heads of keys and values, experts, groups of experts. 1 elsewhere.
+    /// Parts that the operation falls into: heads of keys and values, experts, groups of experts,
+    /// sequences. 1 elsewhere.
     pub parts: usize,
     /// True for the shapes of the tour; the others are run by name.
     pub tour: bool,

@@ -25,6 +25,7 @@ pub mod input;
 pub mod kernel;
 pub mod kv_append_q8;
 pub mod machine;
+pub mod mla_attend;
 pub mod mla_decode;
 pub mod mla_decode_q8;
 pub mod model;
@@ -74,6 +75,7 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<attention_prefill::AttentionPrefill>::new(),
         &Entry::<mla_decode::MlaDecode>::new(),
         &Entry::<mla_decode_q8::MlaDecodeQ8>::new(),
+        &Entry::<mla_attend::MlaAttend>::new(),
         &Entry::<kv_append_q8::KvAppendQ8>::new(),
         &Entry::<moe_gate::MoeGate>::new(),
         &Entry::<moe_ffn::MoeFfn<f32>>::new(),

@@ -108,7 +108,8 @@ fn summary(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64) -> String {
          A generated token is the sum of its kernels at their shapes, each by the rung named, the profile's host time and \
          one gap between kernels for each generation (profiles/published/gpu-gaps.csv, by --fit). The cache of keys and \
          values is f32 here and f16 there. A prompt is the sum of its products in f16 (prefill), which store f32 here and f16 there; \
-         FP8 (deepgemm) is f16 of half the depth at the profile's rate of FP8, without scales and promotion.\n",
+         FP8 (deepgemm) is f16 of half the depth at the profile's rate of FP8, without scales and promotion. FlashMLA's bf16 is \
+         f16 here, its outputs f32, and every sequence of its batch is as long as the others.\n",
     );
     for (group, rows) in &groups {
         let errors: Vec<f64> = rows.iter().filter_map(|p| p.error(gap(p))).collect();

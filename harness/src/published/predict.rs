@@ -65,8 +65,9 @@ impl Predicted {
         Some(match (&self.row.task, self.row.unit.as_str()) {
             (Task::Decode { .. }, _) => 1e9 / ns,
             (Task::Prefill { tokens, .. }, _) => *tokens as f64 * 1e9 / ns,
-            (Task::Kernel { sizes: [m, n, k], .. }, "GFLOPS") => 2.0 * (m * n * k) as f64 / ns,
-            (Task::Kernel { sizes: [m, n, k], .. }, "TFLOPS") => 2e-3 * (m * n * k) as f64 / ns,
+            (Task::Kernel { kernel, sizes, parts }, "GFLOPS") => operations(kernel, *sizes, *parts) / ns,
+            (Task::Kernel { kernel, sizes, parts }, "TFLOPS") => 1e-3 * operations(kernel, *sizes, *parts) / ns,
+            (Task::Kernel { sizes, parts, .. }, "GB/s") => attention_bytes(*sizes, *parts) / ns,
             _ => ns / 1e6,
         })
     }
@@ -76,6 +77,20 @@ impl Predicted {
         Some(self.value(gap_ns)? / self.row.measured - 1.0)
     }
 }
+
+/// Operations as those count them who publish rates: of an attention over latents, its two products.
+fn operations(kernel: &str, [m, n, k]: [usize; 3], parts: usize) -> f64 {
+    let depth = if kernel == ATTENTION { k + k / 8 + k } else { k };
+    2.0 * (parts * m * n * depth) as f64
+}
+
+/// Bytes of an attention over latents as FlashMLA counts them: cached rows, queries and outputs once, in 16 bits.
+fn attention_bytes([m, n, k]: [usize; 3], parts: usize) -> f64 {
+    2.0 * (parts * ((n + m) * (k + k / 8) + m * k)) as f64
+}
+
+/// The kernel that stands for FlashMLA.
+const ATTENTION: &str = "mla_attend_f16";
 
 /// Predicts every row.
 ///
@@ -92,7 +107,9 @@ pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Pr
                 Some(ns) => Prediction::Time { ns, gaps: 0.0, bound: Bound::Latency },
                 None => Prediction::None("the profile has no link".into()),
             },
-            Task::Kernel { kernel, sizes } => one(&mut counts, &gpu, &row, kernel, *sizes).map_err(wrong)?,
+            Task::Kernel { kernel, sizes, parts } => {
+                one(&mut counts, &gpu, &row, kernel, *sizes, *parts).map_err(wrong)?
+            }
             Task::Prefill { model, tokens } => {
                 let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
                 prefill(&mut counts, &gpu, &config, *tokens, &row.rung).map_err(wrong)?
@@ -149,8 +166,9 @@ fn one(
     row: &Row,
     kernel: &str,
     [m, n, k]: [usize; 3],
+    parts: usize,
 ) -> Result<Prediction, String> {
-    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts: 1, tour: false };
+    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, tour: false };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
     let cost = match kernel {
@@ -363,8 +381,8 @@ impl Counts {
         rung: &str,
     ) -> Result<&(f64, Ladder), String> {
         let lanes = gpu.sm.warp_lanes.value;
-        // Large products were measured on one machine each.
-        let own = kernel.name().starts_with("gemm_").then(|| Rules::of(gpu));
+        // Large products and batches were measured on one machine each.
+        let own = (kernel.name().starts_with("gemm_") || kernel.name() == ATTENTION).then(|| Rules::of(gpu));
         let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts], rung.to_string(), own);
         if !self.counted.contains_key(&key) {
             let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };

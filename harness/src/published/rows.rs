@@ -24,7 +24,7 @@ pub struct Row {
     pub rung: String,
     /// The measurement.
     pub measured: f64,
-    /// Its unit: `tok/s`, `GFLOPS`, `TFLOPS` or `ms`.
+    /// Its unit: `tok/s`, `GFLOPS`, `TFLOPS`, `GB/s` or `ms`.
     pub unit: String,
     /// Machine and model for people.
     pub subject: String,
@@ -59,6 +59,8 @@ pub enum Task {
         kernel: String,
         /// m, n and k.
         sizes: [usize; 3],
+        /// Parts of the shape: sequences of a batch. 1 where the row has none.
+        parts: usize,
     },
     /// Summed so many bytes over so many GPUs.
     AllReduce {
@@ -176,7 +178,10 @@ fn task(text: &str) -> Result<Task, String> {
         }
         ["prefill", model, "f16", tokens] => Task::Prefill { model: model.into(), tokens: size(tokens)? },
         ["all-reduce", ranks, bytes] => Task::AllReduce { ranks: size(ranks)?, bytes: size(bytes)? as f64 },
-        [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?] },
+        [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?], parts: 1 },
+        [kernel, m, n, k, parts] => {
+            Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?], parts: size(parts)? }
+        }
         _ => return Err(format!("task {text:?}")),
     })
 }
@@ -205,6 +210,7 @@ mod tests {
         assert!(task("decode llama-2-7b q5_1 3").unwrap_err().contains("q5_1"));
         assert!(task("prefill llama-2-7b q4_0 512").is_err());
         assert!(task("gemm_f32 1 x 3").unwrap_err().contains("\"x\""));
+        assert!(task("mla_attend_f16 16 8192 512 many").unwrap_err().contains("\"many\""));
         assert!(task("rest").is_err());
     }
 }

@@ -239,6 +239,30 @@ fn a_grid_of_workgroups_covers_two_axes() {
 }
 
 #[test]
+fn a_uniform_load_sees_what_all_threads_stored_and_nothing_later() {
+    let body = "atomicMax(&most, i);
+        let all = workgroupUniformLoad(&most);
+        if i == 0u { atomicStore(&most, 7u); }
+        if all > 60u { workgroupBarrier(); out[i] = all + i; }";
+    let wanted: Vec<u32> = (0..70).map(|i| 69 + i).collect();
+    assert_eq!(values(70, "var<workgroup> most: atomic<u32>;", body, &[]), wanted);
+}
+
+#[test]
+fn a_pass_has_the_workgroup_memory_that_it_uses() {
+    let source = "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
+        var<workgroup> large: array<u32, 4000>;
+        var<workgroup> small: array<u32, 64>;
+        fn kept(i: u32) -> u32 { small[i] = i; return small[i]; }
+        @compute @workgroup_size(64) fn main(@builtin(local_invocation_index) i: u32) { large[i] = i; out[i] = large[i]; }
+        @compute @workgroup_size(64) fn merge(@builtin(local_invocation_index) i: u32) { out[i] = kept(i); }
+        @compute @workgroup_size(64) fn plain(@builtin(local_invocation_index) i: u32) { out[i] = i; }";
+    let parsed = Shader::parse("test", source).expect("valid");
+    let bytes = |entry| parsed.lower(entry).expect("lowers").shared_bytes;
+    assert_eq!([bytes("main"), bytes("merge"), bytes("plain")], [16000, 256, 0]);
+}
+
+#[test]
 fn what_a_shader_may_not_do_is_named_with_its_line() {
     assert!(refusal(64, "", "out[i + 1u] = 1u;").contains("writes bytes 256..260 of binding 0, which has 256"));
     assert!(refusal(64, "", "out[i] = input[i * 2u];").contains("reads bytes 256..260 of binding 1"));

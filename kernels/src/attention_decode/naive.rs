@@ -30,10 +30,17 @@ impl<E: Cached> Rung<AttentionDecode<E>> for Naive {
 
 /// `scores[t] = scale * q · k`.
 #[inline(always)]
-pub(crate) fn score<M: Machine, E: Element>(m: M, q: &[f32], k: &[E], scale: f32, scores: &mut [f32], t: usize) {
+pub(crate) fn score<M: Machine, Q: Element, E: Element>(
+    m: M,
+    q: &[Q],
+    k: &[E],
+    scale: f32,
+    scores: &mut [f32],
+    t: usize,
+) {
     let [mut score] = m.zeros();
     for c in m.steps(0, k.len(), 1) {
-        score = m.mul_add(&m.load(q, c), &E::load(m, k, c), &score);
+        score = m.mul_add(&Q::load(m, q, c), &E::load(m, k, c), &score);
     }
     m.store(&m.mul(&score, &m.splat(scale)), scores, t);
 }

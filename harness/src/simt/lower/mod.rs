@@ -75,9 +75,10 @@ impl Shader {
         if point.workgroup_size_overrides.is_some() {
             return Err(fault("a workgroup size from an override: write it as a constant".into()));
         }
-        let mut lowering = Lowering::new(self)?;
+        let info = self.info.get_entry_point(index);
+        let mut lowering = Lowering::new(self, info)?;
         let function = &point.function;
-        let mut frame = Inlined::new(function, self.info.get_entry_point(index));
+        let mut frame = Inlined::new(function, info);
         for argument in &function.arguments {
             let line = 0;
             let value = lowering.argument(argument, line)?;
@@ -185,7 +186,8 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(shader: &'a Shader) -> Result<Self, Fault> {
+    /// For an entry point of which this is known.
+    fn new(shader: &'a Shader, entry: &FunctionInfo) -> Result<Self, Fault> {
         let mut lowering = Self {
             shader,
             insts: Vec::new(),
@@ -207,6 +209,8 @@ impl<'a> Lowering<'a> {
         for (handle, variable) in shader.module.global_variables.iter() {
             lowering.line = shader.module.global_variables.get_span(handle).location(&shader.source).line_number;
             let space = match variable.space {
+                // A workgroup has what its entry point uses: another pass's does not crowd it out.
+                AddressSpace::WorkGroup if entry[handle].is_empty() => continue,
                 AddressSpace::WorkGroup => {
                     let bytes = shader.module.types[variable.ty].inner.size(shader.module.to_ctx());
                     lowering.shared_offsets.insert(handle, lowering.shared_bytes);

@@ -164,7 +164,16 @@ impl<'a> Lowering<'a> {
                 self.collective(frame, *op, *collective_op, *argument, *result)?;
             }
             Statement::CooperativeStore { target, data } => self.matrix_store(frame, *target, data)?,
-            Statement::WorkGroupUniformLoad { .. } => return Err(self.refuse("workgroupUniformLoad")),
+            Statement::WorkGroupUniformLoad { pointer, result } => {
+                let Value::Place(place) = self.value(frame, *pointer)? else {
+                    return Err(self.refuse("a load from what is no place"));
+                };
+                // What every thread has stored before is there, and what any stores after is not.
+                self.push(Inst::new(Op::Barrier, Class::Barrier, NONE, &[], self.line));
+                let loaded = self.load(place)?;
+                self.push(Inst::new(Op::Barrier, Class::Barrier, NONE, &[], self.line));
+                frame.values.insert(*result, Value::Registers(loaded));
+            }
             _ => return Err(self.refuse("this statement")),
         }
         Ok(())
