@@ -98,7 +98,10 @@ impl Window {
                 let map = map_range(&file, 0, pinned_bytes)?;
                 // Asked for at once and in order; locking alone would fault it in page by page.
                 map.advise(Advice::WillNeed)?;
-                map.lock()?;
+                map.lock().map_err(|e| {
+                    let mib = pinned_bytes >> 20;
+                    io::Error::new(e.kind(), format!("{mib} MiB cannot be locked in memory, see `ulimit -l`: {e}"))
+                })?;
                 Some(map)
             }
         };
