@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::owned::{remove, remove_below, start_time};
 
@@ -95,32 +96,90 @@ impl Places {
         self.own.lines().find(mine).and_then(|line| line.splitn(3, ':').nth(2)).unwrap_or("/")
     }
 
-    /// Makes a group for a controller, or says why none can be made. The errors of all ways, one after the other.
-    pub fn make(&mut self, controller: Controller, name: &str) -> Result<Group, String> {
-        let mut reasons = Vec::new();
-        for version in [Version::V2, Version::V1] {
-            for mount in self.mounted(controller, version).collect::<Vec<_>>() {
-                let own = self.own_folder(&mount, controller, version);
-                // Below the own group, so that limits from outside go on to hold; of version 2 also beside it, where
-                // others are in it too.
-                let beside = own.parent().filter(|_| own != mount && version == Version::V2).map(Path::to_path_buf);
-                let mut folders: Vec<PathBuf> =
-                    [Some(own.clone()), beside, Some(mount)].into_iter().flatten().collect();
-                folders.dedup();
-                for parent in folders.iter().filter(|folder| folder.is_dir()) {
-                    match self.make_in(parent, *parent == own, controller, version, name) {
-                        Ok(group) => return Ok(group),
-                        Err(reason) if reasons.contains(&reason) => {}
-                        Err(reason) => reasons.push(reason),
+    /// Makes groups for controllers, or says why none can be made. A process is in one group of version 2, so there is one
+    /// of those for all that it can limit; what is left has groups of version 1. The errors of all ways, one after the other.
+    pub fn make(&mut self, wanted: &[Controller], name: &str) -> Vec<(Controller, Result<Group, String>)> {
+        let mut reasons = vec![Vec::new(); wanted.len()];
+        let unified = self.unified(wanted, name, &mut reasons);
+        let mut made = Vec::new();
+        for (controller, mut reasons) in wanted.iter().zip(reasons) {
+            let group = match &unified {
+                Some((group, given)) if given.contains(controller) => Ok(group.clone()),
+                _ => self.classic(*controller, name, &mut reasons).ok_or_else(|| self.why(*controller, reasons)),
+            };
+            made.push((*controller, group));
+        }
+        made
+    }
+
+    /// A group of version 2, and the controllers of those wanted that it has: all, or as many as any place gives.
+    fn unified(
+        &mut self,
+        wanted: &[Controller],
+        name: &str,
+        reasons: &mut [Vec<String>],
+    ) -> Option<(Group, Vec<Controller>)> {
+        let mut best: Option<(Group, Vec<Controller>)> = None;
+        let mounts: Vec<PathBuf> = wanted.first().map_or(Vec::new(), |c| self.mounted(*c, Version::V2).collect());
+        for mount in mounts {
+            let own = self.own_folder(&mount, Controller::Memory, Version::V2);
+            // Below the own group, so that limits from outside go on to hold; or beside it, where others are in it too.
+            let beside = own.parent().filter(|_| own != mount).map(Path::to_path_buf);
+            let mut folders: Vec<PathBuf> = [Some(own.clone()), beside, Some(mount)].into_iter().flatten().collect();
+            folders.dedup();
+            for parent in folders.iter().filter(|folder| folder.is_dir()) {
+                let had = best.as_ref().map_or(0, |(_, given)| given.len());
+                if had == wanted.len() {
+                    return best;
+                }
+                let mut given = Vec::new();
+                for (controller, reasons) in wanted.iter().zip(&mut *reasons) {
+                    match self.enable(parent, *parent == own, controller.name(Version::V2), name) {
+                        Ok(()) => given.push(*controller),
+                        Err(reason) => note(reasons, reason),
                     }
+                }
+                if given.len() <= had {
+                    continue;
+                }
+                let group = match make_in(parent, Version::V2, name) {
+                    Ok(group) => group,
+                    Err(reason) => {
+                        let of_given = wanted.iter().zip(&mut *reasons).filter(|(c, _)| given.contains(c));
+                        of_given.for_each(|(_, reasons)| note(reasons, reason.clone()));
+                        self.aside.take_if(|aside| aside.own == *parent);
+                        continue;
+                    }
+                };
+                best = Some((group, given));
+                // Only its own group is worth waiting in a leaf for.
+                self.aside.take_if(|aside| aside.own != *parent);
+            }
+        }
+        best
+    }
+
+    /// A group of version 1, below the own one.
+    fn classic(&self, controller: Controller, name: &str, reasons: &mut Vec<String>) -> Option<Group> {
+        for mount in self.mounted(controller, Version::V1) {
+            let mut folders = vec![self.own_folder(&mount, controller, Version::V1), mount];
+            folders.dedup();
+            for parent in folders.iter().filter(|folder| folder.is_dir()) {
+                match make_in(parent, Version::V1, name) {
+                    Ok(group) => return Some(group),
+                    Err(reason) => note(reasons, reason),
                 }
             }
         }
+        None
+    }
+
+    fn why(&self, controller: Controller, mut reasons: Vec<String>) -> String {
         if reasons.is_empty() {
-            return Err(format!("no cgroup hierarchy has the {} controller", controller.name(Version::V1)));
+            return format!("no cgroup hierarchy has the {} controller", controller.name(Version::V1));
         }
-        reasons.extend(self.way_in());
-        Err(reasons.join("; "))
+        reasons.extend(self.way_in(controller));
+        reasons.join("; ")
     }
 
     /// The own group's folder below a mount point: that from which this process stepped aside, if it did.
@@ -133,26 +192,6 @@ impl Places {
             (Some(aside), _) if version == Version::V2 => aside.own.clone(),
             (None, Some(own)) if folder.to_string_lossy().ends_with(ASIDE) => own.to_path_buf(),
             _ => folder,
-        }
-    }
-
-    fn make_in(
-        &mut self,
-        parent: &Path,
-        own: bool,
-        controller: Controller,
-        version: Version,
-        name: &str,
-    ) -> Result<Group, String> {
-        if version == Version::V2 {
-            self.enable(parent, own, controller.name(version), name)?;
-        }
-        let path = parent.join(name);
-        match fs::create_dir(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(format!("{}: no group can be made: {e}", parent.display()))
-            }
-            _ => Ok(Group { path, version }),
         }
     }
 
@@ -191,12 +230,21 @@ impl Places {
     }
 
     /// How a user whose own group is not theirs to use gets one that is, where a systemd of theirs runs.
-    fn way_in(&self) -> Option<String> {
-        let unified = self.mounted(Controller::Memory, Version::V2).any(|mount| {
-            fs::read_to_string(mount.join("cgroup.controllers")).is_ok_and(|list| !list.trim().is_empty())
-        });
-        let user = self.runtime.as_ref().is_some_and(|runtime| runtime.join("systemd").is_dir());
-        (unified && user).then(|| "start it as `systemd-run --user --scope -p Delegate=yes retrobench ...`".into())
+    fn way_in(&self, controller: Controller) -> Option<String> {
+        let runtime = self.runtime.as_ref().filter(|runtime| runtime.join("systemd").is_dir())?;
+        let has = |folder: &Path, wanted: &dyn Fn(&str) -> bool| {
+            fs::read_to_string(folder.join("cgroup.controllers")).ok().map(|list| list.split_whitespace().any(wanted))
+        };
+        let mount = self.mounted(controller, Version::V2).find(|mount| has(mount, &|_| true) == Some(true))?;
+        let (user, name) = (runtime.file_name()?.to_string_lossy(), controller.name(Version::V2));
+        let of_user = mount.join(format!("user.slice/user-{user}.slice/user@{user}.service"));
+        Some(match has(&of_user, &|c| c == name) {
+            Some(false) => format!(
+                "the systemd of this user has no {name} controller to give: root can add \
+                 `[Service] Delegate=cpu io memory pids` to user@.service"
+            ),
+            _ => "start it as `systemd-run --user --scope -p Delegate=yes retrobench ...`".into(),
+        })
     }
 
     /// Removes groups that dead processes left; returns how many.
@@ -228,11 +276,37 @@ impl Places {
     }
 }
 
-/// A group of this process, removed when it is dropped.
-#[derive(Debug)]
+/// Says a reason once.
+fn note(reasons: &mut Vec<String>, reason: String) {
+    if !reasons.contains(&reason) {
+        reasons.push(reason);
+    }
+}
+
+fn make_in(parent: &Path, version: Version, name: &str) -> Result<Group, String> {
+    let path = parent.join(name);
+    match fs::create_dir(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(format!("{}: no group can be made: {e}", parent.display()))
+        }
+        _ => Ok(Group { folder: Arc::new(Folder(path)), version }),
+    }
+}
+
+/// A group of this process, removed when the last who holds it drops it.
+#[derive(Clone, Debug)]
 pub struct Group {
-    path: PathBuf,
+    folder: Arc<Folder>,
     version: Version,
+}
+
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
 }
 
 impl Group {
@@ -243,40 +317,34 @@ impl Group {
 
     /// Its folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.folder.0
     }
 
     /// Writes one of its files.
     pub fn set(&self, file: &str, value: &str) -> Result<(), String> {
-        let path = self.path.join(file);
+        let path = self.path().join(file);
         fs::write(&path, value).map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Writes one of its files where the system has it.
     pub fn set_if_there(&self, file: &str, value: &str) -> Result<(), String> {
-        if self.path.join(file).exists() { self.set(file, value) } else { Ok(()) }
+        if self.path().join(file).exists() { self.set(file, value) } else { Ok(()) }
     }
 
     /// A number in one of its files.
     pub fn number(&self, file: &str) -> Option<u64> {
-        fs::read_to_string(self.path.join(file)).ok()?.trim().parse().ok()
+        fs::read_to_string(self.path().join(file)).ok()?.trim().parse().ok()
     }
 
     /// The number after a word in one of its files: `oom_kill 3`.
     pub fn counter(&self, file: &str, word: &str) -> Option<u64> {
-        let text = fs::read_to_string(self.path.join(file)).ok()?;
+        let text = fs::read_to_string(self.path().join(file)).ok()?;
         text.lines().find_map(|line| line.split_once(' ').filter(|(w, _)| *w == word)?.1.trim().parse().ok())
     }
 
     /// Moves a process into it. Threads it starts and memory it takes from now on are limited.
     pub fn join(&self, pid: u32) -> Result<(), String> {
         self.set("cgroup.procs", &pid.to_string())
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        remove(&self.path);
     }
 }
 

@@ -33,16 +33,33 @@ impl Enforcement {
         Self::start_in(Places::here(), caps, folder)
     }
 
-    fn start_in(places: Places, caps: &Caps, folder: &Path) -> Self {
+    fn start_in(mut places: Places, caps: &Caps, folder: &Path) -> Self {
         let name = own_name();
+        let device = caps.storage_bytes_per_s.map(|_| device(folder));
+        let wanted = [
+            (Controller::Memory, caps.memory_bytes.is_some()),
+            (Controller::Cpu, caps.cpu_share.is_some()),
+            (Controller::Io, matches!(device, Some(Ok(_)))),
+        ];
+        let wanted: Vec<Controller> =
+            wanted.into_iter().filter(|(_, is)| *is).map(|(controller, _)| controller).collect();
+        let groups = places.make(&wanted, &name);
+        let of = |wanted: Controller| {
+            let made = groups.iter().find(|(controller, _)| *controller == wanted).map(|(_, group)| group.clone());
+            made.unwrap_or_else(|| Err("no group was asked for".into()))
+        };
         let mut this = Self { memory: None, groups: Vec::new(), bandwidth: None, how: Vec::new(), places };
         for resource in caps.resources() {
             let mechanism = match resource {
-                Resource::Memory => this.memory(&name, caps.memory_bytes.unwrap_or(u64::MAX)),
+                Resource::Memory => Ok(this.memory(of(Controller::Memory), caps.memory_bytes.unwrap_or(u64::MAX))),
                 Resource::Cores => cores(caps.cores.unwrap_or(1)),
                 Resource::Bandwidth => Ok(this.bandwidth(caps)),
-                Resource::Storage => this.storage(&name, caps.storage_bytes_per_s.unwrap_or(0.0), folder),
-                Resource::Cpu => this.cpu(&name, caps.cpu_share.unwrap_or(1.0)),
+                Resource::Storage => {
+                    device.clone().unwrap_or_else(|| Err("no rate was asked for".into())).and_then(|device| {
+                        this.storage(of(Controller::Io)?, caps.storage_bytes_per_s.unwrap_or(0.0), &device)
+                    })
+                }
+                Resource::Cpu => of(Controller::Cpu).and_then(|g| this.cpu(g, caps.cpu_share.unwrap_or(1.0))),
                 Resource::Simd => match caps.simd.and_then(|simd| simd.lacking()) {
                     None => Ok("choice of variants and instruction sets; the C library chooses for itself".into()),
                     Some(reason) => Err(reason),
@@ -141,8 +158,8 @@ impl Enforcement {
         PACED.into()
     }
 
-    fn memory(&mut self, name: &str, bytes: u64) -> Result<String, String> {
-        let limited = self.places.make(Controller::Memory, name).and_then(|group| {
+    fn memory(&mut self, group: Result<Group, String>, bytes: u64) -> String {
+        let limited = group.and_then(|group| {
             let file = match group.version() {
                 Version::V1 => {
                     group.set("memory.limit_in_bytes", &bytes.to_string())?;
@@ -161,18 +178,17 @@ impl Enforcement {
         match limited {
             Ok((group, file)) => {
                 self.memory = Some(group);
-                Ok(file.into())
+                file.into()
             }
             Err(reason) => {
-                Ok(format!("budget of the process's own allocations, mapped files not counted (no cgroup: {reason})"))
+                format!("budget of the process's own allocations, mapped files not counted (no cgroup: {reason})")
             }
         }
     }
 
-    fn cpu(&mut self, name: &str, share: f64) -> Result<String, String> {
+    fn cpu(&mut self, group: Group, share: f64) -> Result<String, String> {
         let period = LEAST_PERIOD_US.max(LEAST_QUOTA_US / share).round();
         let quota = (period * share).round();
-        let group = self.places.make(Controller::Cpu, name)?;
         let mechanism = match group.version() {
             Version::V1 => {
                 group.set("cpu.cfs_period_us", &period.to_string())?;
@@ -188,9 +204,7 @@ impl Enforcement {
         Ok(format!("{mechanism}, {quota} of {period} µs"))
     }
 
-    fn storage(&mut self, name: &str, bytes_per_s: f64, folder: &Path) -> Result<String, String> {
-        let device = device(folder)?;
-        let group = self.places.make(Controller::Io, name)?;
+    fn storage(&mut self, group: Group, bytes_per_s: f64, device: &str) -> Result<String, String> {
         let rate = bytes_per_s.round();
         let mechanism = match group.version() {
             Version::V1 => {

@@ -2,6 +2,7 @@
 //! again as decoding does, by one of several policies (`policy`) of which part is in memory when. What comes out is the
 //! same bit for bit, whatever the policy; what it costs is faults, bytes read and time.
 
+mod ahead;
 mod policy;
 
 use std::fs::File;
@@ -81,9 +82,9 @@ pub enum Policy {
     Window,
     /// As much as fits is mapped and locked, the rest goes through the window.
     Pinned,
-    /// A thread reads ahead into buffers, past the page cache.
+    /// Threads read ahead into buffers, past the page cache.
     ReadAhead,
-    /// As much as fits is kept in memory, a thread reads the rest ahead.
+    /// As much as fits is kept in memory, threads read the rest ahead.
     PinnedReadAhead,
     /// The file holds q8_0, mapped and unpacked piece by piece.
     Quantized,
@@ -126,7 +127,7 @@ struct Block {
 }
 
 /// Most bytes of a block as f32.
-const BLOCK_BYTES: usize = 4 << 20;
+const BLOCK_BYTES: usize = 2 << 20;
 /// Rows of a block are a multiple of this, so that blocks of f32 begin at whole pages.
 const ROWS_ALIGN: usize = 4;
 

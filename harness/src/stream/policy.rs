@@ -1,25 +1,19 @@
 //! The policies: each supplies blocks in the order of the file, pass after pass.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 
 use kernels::model::map_range;
 use memmap2::{Advice, Mmap};
 
-use super::{Block, Job, Policy};
+use super::ahead::{BUFFERS, ReadAhead, spread};
+use super::{BLOCK_BYTES, Block, Job, Policy};
 
 /// Blocks asked for ahead of their use.
-const AHEAD: usize = 2;
-/// Buffers of the reading thread: one in use, the others full or being filled.
-const BUFFERS: usize = 3;
-/// What a process needs beside the weights it keeps, bytes: itself, the blocks under way, outputs.
-const RESERVE_BYTES: u64 = 18 << 20;
-/// Direct reads begin at multiples of this in memory and file.
-const ALIGN: usize = 4096;
+const AHEAD: usize = BUFFERS - 1;
+/// What a process needs beside the weights it keeps, bytes: itself with its outputs, and the blocks under way.
+const RESERVE_BYTES: u64 = ((6 << 20) + BUFFERS * BLOCK_BYTES) as u64;
 
 /// Supplies blocks.
 pub(super) trait Supply {
@@ -31,14 +25,15 @@ pub(super) trait Supply {
 pub(super) fn supply(job: &Job, file: File, blocks: &[Block]) -> io::Result<Box<dyn Supply>> {
     let bytes = job.policy.format().layer_bytes() as usize;
     // Blocks that stay: as many as fit beside what the process needs.
-    let mut room = job.memory_bytes.saturating_sub(RESERVE_BYTES);
+    let most = job.memory_bytes.saturating_sub(RESERVE_BYTES);
+    let mut room = most;
     let fitting = |block: &&Block| {
         let fits = block.bytes as u64 <= room;
         room = room.saturating_sub(block.bytes as u64);
         fits
     };
     let kept = blocks.iter().take_while(fitting).count();
-    let blocks = blocks.to_vec();
+    let (blocks, count) = (blocks.to_vec(), blocks.len());
     Ok(match job.policy {
         Policy::InMemory | Policy::QuantizedInMemory => {
             let mut all = vec![0; bytes];
@@ -51,8 +46,11 @@ pub(super) fn supply(job: &Job, file: File, blocks: &[Block]) -> io::Result<Box<
         }
         Policy::Window => Box::new(Window::new(file, blocks, 0, job.memory_bytes)?),
         Policy::Pinned => Box::new(Window::new(file, blocks, kept, job.memory_bytes)?),
-        Policy::ReadAhead => Box::new(ReadAhead::new(job, blocks, 0)?),
-        Policy::PinnedReadAhead => Box::new(ReadAhead::new(job, blocks, kept)?),
+        Policy::ReadAhead => Box::new(ReadAhead::new(job, blocks, vec![false; count])?),
+        Policy::PinnedReadAhead => {
+            let keeps = spread(&blocks, most);
+            Box::new(ReadAhead::new(job, blocks, keeps)?)
+        }
     })
 }
 
@@ -100,7 +98,10 @@ impl Window {
                 let map = map_range(&file, 0, pinned_bytes)?;
                 // Asked for at once and in order; locking alone would fault it in page by page.
                 map.advise(Advice::WillNeed)?;
-                map.lock()?;
+                map.lock().map_err(|e| {
+                    let mib = pinned_bytes >> 20;
+                    io::Error::new(e.kind(), format!("{mib} MiB cannot be locked in memory, see `ulimit -l`: {e}"))
+                })?;
                 Some(map)
             }
         };
@@ -158,102 +159,4 @@ impl Supply for Window {
             _ => Err(io::Error::other(format!("block {i} was asked for out of turn"))),
         }
     }
-}
-
-/// Memory for a block that begins at a whole page.
-struct Buffer {
-    memory: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn new(bytes: usize) -> Self {
-        let memory = vec![0; bytes + ALIGN];
-        let start = memory.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { memory, start }
-    }
-
-    fn bytes(&self, len: usize) -> &[u8] {
-        &self.memory[self.start..][..len]
-    }
-
-    fn fill(&mut self, file: &File, block: &Block) -> io::Result<()> {
-        file.read_exact_at(&mut self.memory[self.start..][..block.bytes], block.offset)
-    }
-}
-
-/// The first blocks kept in memory, the others read by a thread into buffers that go round.
-struct ReadAhead {
-    blocks: Vec<Block>,
-    kept: Vec<Buffer>,
-    current: Option<Buffer>,
-    full: Receiver<io::Result<Buffer>>,
-    /// None once the thread shall end.
-    empty: Option<Sender<Buffer>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl ReadAhead {
-    fn new(job: &Job, blocks: Vec<Block>, kept: usize) -> io::Result<Self> {
-        let file = open_direct(job)?;
-        let (give_empty, empty) = channel::<Buffer>();
-        let (give_full, full) = channel();
-        let first: io::Result<Vec<Buffer>> = blocks[..kept]
-            .iter()
-            .map(|block| {
-                let mut buffer = Buffer::new(block.bytes);
-                buffer.fill(&file, block)?;
-                Ok(buffer)
-            })
-            .collect();
-        let largest = blocks.iter().map(|b| b.bytes).max().unwrap_or(0);
-        for _ in 0..if kept < blocks.len() { BUFFERS } else { 0 } {
-            let _ = give_empty.send(Buffer::new(largest));
-        }
-        let streamed = blocks[kept..].to_vec();
-        let thread = std::thread::Builder::new().name("read-ahead".into()).spawn(move || {
-            for block in streamed.iter().cycle() {
-                let Ok(mut buffer) = empty.recv() else { return };
-                let filled = buffer.fill(&file, block).map(|()| buffer);
-                if give_full.send(filled).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { blocks, kept: first?, current: None, full, empty: Some(give_empty), thread: Some(thread) })
-    }
-}
-
-impl Supply for ReadAhead {
-    fn block(&mut self, i: usize) -> io::Result<&[u8]> {
-        let len = self.blocks[i].bytes;
-        if let (Some(used), Some(empty)) = (self.current.take(), &self.empty) {
-            let _ = empty.send(used);
-        }
-        if i < self.kept.len() {
-            return Ok(self.kept[i].bytes(len));
-        }
-        let next = self.full.recv().map_err(|_| io::Error::other("the reading thread has ended"))??;
-        Ok(self.current.insert(next).bytes(len))
-    }
-}
-
-impl Drop for ReadAhead {
-    fn drop(&mut self) {
-        self.empty = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Opens the file for reading past the page cache.
-fn open_direct(job: &Job) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(target_os = "linux")]
-    options.custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32);
-    #[cfg(not(target_os = "linux"))]
-    options.custom_flags(0);
-    options.open(&job.file)
 }

@@ -2,6 +2,7 @@
 
 use super::warden::{ask, fill, peak_bytes};
 use super::{Reply, Task, WorkerError};
+use crate::capped::cgroup::Version;
 use crate::capped::enforce::Enforcement;
 use crate::capped::{Caps, Resource};
 use crate::stream::{Job, Run};
@@ -11,7 +12,8 @@ use crate::stream::{Job, Run};
 pub struct Streamed {
     /// What the worker says.
     pub run: Run,
-    /// Most memory that was charged, page cache included, bytes; absent without a cap.
+    /// Most memory that was charged, page cache included, bytes; absent without a cap, and with control groups of version 2:
+    /// their peak is that of the probe before.
     pub peak_bytes: Option<u64>,
     /// Pages that had been dropped and were read again; absent where the system does not tell.
     pub refaults: Option<u64>,
@@ -54,5 +56,6 @@ pub fn stream(job: &Job, caps: &Caps) -> Result<Streamed, WorkerError> {
         return Err(WorkerError::Failed(format!("cap not proven: {peak} bytes were charged of {limit}")));
     }
     let refaults = refaults().zip(before).map(|(now, before)| now - before);
-    Ok(Streamed { run, peak_bytes: peak, refaults })
+    let own_peak = peak.filter(|_| group.is_some_and(|g| g.version() == Version::V1));
+    Ok(Streamed { run, peak_bytes: own_peak, refaults })
 }

@@ -23,19 +23,25 @@ fn places(root: &Path) -> Places {
     Places::new(mounts, OWN.into(), None)
 }
 
+/// A group for one controller.
+fn make(places: &mut Places, controller: Controller, name: &str) -> Result<Group, String> {
+    let made = places.make(&[controller], name).pop();
+    made.expect("an answer for each").1
+}
+
 #[test]
 fn version_1_groups_lie_below_the_own_group() {
     let root = tempfile::tempdir().expect("a folder");
     let mut places = places(root.path());
-    let memory = places.make(Controller::Memory, "retrobench-1-2").expect("made");
+    let memory = make(&mut places, Controller::Memory, "retrobench-1-2").expect("made");
     assert_eq!(memory.path(), root.path().join("memory/box/a/retrobench-1-2"));
     assert_eq!(memory.version(), Version::V1);
-    let cpu = places.make(Controller::Cpu, "retrobench-1-2").expect("made");
+    let cpu = make(&mut places, Controller::Cpu, "retrobench-1-2").expect("made");
     assert_eq!(cpu.path(), root.path().join("cpu/retrobench-1-2"));
     let path = memory.path().to_path_buf();
     drop(memory);
     assert!(!path.exists());
-    let none = places.make(Controller::Io, "retrobench-1-2").expect_err("not there");
+    let none = make(&mut places, Controller::Io, "retrobench-1-2").expect_err("not there");
     assert!(none.contains("io controller") || none.contains("blkio"), "{none}");
 }
 
@@ -46,9 +52,60 @@ fn version_2_groups_lie_beside_the_own_group_and_get_its_controllers() {
     let slice = root.path().join("unified/user.slice");
     fs::write(slice.join("cgroup.controllers"), "cpu memory pids\n").expect("room");
     fs::write(slice.join("cgroup.subtree_control"), "pids\n").expect("room");
-    let group = places.make(Controller::Memory, "retrobench-1-2").expect("made");
+    let group = make(&mut places, Controller::Memory, "retrobench-1-2").expect("made");
     assert_eq!((group.version(), group.path()), (Version::V2, slice.join("retrobench-1-2").as_path()));
     assert_eq!(fs::read_to_string(slice.join("cgroup.subtree_control")).expect("there"), "+memory");
+}
+
+#[test]
+fn version_2_has_one_group_for_all_controllers_where_all_are_given() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut places = places(root.path());
+    places.mounts = places.mounts.lines().filter(|line| line.contains("cgroup2")).collect();
+    let (unified, slice) = (root.path().join("unified"), root.path().join("unified/user.slice"));
+    // As systemd has it: slices have memory alone, the root has all.
+    fs::write(unified.join("cgroup.controllers"), "cpu io memory pids\n").expect("room");
+    fs::write(slice.join("cgroup.controllers"), "memory pids\n").expect("room");
+    let alone = make(&mut places, Controller::Memory, "retrobench-1-1").expect("made");
+    assert_eq!(alone.path(), slice.join("retrobench-1-1"));
+    let all = [Controller::Memory, Controller::Cpu, Controller::Io];
+    let path = unified.join("retrobench-1-2");
+    let made = places.make(&all, "retrobench-1-2");
+    for (controller, group) in &made {
+        assert_eq!(group.as_ref().map(Group::path), Ok(path.as_path()), "{controller:?}");
+    }
+    assert!(!slice.join("retrobench-1-2").exists(), "the group that gave less is gone");
+    // One user less does not remove what the others use.
+    let [memory, cpu, io] = [0, 1, 2].map(|i| made[i].1.clone().expect("made"));
+    drop((made, cpu));
+    assert!(memory.path().exists());
+    drop((memory, io));
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_a_users_systemd_was_not_given_is_said_with_who_can_give_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let manager = root.path().join("unified/user.slice/user-7.slice/user@7.service");
+    let scope = manager.join("app.slice/me.scope");
+    let runtime = root.path().join("run/7");
+    for folder in [&scope, &runtime.join("systemd")] {
+        fs::create_dir_all(folder).expect("room");
+    }
+    let unified = root.path().join("unified");
+    for (folder, list) in [(&unified, "cpu io memory pids\n"), (&manager, "memory pids\n"), (&scope, "memory pids\n")] {
+        fs::write(folder.join("cgroup.controllers"), list).expect("room");
+    }
+    // Only the scope may be written: elsewhere the file is a folder.
+    fs::create_dir(unified.join("cgroup.subtree_control")).expect("room");
+    let mounts = format!("cgroup2 {} cgroup2 rw 0 0\n", unified.display());
+    let own = "0::/user.slice/user-7.slice/user@7.service/app.slice/me.scope\n";
+    let mut places = Places::new(mounts, own.into(), Some(runtime));
+    let made = places.make(&[Controller::Io, Controller::Memory], "retrobench-1-2");
+    assert_eq!(made[1].1.as_ref().map(Group::path), Ok(scope.join("retrobench-1-2").as_path()));
+    let reason = made[0].1.as_ref().expect_err("nobody gives it");
+    assert!(reason.contains("Delegate=cpu io memory pids") && reason.contains("user@.service"), "{reason}");
+    assert!(!reason.contains("systemd-run"), "{reason}");
 }
 
 /// A group of this process alone, as a user's scope is: it has a type, and controllers to give.
@@ -77,8 +134,9 @@ fn a_delegated_group_of_version_2_is_left_for_a_leaf_and_limits_below_itself() {
     let mut places = places(root.path());
     let scope = delegated(root.path());
     let name = own_name();
-    let (memory, cpu) = (places.make(Controller::Memory, &name), places.make(Controller::Cpu, &name));
-    let (memory, cpu) = (memory.expect("made"), cpu.expect("made"));
+    let made = places.make(&[Controller::Memory, Controller::Cpu], &name);
+    let [memory, cpu] = [0, 1].map(|i| made[i].1.clone().expect("made"));
+    drop(made);
     assert_eq!(memory.path(), scope.join(&name));
     assert_eq!(cpu.path(), memory.path(), "one group for all controllers");
     let read = |path: PathBuf| fs::read_to_string(path).expect("there");
@@ -126,11 +184,11 @@ fn a_group_with_others_in_it_gives_nothing_and_the_way_in_is_named() {
     blocked.iter().for_each(|file| fs::create_dir(file).expect("room"));
     let mut places = places(root.path());
     places.mounts = places.mounts.lines().filter(|line| line.contains("cgroup2")).collect();
-    let without = places.make(Controller::Memory, &own_name()).expect_err("nowhere");
+    let without = make(&mut places, Controller::Memory, &own_name()).expect_err("nowhere");
     assert!(without.contains("other processes are in this group") && !without.contains("systemd-run"), "{without}");
     fs::create_dir(root.path().join("systemd")).expect("room");
     places.runtime = Some(root.path().to_path_buf());
-    let reason = places.make(Controller::Memory, &own_name()).expect_err("nowhere");
+    let reason = make(&mut places, Controller::Memory, &own_name()).expect_err("nowhere");
     assert!(reason.contains("systemd-run --user --scope -p Delegate=yes retrobench"), "{reason}");
     assert_eq!(
         fs::read_dir(&scope).expect("there").flatten().filter(|e| e.path().is_dir()).count(),
@@ -164,7 +222,7 @@ fn counters_are_found_by_their_word() {
     let path = root.path().join("g");
     fs::create_dir(&path).expect("room");
     fs::write(path.join("memory.events"), "low 0\noom_kill 3\n").expect("room");
-    let group = Group { path: path.clone(), version: Version::V2 };
+    let group = Group { folder: Arc::new(Folder(path.clone())), version: Version::V2 };
     assert_eq!(group.counter("memory.events", "oom_kill"), Some(3));
     assert_eq!(group.number("memory.peak"), None);
     fs::remove_file(path.join("memory.events")).expect("there");
