@@ -66,6 +66,31 @@ fn lanes_take_both_sides_of_a_branch() {
 }
 
 #[test]
+fn any_number_of_lanes_takes_part() {
+    // Each place of the mask and each number of lanes in it, by a branch, a loop, loads, stores and workgroup memory.
+    let extra = "var<workgroup> tile: array<u32, 64>;";
+    let body = "var r = i; tile[i] = 2u * i;
+        if (i * 37u + input[1]) % 64u < input[0] {
+            for (var j = 0u; j < i % 3u; j++) { r = r * 5u + input[i]; }
+            tile[i] = tile[i] + r; r = r + u32(fma(f32(i), 2.0, exp(f32(i % 2u))));
+        }
+        out[i] = r + tile[i];";
+    for count in 0..=64u32 {
+        let input: Vec<u32> = [count, count / 3].into_iter().chain(2..64).collect();
+        let wanted = |i: u32| {
+            let (mut r, mut tile) = (i, 2 * i);
+            if (i * 37 + count / 3) % 64 < count {
+                (0..i % 3).for_each(|_| r = r * 5 + input[i as usize]);
+                tile += r;
+                r += 2 * i + [1, 2][i as usize % 2];
+            }
+            r + tile
+        };
+        assert_eq!(values(64, extra, body, &input), (0..64).map(wanted).collect::<Vec<_>>(), "{count} lanes");
+    }
+}
+
+#[test]
 fn lanes_leave_loops_one_by_one() {
     let body = "var n = 0u; var sum = 0u;
         loop {
