@@ -1,6 +1,6 @@
 //! What the interpreter computes and what it refuses, on warps of 32 and of 64 lanes.
 
-use super::code::Code;
+use super::code::{Class, Code, Inst, Op};
 use super::fault::Fault;
 use super::launch::Launch;
 use super::lower::Shader;
@@ -306,6 +306,25 @@ fn code_is_as_short_as_a_compiler_makes_it() {
     // Compare, branch, index, address, load, multiply-add, counter.
     assert_eq!(inside, ["ULt", "BreakUnless", "IMad", "IMad", "LoadGlobal", "FFma", "IAdd"], "{text:?}");
     assert!(code.live <= 6, "{} registers", code.live);
+}
+
+#[test]
+fn the_first_compiler_of_cuda_left_loops_rolled_and_operands_in_workgroup_memory() {
+    let rolled = |code: &Code, of: &dyn Fn(&&Inst) -> bool| -> f32 {
+        code.insts.iter().filter(|i| i.class != Class::Free).filter(of).map(|i| i.rolled).sum()
+    };
+    // Ryoo et al., PPoPP 2008, section 4: eight operations, of which two are loads and one the multiply-add.
+    let body = "var sum = 0.0; for (var p = 0u; p < sizes.x; p++) {
+            sum = fma(bitcast<f32>(input[i * sizes.x + p]), bitcast<f32>(input[p * sizes.y + i]), sum);
+        } out[i] = bitcast<u32>(sum);";
+    let code = lowered(&shader(32, "@group(0) @binding(2) var<uniform> sizes: vec4<u32>;", body));
+    assert_eq!(rolled(&code, &|i| i.unrolled), 8.0, "{:?}", code.insts);
+    // Of two words that one product takes, one is loaded; four neighbours are four words.
+    let body = "tile[i] = vec4(f32(i), 1.0, 2.0, 3.0); workgroupBarrier();
+        out[i] = bitcast<u32>(tile[31u - i].x * tile[i ^ 1u].x);";
+    let code = lowered(&shader(32, "var<workgroup> tile: array<vec4<f32>, 32>;", body));
+    assert_eq!(rolled(&code, &|i| i.op == Op::StoreShared), 4.0);
+    assert_eq!(rolled(&code, &|i| i.op == Op::LoadShared), 1.0, "{:?}", code.insts);
 }
 
 proptest! {
