@@ -288,6 +288,8 @@ pub struct Inst {
     pub line: u32,
     /// What a compiler leaves of it.
     pub share: f32,
+    /// What one leaves that unrolls no loop, on machines that move a word of workgroup memory at a time.
+    pub rolled: f32,
     /// True in a loop that a compiler unrolls: its loads overlap with those of the next rounds.
     pub unrolled: bool,
 }
@@ -312,6 +314,7 @@ impl Inst {
             buf: 0,
             line,
             share: 1.0,
+            rolled: 1.0,
             unrolled: false,
         }
     }

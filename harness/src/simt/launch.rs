@@ -91,16 +91,20 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
         self.memory.shared.fill(0);
         self.begin(id);
         let mut waiting: Vec<Option<Pause>> = vec![None; self.warps.len()];
+        let mut running = waiting.len();
         loop {
             for (warp, waiting) in self.warps.iter_mut().zip(&mut waiting) {
                 if waiting.is_none() {
-                    match warp.run(self.code, &mut self.memory, watch)? {
+                    match warp.run(self.code, &mut self.memory, watch, running == 1)? {
                         Pause::Memory => {}
-                        pause => *waiting = Some(pause),
+                        pause => {
+                            *waiting = Some(pause);
+                            running -= 1;
+                        }
                     }
                 }
             }
-            if waiting.iter().any(Option::is_none) {
+            if running > 0 {
                 continue;
             }
             if waiting.iter().all(|w| *w == Some(Pause::End)) {
@@ -109,6 +113,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
             self.meet(&waiting, id)?;
             watch.barrier();
             waiting.fill(None);
+            running = waiting.len();
         }
     }
 

@@ -1,21 +1,81 @@
 //! Arithmetic of one lane where hosts differ or the hardware has its own: the same bits everywhere.
 
-/// `a b + c`, rounded once. Products of two f32 are exact in f64 and the sum is rounded to f64 first; the second rounding,
-/// to f32, goes wrong only where the f64 lies exactly between two f32, or where the result is subnormal.
+/// `a b + c`, rounded once, without calls to a library, which where processors lack the instruction is slow. Products of
+/// two f32 are exact in f64. The sum is rounded to odd there: what it lost stays in its last bit, so rounding it to f32 is
+/// as rounding the exact sum (Boldo and Melquiond: Emulation of a FMA and correctly rounded sums, 2008).
 #[inline(always)]
 pub fn fma(a: f32, b: f32, c: f32) -> f32 {
-    a.mul_add(b, c)
+    let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
+    let sum = product + c;
+    // What the sum lost, exactly: the two-sum of Knuth.
+    let part = sum - product;
+    let lost = (product - (sum - part)) + (c - part);
+    let bits = sum.to_bits();
+    // One less where it was rounded away from zero.
+    let odd = bits.wrapping_sub((lost.to_bits() ^ bits) >> 63) | 1;
+    f64::from_bits(if lost.abs() > 0.0 { odd } else { bits }) as f32
 }
 
 /// `e^x`, correct to far below an f32's half unit: range reduction and a Taylor polynomial in f64, without calls to a
 /// library whose last bits differ from host to host.
 pub fn exp(x: f32) -> f32 {
-    exp_f64(f64::from(x)) as f32
+    exp_f32(f64::from(x))
 }
 
 /// `2^x`.
 pub fn exp2(x: f32) -> f32 {
-    exp_f64(f64::from(x) * std::f64::consts::LN_2) as f32
+    exp_f32(f64::from(x) * std::f64::consts::LN_2)
+}
+
+/// [`exp_f64`] as an f32. The quick sum lies within some units of an f64 of the other, so it rounds to the same f32 unless
+/// a middle between two lies near (Ziv: Fast evaluation of elementary mathematical functions, 1991).
+fn exp_f32(x: f64) -> f32 {
+    // Where results are normal f32: they keep all but 29 bits of an f64.
+    if x.abs() < 87.0 {
+        let quick = exp_quick(x);
+        let beyond = quick.to_bits() & 0x1fff_ffff;
+        if beyond.abs_diff(0x1000_0000) > 256 {
+            return quick as f32;
+        }
+    }
+    exp_f64(x) as f32
+}
+
+/// `1 / k!`.
+const TERMS: [f64; 14] = {
+    let mut terms = [1.0; 14];
+    let (mut k, mut factorial) = (1, 1.0);
+    while k < 14 {
+        factorial *= k as f64;
+        terms[k] = 1.0 / factorial;
+        k += 1;
+    }
+    terms
+};
+
+/// The same sum by the scheme of Estrin and without divisions, its last bits not those of the other.
+/// For `|x| < 87`.
+fn exp_quick(x: f64) -> f64 {
+    let (n, r) = reduced(x);
+    let r2 = r * r;
+    let r4 = r2 * r2;
+    let pair = |k: usize| TERMS[k] + TERMS[k + 1] * r;
+    let low = (pair(0) + pair(2) * r2) + (pair(4) + pair(6) * r2) * r4;
+    let high = (pair(8) + pair(10) * r2) + pair(12) * r4;
+    (low + high * (r4 * r4)) * power(n)
+}
+
+/// `x = n ln 2 + r`.
+fn reduced(x: f64) -> (f64, f64) {
+    const LN2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let n = (x * std::f64::consts::LOG2_E + 6_755_399_441_055_744.0) - 6_755_399_441_055_744.0;
+    (n, (x - n * LN2_HIGH) - n * LN2_LOW)
+}
+
+/// `2^n` of a whole number.
+fn power(n: f64) -> f64 {
+    f64::from_bits(((n as i64 + 1023) as u64) << 52)
 }
 
 fn exp_f64(x: f64) -> f64 {
@@ -28,16 +88,13 @@ fn exp_f64(x: f64) -> f64 {
     if x < -120.0 {
         return 0.0;
     }
-    const LN2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
-    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    let n = (x * std::f64::consts::LOG2_E + 6_755_399_441_055_744.0) - 6_755_399_441_055_744.0;
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let (n, r) = reduced(x);
     // |r| <= ln 2 / 2: twelve terms leave less than 2^-52.
     let mut sum = 1.0;
     for k in (1..=13).rev() {
         sum = 1.0 + sum * r / f64::from(k);
     }
-    sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)
+    sum * power(n)
 }
 
 /// Natural logarithm: `ln m + e ln 2` with `m` in `sqrt(1/2)..sqrt(2)`, by the series of `atanh`.
@@ -111,4 +168,30 @@ pub fn extract_s(x: u32, offset: u32, count: u32) -> u32 {
     let offset = offset.min(32);
     let count = count.min(32 - offset);
     if count == 0 { 0 } else { ((x << (32 - offset - count)) as i32 >> (32 - count)) as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_quick_exponential_rounds_as_the_other(x in -87.0f32..87.0, by in -1e-6f64..1e-6) {
+            let x = f64::from(x) + by;
+            let (quick, exact) = (exp_quick(x), exp_f64(x));
+            prop_assert!(quick.to_bits().abs_diff(exact.to_bits()) <= 8, "{x}: {quick:e} {exact:e}");
+            prop_assert_eq!(exp_f32(x).to_bits(), (exact as f32).to_bits());
+        }
+
+        #[test]
+        fn a_multiply_add_is_rounded_once(a in any::<f32>(), b in any::<f32>(), c in any::<f32>(), near in -40i32..40) {
+            // Beside any c one that lies by the product, where sums cancel and halves of a unit are met.
+            let by = f64::from(a) * f64::from(b) * 2f64.powi(near);
+            for c in [c, by as f32, -by as f32, f32::from_bits((by as f32).to_bits() & !0xfff)] {
+                let (got, wanted) = (fma(a, b, c), a.mul_add(b, c));
+                prop_assert!(got.to_bits() == wanted.to_bits() || got.is_nan() && wanted.is_nan(), "{a:e} {b:e} {c:e}");
+            }
+        }
+    }
 }

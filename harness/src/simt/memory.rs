@@ -58,19 +58,31 @@ impl<'a> Memory<'a> {
         word(self.slice(buffer), address)
     }
 
+    /// A buffer's bytes, to which [`put`] writes; none of one that is only read.
+    pub fn slice_mut(&mut self, buffer: u32) -> &mut [u8] {
+        match &mut self.buffers[buffer as usize] {
+            Buffer::Write(bytes) => bytes,
+            _ => &mut [],
+        }
+    }
+
     /// Writes a word, as far as the buffer goes.
     #[inline]
     pub fn store(&mut self, buffer: u32, address: u32, value: u32) {
-        if let Buffer::Write(bytes) = &mut self.buffers[buffer as usize] {
-            let at = address as usize;
-            match bytes.get_mut(at..at + 4) {
-                Some(word) => word.copy_from_slice(&value.to_le_bytes()),
-                None => {
-                    let rest = bytes.get_mut(at..).unwrap_or_default();
-                    let n = rest.len().min(4);
-                    rest[..n].copy_from_slice(&value.to_le_bytes()[..n]);
-                }
-            }
+        put(self.slice_mut(buffer), address, value);
+    }
+}
+
+/// Writes a word, as far as the bytes go.
+#[inline(always)]
+pub fn put(bytes: &mut [u8], address: u32, value: u32) {
+    let at = address as usize;
+    match bytes.get_mut(at..at + 4) {
+        Some(word) => word.copy_from_slice(&value.to_le_bytes()),
+        None => {
+            let rest = bytes.get_mut(at..).unwrap_or_default();
+            let n = rest.len().min(4);
+            rest[..n].copy_from_slice(&value.to_le_bytes()[..n]);
         }
     }
 }

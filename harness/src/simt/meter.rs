@@ -67,8 +67,8 @@ impl Chain {
 pub struct Work {
     /// Instructions of warps by class, as a compiler leaves them.
     pub issued: [f64; Class::ALL.len()],
-    /// The same as they are written: what a compiler leaves that unrolls no loop.
-    pub written: [f64; Class::ALL.len()],
+    /// The same as a compiler leaves them that unrolls no loop.
+    pub rolled: [f64; Class::ALL.len()],
     /// Multiply-adds of matrix units.
     pub matrix: f64,
     /// Lanes that took part, of all lanes of the instructions issued.
@@ -162,7 +162,7 @@ fn multiply_adds(inst: &Inst) -> f64 {
 impl Watch for Meter {
     fn issued(&mut self, warp: usize, _: usize, inst: &Inst, mask: u64) -> Result<(), String> {
         if inst.class != Class::Free {
-            self.work.written[inst.class as usize] += instructions(inst, self.lanes, 1.0);
+            self.work.rolled[inst.class as usize] += instructions(inst, self.lanes, inst.rolled);
         }
         if inst.class == Class::Free || inst.share == 0.0 && inst.class != Class::Global {
             // What costs nothing is ready when its sources are.

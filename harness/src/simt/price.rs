@@ -117,7 +117,7 @@ fn busy(
 ) -> Result<Vec<(Bound, f64)>, Lacks> {
     let sm = &gpu.sm;
     let warp = f64::from(sm.warp_lanes.value);
-    let instructions = if unrolls(gpu) { &work.issued } else { &work.written };
+    let instructions = if unrolls(gpu) { &work.issued } else { &work.rolled };
     let n = |class: Class| instructions[class as usize];
     let shuffles = match &sm.shuffle_lanes_per_cycle {
         Some(lanes) => n(Class::Shuffle) * warp / lanes.value,

@@ -1,7 +1,7 @@
 //! How a generation of GPUs turns what a warp's lanes touch into work: transactions, tags and banks.
 
 use crate::profile::GpuProfile;
-use crate::profile::gpu::Coalescing;
+use crate::profile::gpu::{Coalescing, Generation};
 
 /// What machines must have in common to share an interpretation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub struct Rules {
     /// Banks of workgroup memory, and lanes that compete for them.
     banks: u32,
     bank_group: u32,
+    /// Words of workgroup memory that a lane moves at once.
+    bank_words: u32,
 }
 
 /// What one access of a warp to a buffer comes to.
@@ -49,6 +51,8 @@ impl Rules {
             block,
             banks: gpu.sm.shared_banks.value,
             bank_group: gpu.sm.shared_group_lanes.value,
+            // CUDA C Programming Guide 4.2, F.3.3: larger accesses are split into those of 32 bits.
+            bank_words: if gpu.generation == Generation::Tesla { 1 } else { 4 },
         }
     }
 
@@ -157,8 +161,14 @@ impl Rules {
     }
 
     /// Turns that workgroup memory needs: in each, a bank gives one word, to as many lanes as want it. Lanes that move
-    /// several words compete in smaller groups.
+    /// several words compete in smaller groups, or move them one after the other.
     pub fn bank_turns(&self, addresses: &[u32], mask: u64, words: u32) -> u32 {
+        let at_once = words.min(self.bank_words);
+        (0..words).step_by(at_once.max(1) as usize).map(|behind| self.turns(addresses, mask, behind, at_once)).sum()
+    }
+
+    /// Those for so many words of each lane, behind so many others.
+    fn turns(&self, addresses: &[u32], mask: u64, behind: u32, words: u32) -> u32 {
         let group = (self.bank_group / words.next_power_of_two()).max(1) as usize;
         let mut turns = 0;
         for first in (0..addresses.len()).step_by(group) {
@@ -167,7 +177,8 @@ impl Rules {
             let mut wanted: [u32; 128] = [0; 128];
             let mut seen: Vec<u32> = Vec::with_capacity(32);
             for lane in lanes {
-                for word in addresses[lane] / 4..addresses[lane] / 4 + words {
+                let first = addresses[lane] / 4 + behind;
+                for word in first..first + words {
                     if seen.last() == Some(&word) || seen.contains(&word) {
                         continue;
                     }
@@ -190,7 +201,8 @@ mod tests {
     use super::*;
 
     fn rules(rule: u8, group: u32, line: u32, block: u32, banks: u32) -> Rules {
-        Rules { lanes: 32, rule, group, line, block, banks, bank_group: banks }
+        let bank_words = if banks == 16 { 1 } else { 4 };
+        Rules { lanes: 32, rule, group, line, block, banks, bank_group: banks, bank_words }
     }
 
     fn access(rules: &Rules, address: impl Fn(u32) -> u32, words: u32) -> (u32, u32) {
@@ -247,5 +259,7 @@ mod tests {
         assert_eq!(turns(&new, &|l| 128 * l, 1), 32);
         assert_eq!(turns(&new, &|l| 132 * l, 1), 1, "a padded column");
         assert_eq!(turns(&new, &|l| 16 * l, 4), 4, "sixteen bytes each: four groups of eight");
+        assert_eq!(turns(&old, &|l| 8 * l, 2), 8, "doubles: two requests, each with two lanes at a bank");
+        assert_eq!(turns(&old, &|_| 0, 4), 8, "four broadcasts");
     }
 }

@@ -112,7 +112,7 @@ fn mean(pass: &Pass, code: &Code, samples: &[Sample], rules: &[Rules]) -> Counte
     for (_, weight, w, _) in samples {
         let share = weight / all;
         work.issued.iter_mut().zip(w.issued).for_each(|(a, b)| *a += share * b);
-        work.written.iter_mut().zip(w.written).for_each(|(a, b)| *a += share * b);
+        work.rolled.iter_mut().zip(w.rolled).for_each(|(a, b)| *a += share * b);
         work.active += share * w.active;
         work.matrix += share * w.matrix;
         work.barriers += share * w.barriers;

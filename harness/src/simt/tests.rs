@@ -1,6 +1,6 @@
 //! What the interpreter computes and what it refuses, on warps of 32 and of 64 lanes.
 
-use super::code::Code;
+use super::code::{Class, Code, Inst, Op};
 use super::fault::Fault;
 use super::launch::Launch;
 use super::lower::Shader;
@@ -63,6 +63,31 @@ fn lanes_take_both_sides_of_a_branch() {
     );
     let wanted: Vec<u32> = (0..70).map(|i| [i, 107, 7][i as usize % 3]).collect();
     assert_eq!(got, wanted);
+}
+
+#[test]
+fn any_number_of_lanes_takes_part() {
+    // Each place of the mask and each number of lanes in it, by a branch, a loop, loads, stores and workgroup memory.
+    let extra = "var<workgroup> tile: array<u32, 64>;";
+    let body = "var r = i; tile[i] = 2u * i;
+        if (i * 37u + input[1]) % 64u < input[0] {
+            for (var j = 0u; j < i % 3u; j++) { r = r * 5u + input[i]; }
+            tile[i] = tile[i] + r; r = r + u32(fma(f32(i), 2.0, exp(f32(i % 2u))));
+        }
+        out[i] = r + tile[i];";
+    for count in 0..=64u32 {
+        let input: Vec<u32> = [count, count / 3].into_iter().chain(2..64).collect();
+        let wanted = |i: u32| {
+            let (mut r, mut tile) = (i, 2 * i);
+            if (i * 37 + count / 3) % 64 < count {
+                (0..i % 3).for_each(|_| r = r * 5 + input[i as usize]);
+                tile += r;
+                r += 2 * i + [1, 2][i as usize % 2];
+            }
+            r + tile
+        };
+        assert_eq!(values(64, extra, body, &input), (0..64).map(wanted).collect::<Vec<_>>(), "{count} lanes");
+    }
 }
 
 #[test]
@@ -305,6 +330,25 @@ fn code_is_as_short_as_a_compiler_makes_it() {
     // Compare, branch, index, address, load, multiply-add, counter.
     assert_eq!(inside, ["ULt", "BreakUnless", "IMad", "IMad", "LoadGlobal", "FFma", "IAdd"], "{text:?}");
     assert!(code.live <= 6, "{} registers", code.live);
+}
+
+#[test]
+fn the_first_compiler_of_cuda_left_loops_rolled_and_operands_in_workgroup_memory() {
+    let rolled = |code: &Code, of: &dyn Fn(&&Inst) -> bool| -> f32 {
+        code.insts.iter().filter(|i| i.class != Class::Free).filter(of).map(|i| i.rolled).sum()
+    };
+    // Ryoo et al., PPoPP 2008, section 4: eight operations, of which two are loads and one the multiply-add.
+    let body = "var sum = 0.0; for (var p = 0u; p < sizes.x; p++) {
+            sum = fma(bitcast<f32>(input[i * sizes.x + p]), bitcast<f32>(input[p * sizes.y + i]), sum);
+        } out[i] = bitcast<u32>(sum);";
+    let code = lowered(&shader(32, "@group(0) @binding(2) var<uniform> sizes: vec4<u32>;", body));
+    assert_eq!(rolled(&code, &|i| i.unrolled), 8.0, "{:?}", code.insts);
+    // Of two words that one product takes, one is loaded; four neighbours are four words.
+    let body = "tile[i] = vec4(f32(i), 1.0, 2.0, 3.0); workgroupBarrier();
+        out[i] = bitcast<u32>(tile[31u - i].x * tile[i ^ 1u].x);";
+    let code = lowered(&shader(32, "var<workgroup> tile: array<vec4<f32>, 32>;", body));
+    assert_eq!(rolled(&code, &|i| i.op == Op::StoreShared), 4.0);
+    assert_eq!(rolled(&code, &|i| i.op == Op::LoadShared), 1.0, "{:?}", code.insts);
 }
 
 proptest! {

@@ -2,13 +2,18 @@
 //! of the counting, comparing and branching is left, and it keeps pointers instead of indices: what is computed only to
 //! address memory in such a loop leaves half an addition for each load or store. These are assumptions about compilers, not
 //! figures of a machine; the error band of a modelled time has to hold them.
+//!
+//! The first compiler of CUDA unrolled nothing, but it kept pointers too: of eight operations in the inner loop of an
+//! untiled product two were loads and one the multiply-add (Ryoo et al., PPoPP 2008, section 4). Its machines moved one word
+//! of workgroup memory at a time, and an arithmetic instruction could take one as its operand.
 
 use std::collections::HashMap;
 
 use super::super::code::{Class, Inst, Op, UNROLL};
 
-/// Sets the share of every instruction; registers are still those of values, not of hardware.
+/// Sets the shares of every instruction; registers are still those of values, not of hardware.
 pub(super) fn share(insts: &mut [Inst]) {
+    words(insts);
     let mut ranges: Vec<(usize, usize)> =
         insts.iter().enumerate().filter(|(_, i)| i.op == Op::Again).map(|(end, i)| (i.imm as usize, end)).collect();
     let all = ranges.clone();
@@ -62,6 +67,38 @@ pub(super) fn share(insts: &mut [Inst]) {
         for (inst, share) in insts[start..end].iter_mut().zip(shares) {
             inst.share = share;
             inst.unrolled = true;
+            if share == 0.0 {
+                inst.rolled = 0.0;
+            }
         }
+    }
+}
+
+/// Loads and stores of workgroup memory one word at a time, without those that are an operand of what reads them: of one
+/// arithmetic instruction alone, which takes one such operand, before anyone stores there.
+fn words(insts: &mut [Inst]) {
+    let (mut readers, mut writers): (HashMap<u32, Vec<usize>>, HashMap<u32, u32>) = Default::default();
+    for (at, inst) in insts.iter().enumerate() {
+        inst.reads().for_each(|r| readers.entry(r).or_default().push(at));
+        inst.writes().for_each(|d| *writers.entry(d).or_default() += 1);
+    }
+    let mut takes_one = vec![false; insts.len()];
+    for at in 0..insts.len() {
+        let inst = insts[at];
+        if !matches!(inst.op, Op::LoadShared | Op::StoreShared) {
+            continue;
+        }
+        let mut words = u32::from(inst.n);
+        for d in inst.writes().filter(|d| writers[d] == 1) {
+            let Some([reader]) = readers.get(&d).map(Vec::as_slice) else { continue };
+            let arithmetic = matches!(insts[*reader].class, Class::Fp32 | Class::Int | Class::IntMul);
+            let between = insts.get(at + 1..*reader);
+            let stays = |i: &Inst| !i.op.steers() && !matches!(i.op, Op::Barrier | Op::StoreShared | Op::AtomicShared);
+            if arithmetic && !takes_one[*reader] && between.is_some_and(|b| b.iter().all(stays)) {
+                takes_one[*reader] = true;
+                words -= 1;
+            }
+        }
+        insts[at].rolled = words as f32;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Warp, Watch};
 use crate::simt::code::{Inst, NONE, Op};
-use crate::simt::memory::{Memory, word};
+use crate::simt::memory::{Memory, put, word};
 
 impl<const W: usize> Warp<W> {
     pub(super) fn addresses(&self, inst: &Inst) -> [u32; W] {
@@ -12,13 +12,31 @@ impl<const W: usize> Warp<W> {
         }
     }
 
-    fn lanes(&self) -> impl Iterator<Item = usize> + use<W> {
-        let mut left = self.mask;
-        std::iter::from_fn(move || {
-            let lane = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            (lane < 64).then_some(lane)
-        })
+    /// The highest address of the lanes that are there.
+    #[inline(always)]
+    fn highest(&self, addresses: &[u32; W]) -> u32 {
+        match self.mask == Self::ALL {
+            true => addresses.iter().copied().fold(0, u32::max),
+            false => Self::lanes(self.mask).map(|lane| addresses[lane]).fold(0, u32::max),
+        }
+    }
+
+    /// What an instruction loads, of the words that lie at these addresses and behind them.
+    #[inline(always)]
+    fn load(&mut self, inst: &Inst, addresses: &[u32; W], word: impl Fn(u32) -> u32) {
+        for (c, d) in inst.d.into_iter().enumerate().take(inst.n.into()).filter(|(_, d)| *d != NONE) {
+            let value = |lane: usize| word(addresses[lane] + 4 * c as u32);
+            let register = &mut self.registers[d as usize];
+            if self.mask == Self::ALL {
+                let mut all = [0; W];
+                for lane in 0..W {
+                    all[lane] = value(lane);
+                }
+                *register = all;
+            } else {
+                Self::lanes(self.mask).for_each(|lane| register[lane] = value(lane));
+            }
+        }
     }
 
     pub(super) fn global(&mut self, inst: &Inst, memory: &mut Memory, watch: &mut impl Watch) -> Result<(), String> {
@@ -29,13 +47,10 @@ impl<const W: usize> Warp<W> {
         let end = inst.n as u32 * 4;
         let room = memory.bytes(inst.buf);
         let last = room.checked_sub(end);
-        let highest = match self.mask == Self::ALL {
-            true => addresses.iter().copied().fold(0, u32::max),
-            false => self.lanes().map(|lane| addresses[lane]).fold(0, u32::max),
-        };
+        let highest = self.highest(&addresses);
         if last.is_none_or(|last| highest > last) {
             let beyond = |lane: &usize| last.is_none_or(|last| addresses[*lane] > last);
-            let lane = self.lanes().find(beyond).unwrap_or_default();
+            let lane = Self::lanes(self.mask).find(beyond).unwrap_or_default();
             let what = if inst.op == Op::LoadGlobal { "reads" } else { "writes" };
             let (at, binding) = (addresses[lane], memory.binding(inst.buf));
             return Err(format!(
@@ -48,41 +63,21 @@ impl<const W: usize> Warp<W> {
         match inst.op {
             Op::LoadGlobal => {
                 let bytes = memory.slice(inst.buf);
-                for c in 0..inst.n as usize {
-                    if let Some(lane) = self.alone {
-                        if inst.d[c] != NONE {
-                            let value = word(bytes, addresses[lane] + 4 * c as u32);
-                            self.registers[inst.d[c] as usize][lane] = value;
-                        }
-                        continue;
-                    }
-                    let mut out = [0; W];
-                    if self.mask == Self::ALL {
-                        for lane in 0..W {
-                            out[lane] = word(bytes, addresses[lane] + 4 * c as u32);
-                        }
-                    } else {
-                        for lane in self.lanes() {
-                            out[lane] = word(bytes, addresses[lane] + 4 * c as u32);
-                        }
-                    }
-                    if inst.d[c] != NONE {
-                        self.write(inst.d[c], &out);
-                    }
-                }
+                self.load(inst, &addresses, |at| word(bytes, at));
             }
             Op::StoreGlobal => {
+                let bytes = memory.slice_mut(inst.buf);
                 for c in 0..inst.n as usize {
                     let values = self.read(inst.s[c]);
-                    for lane in self.lanes() {
-                        memory.store(inst.buf, addresses[lane] + 4 * c as u32, values[lane]);
+                    for lane in Self::lanes(self.mask) {
+                        put(bytes, addresses[lane] + 4 * c as u32, values[lane]);
                     }
                 }
             }
             _ => {
                 let values = *self.read(inst.s[0]);
                 let mut old = [0; W];
-                for lane in self.lanes() {
+                for lane in Self::lanes(self.mask) {
                     old[lane] = memory.load(inst.buf, addresses[lane]);
                     memory.store(inst.buf, addresses[lane], modified(inst.imm2, old[lane], values[lane]));
                 }
@@ -105,7 +100,9 @@ impl<const W: usize> Warp<W> {
         }
         let room = 4 * memory.shared.len() as u32;
         let end = inst.n as u32 * 4;
-        if let Some(lane) = self.lanes().find(|l| addresses[*l].checked_add(end).is_none_or(|e| e > room)) {
+        let beyond = |at: u32| at.checked_add(end).is_none_or(|end| end > room);
+        if beyond(self.highest(&addresses)) {
+            let lane = Self::lanes(self.mask).find(|lane| beyond(addresses[*lane])).unwrap_or_default();
             let at = addresses[lane];
             return Err(format!(
                 "lane {lane} of warp {} goes to byte {at} of workgroup memory, which has {room}",
@@ -115,21 +112,11 @@ impl<const W: usize> Warp<W> {
         watch.shared(self.id, self.at - 1, inst, &addresses, self.mask)?;
         let shared = &mut memory.shared;
         match inst.op {
-            Op::LoadShared => {
-                for c in 0..inst.n as usize {
-                    let mut out = [0; W];
-                    for lane in self.lanes() {
-                        out[lane] = shared[addresses[lane] as usize / 4 + c];
-                    }
-                    if inst.d[c] != NONE {
-                        self.write(inst.d[c], &out);
-                    }
-                }
-            }
+            Op::LoadShared => self.load(inst, &addresses, |at| shared[at as usize / 4]),
             Op::StoreShared => {
                 for c in 0..inst.n as usize {
                     let values = self.read(inst.s[c]);
-                    for lane in self.lanes() {
+                    for lane in Self::lanes(self.mask) {
                         shared[addresses[lane] as usize / 4 + c] = values[lane];
                     }
                 }
@@ -137,7 +124,7 @@ impl<const W: usize> Warp<W> {
             _ => {
                 let values = *self.read(inst.s[0]);
                 let mut old = [0; W];
-                for lane in self.lanes() {
+                for lane in Self::lanes(self.mask) {
                     let word = &mut shared[addresses[lane] as usize / 4];
                     old[lane] = *word;
                     *word = modified(inst.imm2, *word, values[lane]);
@@ -152,7 +139,7 @@ impl<const W: usize> Warp<W> {
     pub(super) fn local(&mut self, inst: &Inst) -> Result<(), String> {
         let index = *self.read(inst.s[0]);
         let mut out = [0; W];
-        for lane in self.lanes() {
+        for lane in Self::lanes(self.mask) {
             let at = index[lane].wrapping_add(inst.imm);
             if at >= inst.imm2 {
                 return Err(format!("lane {lane} of warp {} goes to value {at} of an array of {}", self.id, inst.imm2));

@@ -7,8 +7,10 @@ use crate::simt::math;
 impl<const W: usize> Warp<W> {
     #[inline(always)]
     fn one(&mut self, inst: &Inst, f: impl Fn(u32) -> u32) {
-        if let Some(i) = self.alone {
-            self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i]);
+        if self.few {
+            for i in Self::lanes(self.mask) {
+                self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i]);
+            }
             return;
         }
         let a = self.read(inst.s[0]);
@@ -18,8 +20,10 @@ impl<const W: usize> Warp<W> {
 
     #[inline(always)]
     fn two(&mut self, inst: &Inst, f: impl Fn(u32, u32) -> u32) {
-        if let Some(i) = self.alone {
-            self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i], self.read(inst.s[1])[i]);
+        if self.few {
+            for i in Self::lanes(self.mask) {
+                self.registers[inst.d[0] as usize][i] = f(self.read(inst.s[0])[i], self.read(inst.s[1])[i]);
+            }
             return;
         }
         let (a, b) = (self.read(inst.s[0]), self.read(inst.s[1]));
@@ -29,9 +33,11 @@ impl<const W: usize> Warp<W> {
 
     #[inline(always)]
     fn three(&mut self, inst: &Inst, f: impl Fn(u32, u32, u32) -> u32) {
-        if let Some(i) = self.alone {
-            let (a, b, c) = (self.read(inst.s[0])[i], self.read(inst.s[1])[i], self.read(inst.s[2])[i]);
-            self.registers[inst.d[0] as usize][i] = f(a, b, c);
+        if self.few {
+            for i in Self::lanes(self.mask) {
+                let (a, b, c) = (self.read(inst.s[0])[i], self.read(inst.s[1])[i], self.read(inst.s[2])[i]);
+                self.registers[inst.d[0] as usize][i] = f(a, b, c);
+            }
             return;
         }
         let (a, b, c) = (self.read(inst.s[0]), self.read(inst.s[1]), self.read(inst.s[2]));

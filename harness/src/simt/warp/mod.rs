@@ -60,6 +60,20 @@ struct Frame {
     other: u64,
 }
 
+/// So many lanes are faster one by one than all at once: an instruction of SSE2 takes four.
+const FEW: u32 = 4;
+
+/// What each of 32 lanes sets in a mask.
+const BITS: [u32; 32] = {
+    let mut bits = [0; 32];
+    let mut lane = 0;
+    while lane < 32 {
+        bits[lane] = 1 << lane;
+        lane += 1;
+    }
+    bits
+};
+
 /// A warp of `W` lanes.
 #[derive(Debug)]
 pub struct Warp<const W: usize> {
@@ -70,10 +84,10 @@ pub struct Warp<const W: usize> {
     id: usize,
     at: usize,
     mask: u64,
-    /// The mask as words, where it is not full.
+    /// True where the lanes that are there are fewer than is worth computing all for, to throw most results away.
+    few: bool,
+    /// The mask as words, where it is neither full nor of few lanes.
     words: [u32; W],
-    /// The lane that is there where one is alone: the others' results would be computed to be thrown away.
-    alone: Option<usize>,
     lanes: u64,
     frames: Vec<Frame>,
 }
@@ -85,7 +99,7 @@ impl<const W: usize> Warp<W> {
     pub fn new(id: usize, code: &Code, lanes: u64) -> Self {
         let registers = vec![[0; W]; code.registers as usize];
         let matrices = vec![[0.0; matrix::ELEMENTS]; code.matrices as usize];
-        Self { registers, matrices, id, at: 0, mask: lanes, words: [0; W], alone: None, lanes, frames: Vec::new() }
+        Self { registers, matrices, id, at: 0, mask: 0, few: true, words: [0; W], lanes, frames: Vec::new() }
     }
 
     /// To the first instruction.
@@ -100,12 +114,38 @@ impl<const W: usize> Warp<W> {
         (self.at, self.mask == self.lanes)
     }
 
+    #[inline(always)]
     fn set_mask(&mut self, mask: u64) {
-        self.mask = mask;
-        self.alone = mask.is_power_of_two().then(|| mask.trailing_zeros() as usize);
-        if mask != Self::ALL {
-            self.words = std::array::from_fn(|i| 0u32.wrapping_sub((mask >> i) as u32 & 1));
+        // A loop comes here twice a round, mostly with the lanes that it has.
+        if mask != self.mask {
+            self.change_mask(mask);
         }
+    }
+
+    fn change_mask(&mut self, mask: u64) {
+        self.mask = mask;
+        self.few = mask.count_ones() <= FEW;
+        if mask != Self::ALL && !self.few {
+            for (words, half) in self.words.chunks_exact_mut(32).zip([mask as u32, (mask >> 32) as u32]) {
+                for (word, bit) in words.iter_mut().zip(&BITS) {
+                    *word = 0u32.wrapping_sub(u32::from(half & bit != 0));
+                }
+            }
+        }
+    }
+
+    /// Lanes of a mask, in order.
+    #[inline(always)]
+    fn lanes(mask: u64) -> impl Iterator<Item = usize> {
+        let mut left = mask;
+        std::iter::from_fn(move || {
+            if left == 0 {
+                return None;
+            }
+            let lane = left.trailing_zeros() as usize % W;
+            left &= left - 1;
+            Some(lane)
+        })
     }
 
     #[inline(always)]
@@ -113,6 +153,8 @@ impl<const W: usize> Warp<W> {
         let register = &mut self.registers[d as usize];
         if self.mask == Self::ALL {
             *register = *values;
+        } else if self.few {
+            Self::lanes(self.mask).for_each(|i| register[i] = values[i]);
         } else {
             for i in 0..W {
                 register[i] = register[i] & !self.words[i] | values[i] & self.words[i];
@@ -125,8 +167,14 @@ impl<const W: usize> Warp<W> {
         &self.registers[r as usize]
     }
 
-    /// Runs until it goes to a buffer, meets a barrier or ends.
-    pub fn run(&mut self, code: &Code, memory: &mut Memory, watch: &mut impl Watch) -> Result<Pause, Fault> {
+    /// Runs until it goes to a buffer, meets a barrier or ends; one that is `alone` has nobody to let in at a buffer.
+    pub fn run(
+        &mut self,
+        code: &Code,
+        memory: &mut Memory,
+        watch: &mut impl Watch,
+        alone: bool,
+    ) -> Result<Pause, Fault> {
         loop {
             let inst = &code.insts[self.at];
             watch.issued(self.id, self.at, inst, self.mask).map_err(|e| fault(code, inst, e))?;
@@ -141,7 +189,9 @@ impl<const W: usize> Warp<W> {
                 Op::Barrier => return Ok(Pause::Barrier),
                 Op::LoadGlobal | Op::StoreGlobal | Op::AtomicGlobal => {
                     self.global(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
-                    return Ok(Pause::Memory);
+                    if !alone {
+                        return Ok(Pause::Memory);
+                    }
                 }
                 Op::LoadShared | Op::StoreShared | Op::AtomicShared => {
                     self.shared(inst, memory, watch).map_err(|e| fault(code, inst, e))?;
@@ -159,15 +209,25 @@ impl<const W: usize> Warp<W> {
         }
     }
 
+    /// Lanes that meet a condition, of those that are there.
+    #[inline(always)]
     fn chosen(&self, condition: u32) -> u64 {
-        self.read(condition).iter().enumerate().fold(0, |m, (i, c)| m | u64::from(c & 1) << i)
+        let condition = self.read(condition);
+        if self.few {
+            return Self::lanes(self.mask).fold(0, |m, i| m | u64::from(condition[i] & 1) << i);
+        }
+        let mut halves = [0u32; 2];
+        for (half, condition) in halves.iter_mut().zip(condition.chunks_exact(32)) {
+            *half = condition.iter().zip(&BITS).fold(0, |m, (c, bit)| m | c & bit);
+        }
+        self.mask & (u64::from(halves[0]) | u64::from(halves[1]) << 32)
     }
 
     /// Masks and jumps; true at the end.
     fn steer(&mut self, inst: &Inst) -> bool {
         match inst.op {
             Op::If => {
-                let taken = self.mask & self.chosen(inst.s[0]);
+                let taken = self.chosen(inst.s[0]);
                 self.frames.push(Frame { outer: self.mask, other: self.mask & !taken });
                 self.set_mask(taken);
                 if taken == 0 {
@@ -208,7 +268,7 @@ impl<const W: usize> Warp<W> {
                 self.set_mask(outer);
             }
             Op::BreakUnless => {
-                let stay = self.mask & self.chosen(inst.s[0]);
+                let stay = self.chosen(inst.s[0]);
                 self.set_mask(stay);
             }
             Op::BreakIf => {
