@@ -222,10 +222,11 @@ mod tests {
         let step = decode(&config, Dtype::Q4K, 100).expect("a kernel for q4_K");
         let of = |what: &str| step.iter().find(|o| o.shape.name.ends_with(what)).expect("an operation");
         assert_eq!((of("/expert-up").kernel, of("/expert-down").kernel), ("gemv_q4_k", "gemv_q8"));
-        // Six chosen experts of each of 26 layers; the two shared ones are twice as wide, eleven whole blocks.
+        // Six chosen experts of each of 26 layers; the two shared ones side by side are eleven whole blocks wide, the dense
+        // layer 42 and three quarters.
         assert_eq!((of("/expert-down").times, of("/shared-experts-down").kernel), (26 * 6, "gemv_q4_k"));
         let quantized = step.iter().filter(|o| o.kernel == "quantize_q8_0").map(|o| (o.shape.n, o.times));
-        assert_eq!(quantized.collect::<Vec<_>>(), [(1408, 26 * 6)]);
+        assert_eq!(quantized.collect::<Vec<_>>(), [(10_944, 1), (1408, 26 * 6)]);
     }
 
     #[test]
