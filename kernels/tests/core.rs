@@ -199,13 +199,18 @@ fn check_step(name: &str, file: &Arc<ModelFile>, config: &Config, rungs: &str) {
 /// What times on other machines are sums of is what the core calls.
 #[test]
 fn a_step_is_the_kernels_that_it_is_said_to_be() {
+    let mut expanded = 0;
     for name in TINY {
         let (file, config) = model(name);
         check_step(name, &file, &config, "best");
-        if matches!(config.attention, Attention::Latent { .. }) {
+        // Files made since 2025 may hold latent attention's matrix in two, which serve the absorbed rungs alone.
+        let whole = file.tensors().iter().any(|t| t.name == "blk.0.attn_kv_b.weight");
+        if whole && matches!(config.attention, Attention::Latent { .. }) {
             check_step(name, &file, &config, "best,mla_decode=expanded");
+            expanded += 1;
         }
     }
+    assert!(expanded > 0, "no model of latent attention in one matrix");
 }
 
 /// Also where narrow matrices are no whole blocks of the type that the others have.

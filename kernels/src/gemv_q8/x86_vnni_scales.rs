@@ -44,51 +44,77 @@ fn body(a: Args<'_>) {
 fn rows<const R: usize>(w: &[BlockQ8_0], xq: &[i8], xd: &[f32]) -> [f32; R] {
     let blocks = xd.len();
     assert!(w.len() == R * blocks && xq.len() == blocks * BLOCK_LEN);
-    let row: [&[BlockQ8_0]; R] = core::array::from_fn(|r| &w[r * blocks..(r + 1) * blocks]);
     let mut sums = [_mm256_setzero_ps(); R];
-    for (t, (xq, xd)) in xq.chunks(RUN * BLOCK_LEN).zip(xd.chunks(RUN)).enumerate() {
-        let run = row.map(|row| &row[t * RUN..t * RUN + xd.len()]);
-        let mut scales = [[0.0; RUN]; R];
-        for (scales, run) in scales.iter_mut().zip(run) {
-            *scales = products_of_scales(run, xd);
+    let mut scales = [[0.0; RUN]; R];
+    for (t, xd) in xd.chunks(RUN).enumerate() {
+        let first = t * RUN;
+        for (r, scales) in scales.iter_mut().enumerate() {
+            let run = &w[r * blocks + first..][..xd.len()];
+            *scales = match (run.try_into(), xd.try_into()) {
+                (Ok(run), Ok(xd)) => sixteen(run, xd),
+                _ => few(run, xd),
+            };
         }
-        for (b, xq) in xq.as_chunks::<BLOCK_LEN>().0.iter().enumerate() {
-            // SAFETY: a block of x is 32 bytes.
-            let x = unsafe { _mm256_loadu_si256(xq.as_ptr().cast()) };
-            // Weights go unsigned by adding 128, which x's own sums take back.
-            let excess = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(-128), x);
-            let correction = _mm256_sub_epi32(_mm256_setzero_si256(), excess);
-            for r in 0..R {
-                // SAFETY: a block of weights has 32 quants.
-                let quants = unsafe { _mm256_loadu_si256(run[r][b].qs.as_ptr().cast()) };
-                let unsigned = _mm256_xor_si256(quants, _mm256_set1_epi8(-128));
-                let products = _mm256_cvtepi32_ps(_mm256_dpbusd_epi32(correction, unsigned, x));
-                sums[r] = _mm256_fmadd_ps(products, _mm256_broadcast_ss(&scales[r][b]), sums[r]);
-            }
-        }
+        // SAFETY: each row and x have the blocks of `xd` from `first` on, and those are at most a run.
+        unsafe { add(w.as_ptr().add(first), blocks, xd.len(), xq.as_ptr().add(first * BLOCK_LEN), &scales, &mut sums) }
     }
     sums.map(|sum| _mm512_reduce_add_ps(_mm512_zextps256_ps512(sum)))
 }
 
-/// The scales of a run of at most sixteen blocks, times x's.
+/// Adds the products of `len` blocks of each row, `blocks` apart, with x. Pointers, as checks of bounds cost a third.
+///
+/// # Safety
+/// There are so many blocks, and no more than a run.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn products_of_scales(run: &[BlockQ8_0], xd: &[f32]) -> [f32; RUN] {
-    let bits = |b: usize| run[b].d.to_bits() as i16;
-    let mut products = [0.0; RUN];
-    if run.len() < RUN {
-        for ((product, block), xd) in products.iter_mut().zip(run).zip(xd) {
-            *product = block.d.to_f32() * xd;
+unsafe fn add<const R: usize>(
+    w: *const BlockQ8_0,
+    blocks: usize,
+    len: usize,
+    xq: *const i8,
+    scales: &[[f32; RUN]; R],
+    sums: &mut [__m256; R],
+) {
+    for b in 0..len {
+        // SAFETY: the caller's contract; a block of x is 32 bytes.
+        let x = unsafe { _mm256_loadu_si256(xq.add(b * BLOCK_LEN).cast()) };
+        // Weights go unsigned by adding 128, which x's own sums take back.
+        let excess = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(-128), x);
+        let correction = _mm256_sub_epi32(_mm256_setzero_si256(), excess);
+        for r in 0..R {
+            // SAFETY: the caller's contract; a block of weights has 32 quants.
+            let (quants, scale) = unsafe {
+                let block = &*w.add(r * blocks + b);
+                (_mm256_loadu_si256(block.qs.as_ptr().cast()), scales[r].get_unchecked(b))
+            };
+            let unsigned = _mm256_xor_si256(quants, _mm256_set1_epi8(-128));
+            let products = _mm256_cvtepi32_ps(_mm256_dpbusd_epi32(correction, unsigned, x));
+            sums[r] = _mm256_fmadd_ps(products, _mm256_broadcast_ss(scale), sums[r]);
         }
-        return products;
     }
+}
+
+/// The scales of a run, times x's.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn sixteen(run: &[BlockQ8_0; RUN], xd: &[f32; RUN]) -> [f32; RUN] {
+    let bits = |b: usize| run[b].d.to_bits() as i16;
     let low = _mm_set_epi16(bits(7), bits(6), bits(5), bits(4), bits(3), bits(2), bits(1), bits(0));
     let high = _mm_set_epi16(bits(15), bits(14), bits(13), bits(12), bits(11), bits(10), bits(9), bits(8));
-    assert!(xd.len() == RUN);
+    let mut products = [0.0; RUN];
     // SAFETY: both arrays hold sixteen values.
     unsafe {
         let scales = _mm512_cvtph_ps(_mm256_set_m128i(high, low));
         _mm512_storeu_ps(products.as_mut_ptr(), _mm512_mul_ps(scales, _mm512_loadu_ps(xd.as_ptr())));
+    }
+    products
+}
+
+/// The same of fewer blocks; no scales behind them.
+fn few(run: &[BlockQ8_0], xd: &[f32]) -> [f32; RUN] {
+    let mut products = [0.0; RUN];
+    for ((product, block), xd) in products.iter_mut().zip(run).zip(xd) {
+        *product = block.d.to_f32() * xd;
     }
     products
 }
