@@ -92,7 +92,7 @@ pub fn errors() -> Result<Listing, Failure> {
     let left_out = score::mape(&fit::left_out(&predicted, same_machine)).unwrap_or(f64::NAN);
     let about = format!(
         "GPUs as others measured them (published tier) beside the model (modelled tier), by what was measured: the mean error, and \
-         the rank correlation of predicted with measured. Rows of matrix units and of kernels that are not here are not predicted. \
+         the rank correlation of predicted with measured. Rows of kernels that are not here are not predicted. \
          Decoding has one constant for each generation, fitted on these rows; on machines left out of the fit its mean error is \
          {left_out:.0} %. Every row: `retrobench study published`."
     );
