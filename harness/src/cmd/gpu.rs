@@ -155,6 +155,7 @@ fn record(gpu: &Gpu, group: &Group, cell: Cell, naive: &[f64], environment: &Env
         variant: about.name.into(),
         rung: cell.shader as u32,
         idea: about.idea.into(),
+        after: about.after.map(Into::into),
         machine: MachineRef {
             id: "this-gpu".into(),
             name: gpu.name(),
@@ -196,6 +197,7 @@ fn timed(cell: Cell, naive: &[f64]) -> Outcome {
         shares: Vec::new(),
         paced_share: None,
         cycles: None,
+        counts: None,
         nmse: errors.nmse,
         backward_error: errors.backward,
     })
