@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use harness::adapter::{self, Gpu};
+use harness::adapter::{self, Gpu, GpuError};
 use harness::simt::gate::ShaderGate;
 use harness::simt::warp::LaneOperations;
 use kernels::KERNELS;
@@ -17,6 +17,8 @@ struct Compared {
     outputs: usize,
     same_bits: usize,
     wrong: Vec<String>,
+    /// What the GPU lacks for it.
+    lacks: Option<String>,
 }
 
 #[test]
@@ -33,8 +35,11 @@ fn shaders_do_on_a_gpu_what_the_interpreter_does() {
         for (s, shader) in kernel.shaders().iter().enumerate() {
             let compared = compare(gpu, &gate, *kernel, s);
             let (same, of) = (compared.same_bits, compared.outputs);
-            let equal =
-                if same == of { "the same bits".into() } else { format!("{same} of {of} outputs the same bits") };
+            let equal = match compared.lacks {
+                Some(lack) => format!("not run, {lack}"),
+                None if same == of => "the same bits".into(),
+                None => format!("{same} of {of} outputs the same bits"),
+            };
             writeln!(table, "{}/{}: {equal}", kernel.name(), shader.name).expect("a String takes all");
             wrong.extend(compared.wrong);
         }
@@ -58,9 +63,16 @@ fn compare(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize) -> 
                 gpu.run(&prepared)?;
                 gpu.read_back(&prepared, case.as_mut())
             });
-            if let Err(e) = ran {
-                compared.wrong.push(format!("{place}: {e}"));
-                continue;
+            match ran {
+                Ok(()) => {}
+                Err(e @ GpuError::Lacks { .. }) => {
+                    compared.lacks = Some(e.to_string());
+                    return compared;
+                }
+                Err(e) => {
+                    compared.wrong.push(format!("{place}: {e}"));
+                    continue;
+                }
             }
             let here = case.output();
             if let Some(failure) = case.verify_sums(program.partial_sums()).failure {
