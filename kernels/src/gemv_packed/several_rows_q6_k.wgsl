@@ -54,19 +54,22 @@ fn main(
     @builtin(subgroup_size) lanes: u32,
 ) {
     let end = min(group.x * ROWS + ROWS, sizes.n);
-    let word = lane % 32u;
+    let step = max(lanes / 32u, 1u);
     for (var row = group.x * ROWS + warp * 2u; row < end; row += warps * 2u) {
         // A row beyond the last repeats it, and is not stored.
         let next = min(row + 1u, end - 1u);
         var sums = vec2<f32>();
-        for (var block = lane / 32u; block < sizes.blocks; block += lanes / 32u) {
-            let at_x = block * 64u + word / 16u * 32u + word % 16u;
-            let low = quants[at_x];
-            let high = quants[at_x + 16u];
-            let totals = vec2(dot4I8Packed(0x01010101u, low), dot4I8Packed(0x01010101u, high));
-            let one = eight((row * sizes.blocks + block) * 105u, word, low, high, totals);
-            let other = eight((next * sizes.blocks + block) * 105u, word, low, high, totals);
-            sums = fma(vec2(one, other), vec2(scales[block]), sums);
+        // A narrow subgroup takes a block's 32 words in passes, a wide one several blocks at once.
+        for (var word = lane % 32u; word < 32u; word += lanes) {
+            for (var block = lane / 32u; block < sizes.blocks; block += step) {
+                let at_x = block * 64u + word / 16u * 32u + word % 16u;
+                let low = quants[at_x];
+                let high = quants[at_x + 16u];
+                let totals = vec2(dot4I8Packed(0x01010101u, low), dot4I8Packed(0x01010101u, high));
+                let one = eight((row * sizes.blocks + block) * 105u, word, low, high, totals);
+                let other = eight((next * sizes.blocks + block) * 105u, word, low, high, totals);
+                sums = fma(vec2(one, other), vec2(scales[block]), sums);
+            }
         }
         sums = subgroupAdd(sums);
         if lane < 2u && row + lane < end {
