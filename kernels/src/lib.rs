@@ -40,6 +40,8 @@ pub mod rope;
 pub mod softmax;
 pub mod softmax_fixed;
 pub mod swiglu;
+#[cfg(target_arch = "x86_64")]
+mod threads;
 pub mod weights;
 
 /// Every kernel: the table of contents of the project. Unit tests name their kernels, and compile in half the time

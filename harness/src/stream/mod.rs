@@ -223,9 +223,7 @@ pub fn run(job: &Job) -> Result<Run, String> {
             let w = weights(job.policy.format(), bytes, &mut scratch).map_err(|e| format!("block {i}: {e}"))?;
             let y = &mut outputs[..block.rows];
             let x = &activations.as_slice()[..m.cols];
-            // The rung takes x as it is and needs no room to arrange it.
-            let args = Args { w, k: m.cols, x, y: &mut *y, arranged: &mut [] };
-            if !gemv.run_native(isa, args) {
+            if !gemv.run_native(isa, Args { w, k: m.cols, x, y: &mut *y }) {
                 return Err(format!("this processor has no {}", Isa::name(isa)));
             }
             hash = y.iter().fold(hash, |hash, v| (hash ^ u64::from(v.to_bits())).wrapping_mul(FNV_PRIME));

@@ -11,7 +11,7 @@ use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::gemv_packed::{GROUP_ROWS, Packed, X};
 use crate::input::Buffer;
-use crate::{gemm, gemm_packed, gemv, quantize_q8_0};
+use crate::{gemm, gemm_packed, quantize_q8_0};
 
 /// Activations of some tokens, `k` values each, and what products with weights of every kind need beside.
 pub(super) struct Activations {
@@ -20,7 +20,6 @@ pub(super) struct Activations {
     /// Tokens that are in use.
     tokens: usize,
     values: Buffer<f32>,
-    arranged: Buffer<f32>,
     quants: Buffer<i8>,
     scales: Buffer<f32>,
     sums: Buffer<f32>,
@@ -75,7 +74,6 @@ impl Activations {
             k,
             tokens: 1,
             values: Buffer::zeroed(len),
-            arranged: Buffer::zeroed(k.next_multiple_of(gemv::STEP)),
             quants: Buffer::zeroed(len),
             scales: Buffer::zeroed(len / BLOCK_LEN),
             sums: Buffer::zeroed(len / 16),
@@ -106,9 +104,9 @@ impl Activations {
         &self.values.as_slice()[..self.tokens * self.k]
     }
 
-    pub(super) fn token(&mut self, t: usize) -> (&[f32], &mut [f32]) {
-        let arranged = &mut self.arranged.as_mut_slice()[..self.k.next_multiple_of(gemv::STEP)];
-        (&self.values.as_slice()[t * self.k..(t + 1) * self.k], arranged)
+    /// The values of token `t`.
+    pub(super) fn token(&self, t: usize) -> &[f32] {
+        &self.values()[t * self.k..(t + 1) * self.k]
     }
 
     /// Makes quants for blocks of `F`, and with `rounded` what they stand for as f32, where they are not yet made.

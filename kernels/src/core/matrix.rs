@@ -236,10 +236,8 @@ impl Matrix {
             Weights::F16(rows) => {
                 let shape = self::shape(1, n, k, 1);
                 for t in 0..m {
-                    let (values, arranged) = x.token(t);
                     let y = &mut y[t * n..(t + 1) * n];
-                    let args = gemv::Args { w: rows.as_slice(), k, x: values, y, arranged };
-                    l.gemv_f16.run(watch, &shape, args);
+                    l.gemv_f16.run(watch, &shape, gemv::Args { w: rows.as_slice(), k, x: x.token(t), y });
                 }
             }
             Weights::Q8_0(rows, g) => packed!(gemm_q8_0, BlockQ8_0, rows, g),
@@ -259,9 +257,8 @@ fn dense<E: gemv::Element>(
     watch: &mut dyn Watch,
     shape: &Shape,
     w: &[E],
-    x: &mut Activations,
+    x: &Activations,
     y: &mut [f32],
 ) {
-    let (values, arranged) = x.token(0);
-    ladder.run(watch, shape, gemv::Args { w, k: shape.k, x: values, y, arranged });
+    ladder.run(watch, shape, gemv::Args { w, k: shape.k, x: x.token(0), y });
 }

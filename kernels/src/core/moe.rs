@@ -300,7 +300,7 @@ impl Gate {
         }
         for t in 0..tokens {
             match self {
-                Self::Sigmoid(gate) => gate.choose(l, watch, x.token(t).0, choice.one.as_mut_slice()),
+                Self::Sigmoid(gate) => gate.choose(l, watch, x.token(t), choice.one.as_mut_slice()),
                 Self::Softmax(gate) => gate.choose(t, choice),
             }
             let chosen = choice.one.as_slice().len() / 2;

@@ -1,4 +1,4 @@
-//! idea: groups of columns go to every core's matrix unit, each interleaving its own pairs of rows of B; packed A is shared
+//! idea: each core's matrix unit has a piece of the product, for which its core packs A and interleaves B: cores share nothing
 
 use half::bf16;
 
@@ -6,7 +6,7 @@ use super::Args;
 use crate::machine::Isa;
 
 /// The file's first line.
-pub const IDEA: &str = "groups of columns go to every core's matrix unit, each interleaving its own pairs of rows of B; packed A is shared";
+pub const IDEA: &str = "each core's matrix unit has a piece of the product, for which its core packs A and interleaves B: cores share nothing";
 
 /// Runs where AMX with bf16 was granted beside AVX-512; false elsewhere.
 pub fn run(isa: Isa, g: Args<'_, bf16>) -> bool {

@@ -1,4 +1,4 @@
-//! idea: groups of columns go to every core, each interleaving its own pairs of rows of B; packed A is shared
+//! idea: each core has a piece of the product, for which it packs A and interleaves the rows of B: cores share nothing
 
 use half::bf16;
 
@@ -7,7 +7,7 @@ use crate::machine::Isa;
 
 /// The file's first line.
 pub const IDEA: &str =
-    "groups of columns go to every core, each interleaving its own pairs of rows of B; packed A is shared";
+    "each core has a piece of the product, for which it packs A and interleaves the rows of B: cores share nothing";
 
 /// Runs where AVX-512 and AVX512_BF16 were detected; false elsewhere.
 pub fn run(isa: Isa, g: Args<'_, bf16>) -> bool {

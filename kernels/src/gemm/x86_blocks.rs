@@ -15,8 +15,10 @@ const LINE: usize = 64;
 const NR: usize = 32;
 /// Most columns of a block of B.
 const NC: usize = 64 * NR;
-/// Groups of columns for each thread: the last to end makes the others wait for a quarter of its work at most.
-const GROUPS_PER_THREAD: usize = 4;
+/// Threads for whose blocks of A there is room; where there are more, theirs are lower.
+const THREADS: usize = 8;
+/// What packing a word of A or of B takes, in words of C that are computed meanwhile.
+const PACKING: usize = 8;
 
 /// Most rows and most words of depth of a block of A: under half of a 1.25 MiB second cache. Few rows use a panel of B too
 /// seldom to fetch it from further than the first cache, where a depth of 256 keeps it; many rows gain more from passing
@@ -28,9 +30,11 @@ fn blocking(m: usize) -> (usize, usize) {
 /// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k.
 pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let (mc, kc) = blocking(m);
+    // Blocks of B are kept where several blocks of A meet them; four threads, two to a side, pack each twice.
+    let kept = if m > mc { 2 } else { 1 };
     // Up to the whole tiles and steps of a matrix unit.
     let (m, n, k) = (m.next_multiple_of(NR), n.next_multiple_of(NR), k.next_multiple_of(NR));
-    (mc.min(m).next_multiple_of(NR) * kc.min(k), kc.min(k) * NC.min(n))
+    (THREADS * mc.min(m).next_multiple_of(NR) * kc.min(k), kept * kc.min(k) * NC.min(n))
 }
 
 /// `size` in the fewest pieces of at most `most`, as even as multiples of `unit` allow.
@@ -39,7 +43,18 @@ fn even_piece(size: usize, most: usize, unit: usize) -> usize {
     size.div_ceil(pieces).next_multiple_of(unit).max(unit)
 }
 
-/// The whole product, on this thread or on all.
+/// Rows and columns of the pieces of an `m` by `n` product, one for each thread, in tiles of `mr` by [`NR`].
+fn piece(m: usize, n: usize, mr: usize, threads: usize) -> (usize, usize) {
+    let part = |size: usize, unit: usize, parts: usize| unit * size.div_ceil(unit).div_ceil(parts).max(1);
+    (1..=threads)
+        .filter(|down| threads.is_multiple_of(*down))
+        .map(|down| (part(m, mr, down), part(n, NR, threads / down)))
+        .min_by_key(|&(rows, columns)| m.min(rows) * n.min(columns) + PACKING * (rows + columns))
+        .expect("all rows by a part of the columns")
+}
+
+/// The whole product, on this thread or on all: each has a piece of C, for which it packs all it needs. What one thread
+/// packs another would have to fetch from its cache, and wait for.
 ///
 /// # Safety
 /// The features that [`Kind::run`] asks for.
@@ -52,58 +67,86 @@ pub(super) unsafe fn product<K: Kind>(kind: K, g: Args<'_, K::Stored>, threads: 
     }
     let mr = even_piece(m, K::MR, K::ROWS);
     let (mc, kc) = blocking(m);
-    let (mc, nc) = (even_piece(m, mc / K::MR * mr, mr), even_piece(n, NC, NR));
-    let kc = K::DEPTH * even_piece(k.div_ceil(K::DEPTH), kc, K::STEP);
-    let c = Output { first: g.c.as_mut_ptr(), m, n };
-    for jc in (0..n).step_by(nc) {
-        let width = nc.min(n - jc);
-        let group = if threads { group_columns(width) } else { width.next_multiple_of(NR) };
-        for pc in (0..k).step_by(kc) {
-            let inner = pc..k.min(pc + kc);
-            let depth = inner.len().div_ceil(K::DEPTH).next_multiple_of(K::STEP);
-            for ic in (0..m).step_by(mc) {
-                let height = mc.min(m - ic);
-                let packed_a = height.next_multiple_of(K::PADDED_ROWS) * depth;
-                let a = &g.a[ic * k..(ic + height) * k];
-                each_chunk(threads, &mut g.packed_a[..packed_a], mr * depth, |t, panel| {
-                    let rows = &a[t * mr * k..height.min((t + 1) * mr) * k];
-                    assert!(inner.end <= k && panel.len() >= rows.len() / k * depth);
-                    // SAFETY: the caller's features; as was just asserted.
-                    unsafe { K::pack_a(rows, k, inner.clone(), panel) }
-                });
-                let a = &g.packed_a[..packed_a];
-                let source = (ic == 0).then_some(&g.b[pc * n..inner.end * n]);
-                let block = Block { kind, depth, mr, a, rows: ic..ic + height, c, add: pc > 0, source, last: mc >= m };
-                each_chunk(
-                    threads,
-                    &mut g.packed_b[..width.next_multiple_of(K::PADDED_COLUMNS) * depth],
-                    group * depth,
-                    |t, panels| {
-                        let first = jc + t * group;
-                        // SAFETY: the caller's features; groups are columns of their own.
-                        unsafe { block.run(first..(first + group).min(jc + width), panels) }
-                    },
-                );
+    let (mc, kc) = (mc / K::MR * mr, even_piece(k.div_ceil(K::DEPTH), kc, K::STEP));
+    let blocks = g.packed_a.len() / (mr.next_multiple_of(K::PADDED_ROWS) * kc);
+    let panels = g.packed_b.len() / (NR * kc);
+    let pieces = if threads { rayon::current_num_threads().min(blocks).min(panels).max(1) } else { 1 };
+    let (height, width) = piece(m, n, mr, pieces);
+    let across = n.div_ceil(width).max(1);
+    let whole = Product { kind, a: g.a, b: g.b, c: Output { first: g.c.as_mut_ptr(), m, n }, k, mr, mc, kc };
+    let task = move |(t, (packed_a, packed_b)): (usize, (&mut [f32], &mut [f32]))| {
+        let (i, j) = (t / across * height, t % across * width);
+        let (rows, columns) = (i.min(m)..m.min(i + height), j..n.min(j + width));
+        // SAFETY: the caller's features; pieces share nothing of C.
+        unsafe { whole.piece(rows, columns, packed_a, packed_b) }
+    };
+    if pieces == 1 {
+        task((0, (g.packed_a, g.packed_b)));
+    } else {
+        let (a, b) = (g.packed_a.len() / pieces, g.packed_b.len() / pieces);
+        g.packed_a.par_chunks_mut(a).zip(g.packed_b.par_chunks_mut(b)).take(pieces).enumerate().for_each(task);
+    }
+}
+
+/// A product, and how it is cut.
+#[derive(Clone, Copy)]
+struct Product<'a, K: Kind> {
+    kind: K,
+    a: &'a [K::Stored],
+    b: &'a [K::Stored],
+    c: Output,
+    k: usize,
+    /// Rows of a tile.
+    mr: usize,
+    /// Most rows of a block of A.
+    mc: usize,
+    /// Words of depth of a block.
+    kc: usize,
+}
+
+impl<K: Kind> Product<'_, K> {
+    /// These rows and columns of C.
+    ///
+    /// # Safety
+    /// The features that [`Kind::run`] asks for. Nobody else touches them.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn piece(self, rows: Range<usize>, columns: Range<usize>, packed_a: &mut [f32], packed_b: &mut [f32]) {
+        let Self { kind, a, b, c, k, mr, mc, kc } = self;
+        if rows.is_empty() || columns.is_empty() {
+            return;
+        }
+        let room = packed_a.len() / kc / K::PADDED_ROWS * K::PADDED_ROWS / mr * mr;
+        let mc = even_piece(rows.len(), mc.min(room), mr);
+        let last = rows.len() <= mc;
+        let most = if last { columns.len() } else { NC.min(packed_b.len() / kc / NR * NR) };
+        let nc = even_piece(columns.len(), most, NR);
+        for jc in columns.clone().step_by(nc) {
+            let width = nc.min(columns.end - jc);
+            for pc in (0..k).step_by(K::DEPTH * kc) {
+                let inner = pc..k.min(pc + K::DEPTH * kc);
+                let depth = inner.len().div_ceil(K::DEPTH).next_multiple_of(K::STEP);
+                for ic in rows.clone().step_by(mc) {
+                    let height = mc.min(rows.end - ic);
+                    let packed_a = &mut packed_a[..height.next_multiple_of(K::PADDED_ROWS) * depth];
+                    let a = &a[ic * k..(ic + height) * k];
+                    for (t, panel) in packed_a.chunks_mut(mr * depth).enumerate() {
+                        let rows = &a[t * mr * k..height.min((t + 1) * mr) * k];
+                        assert!(inner.end <= k && panel.len() >= rows.len() / k * depth);
+                        // SAFETY: the caller's features; as was just asserted.
+                        unsafe { K::pack_a(rows, k, inner.clone(), panel) }
+                    }
+                    let source = (ic == rows.start).then_some(&b[pc * c.n..inner.end * c.n]);
+                    let rows = ic..ic + height;
+                    let block = Block { kind, depth, mr, a: packed_a, rows, c, add: pc > 0, source, last };
+                    // SAFETY: the caller's contract.
+                    unsafe { block.run(jc..jc + width, packed_b) }
+                }
             }
         }
     }
 }
 
-/// Columns of a thread's task.
-fn group_columns(width: usize) -> usize {
-    NR * width.div_ceil(NR).div_ceil(GROUPS_PER_THREAD * rayon::current_num_threads()).max(1)
-}
-
-/// `task` for each chunk: on every thread, or one after the other.
-fn each_chunk(threads: bool, data: &mut [f32], chunk: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
-    if threads {
-        data.par_chunks_mut(chunk).enumerate().for_each(|(i, chunk)| task(i, chunk));
-    } else {
-        data.chunks_mut(chunk).enumerate().for_each(|(i, chunk)| task(i, chunk));
-    }
-}
-
-/// C, of which tasks write disjoint columns.
+/// C, of which threads write pieces of their own.
 #[derive(Clone, Copy)]
 struct Output {
     first: *mut f32,
@@ -133,7 +176,7 @@ struct Block<'a, K: Kind> {
 }
 
 impl<K: Kind> Block<'_, K> {
-    /// Every tile of these columns. With a source, each panel of `packed_b` is filled just before its first use; while the
+    /// Every tile of these columns, of which `packed_b` holds each panel, or one panel where no other block follows. With a source, each panel of `packed_b` is filled just before its first use; while the
     /// tiles of one panel run, they prefetch the next from wherever it will be read.
     ///
     /// # Safety
@@ -143,7 +186,6 @@ impl<K: Kind> Block<'_, K> {
         let Self { kind, depth, mr, a, c, add, .. } = *self;
         let (n, height) = (c.n, self.rows.len());
         assert!(a.len() >= height * depth && self.rows.end <= c.m && columns.end <= n);
-        assert!(packed_b.len() >= columns.len().next_multiple_of(K::PADDED_COLUMNS) * depth);
         kind.begin();
         for j in columns.clone().step_by(NR) {
             let width = NR.min(columns.end - j);

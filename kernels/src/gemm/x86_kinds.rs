@@ -13,7 +13,7 @@ use super::x86_few_rows::Strip;
 use super::x86_tile::{MR, Tile};
 
 /// Words of panels. All functions ask for AVX-512 F, BW, DQ, VL; [`Kind::run`] may ask for more.
-pub(super) trait Kind: Copy + Sync {
+pub(super) trait Kind: Copy + Send + Sync {
     /// What A and B are stored as.
     type Stored: Factor;
     /// Values of k in a word.

@@ -164,10 +164,9 @@ impl Units<q6_k::Group> for BlockQ6K {
     unsafe fn quants(group: &q6_k::Group, unit: usize) -> [__m512i; 8] {
         let (half, run) = (unit / 4, unit % 4);
         let mut w = [_mm512_setzero_si512(); 8];
-        let bytes = group.ql[16 * half + run % 2 * 8..].iter().zip(&group.qh[8 * half..]);
-        for (w, (low, high)) in w.iter_mut().zip(bytes) {
-            let high = _mm512_slli_epi16::<4>(field(load(high), 2 * run, 3));
-            *w = _mm512_or_si512(high, field(load(low), run / 2 * 4, 15));
+        for (w, bits) in w.iter_mut().zip(&group.bits[8 * half..]) {
+            let high = _mm512_slli_epi16::<4>(field(load(&bits[2]), 2 * run, 3));
+            *w = _mm512_or_si512(high, field(load(&bits[run % 2]), run / 2 * 4, 15));
         }
         w
     }

@@ -50,8 +50,6 @@ pub struct Args<'a, E> {
     pub x: &'a [f32],
     /// Output, one value per row.
     pub y: &'a mut [f32],
-    /// Room for x in another order, up to a whole step of [`STEP`] values.
-    pub arranged: &'a mut [f32],
 }
 
 /// Owned operands.
@@ -59,11 +57,7 @@ pub struct Data<E: Element> {
     w: Weights<E>,
     x: Buffer<f32>,
     y: Buffer<f32>,
-    arranged: Buffer<f32>,
 }
-
-/// Values of the widest step of any variant that arranges x.
-pub const STEP: usize = 32;
 
 impl<E: Element> Contract for Gemv<E> {
     const NAME: &'static str = E::KERNEL;
@@ -169,27 +163,15 @@ impl<E: Element> Contract for Gemv<E> {
             w: Weights::dense((s.n, s.k), input, E::encode),
             x: input.values(1, s.k, 1.0),
             y: Buffer::zeroed(s.n),
-            arranged: Buffer::zeroed(s.k.next_multiple_of(STEP)),
         })
     }
 
     fn args(d: &mut Data<E>) -> Args<'_, E> {
-        Args {
-            w: d.w.as_slice(),
-            k: d.x.as_slice().len(),
-            x: d.x.as_slice(),
-            y: d.y.as_mut_slice(),
-            arranged: d.arranged.as_mut_slice(),
-        }
+        Args { w: d.w.as_slice(), k: d.x.as_slice().len(), x: d.x.as_slice(), y: d.y.as_mut_slice() }
     }
 
     fn operands(d: &mut Data<E>) -> Vec<Operand<'_>> {
-        vec![
-            Operand::Weights(&mut d.w),
-            Operand::Input(&mut d.x),
-            Operand::Output(&mut d.y),
-            Operand::Scratch(&mut d.arranged),
-        ]
+        vec![Operand::Weights(&mut d.w), Operand::Input(&mut d.x), Operand::Output(&mut d.y)]
     }
 
     fn rows(s: &Shape) -> usize {

@@ -9,7 +9,7 @@ use crate::machine::{Machine, tasks};
 pub struct Parallel;
 
 /// Rows of one task: enough work to be worth a steal, enough tasks to balance.
-pub(super) const ROWS_PER_TASK: usize = 32;
+const ROWS_PER_TASK: usize = 32;
 
 impl<E: Element> Rung<Gemv<E>> for Parallel {
     #[inline(always)]

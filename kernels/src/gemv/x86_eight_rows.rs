@@ -3,12 +3,11 @@
 use core::arch::x86_64::*;
 
 use half::{bf16, f16};
-use rayon::prelude::*;
 
-use super::parallel::ROWS_PER_TASK;
 use super::x86_avx512::Load16;
-use super::{Args, Element, STEP};
+use super::{Args, Element};
 use crate::machine::{Avx512, Isa};
+use crate::threads::each_row;
 
 /// The file's first line.
 pub const IDEA: &str = "eight rows share each load of x and are as many streams; of 32 bf16 the even and the odd ones widen by one operation each";
@@ -17,11 +16,11 @@ pub const IDEA: &str = "eight rows share each load of x and are as many streams;
 /// and software prefetches on top only cost.
 pub(super) const ROWS: usize = 8;
 
-/// How AVX-512 loads the 32 weights of a step.
-pub trait Load32: Load16 {
-    /// The even ones go into the first register and the odd ones into the second; else the first half and the other.
-    const SPLIT: bool = false;
+/// Columns of a step.
+const STEP: usize = 32;
 
+/// How AVX-512 loads the 32 weights of a step, and brings x into their order.
+pub trait Load32: Load16 {
     /// Those whose bit of `mask` is set, zeros for the others; all bits in a loop that needs no mask.
     ///
     /// # Safety
@@ -32,14 +31,24 @@ pub trait Load32: Load16 {
         // SAFETY: the caller's contract; where the upper half of the mask is empty nothing is read.
         unsafe { [Self::load16(mask as __mmask16, p), Self::load16((mask >> 16) as __mmask16, p.wrapping_add(16))] }
     }
+
+    /// 32 values of x, in the order of the weights.
+    ///
+    /// # Safety
+    /// AVX-512 F, BW, DQ, VL.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn in_order(x: [__m512; 2]) -> [__m512; 2] {
+        x
+    }
 }
 
 impl Load32 for f32 {}
 impl Load32 for f16 {}
 
 impl Load32 for bf16 {
-    const SPLIT: bool = true;
-
+    /// The even ones in the first register, the odd ones in the second.
+    ///
     /// # Safety
     /// As the trait says.
     #[inline]
@@ -49,6 +58,19 @@ impl Load32 for bf16 {
         let pairs = unsafe { _mm512_maskz_loadu_epi16(mask, p.cast()) };
         let odd = _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff << 16));
         [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)), _mm512_castsi512_ps(odd)]
+    }
+
+    /// Two permutations for eight rows, rather than x in another order in memory: there a second core would have to fetch it
+    /// from the first.
+    ///
+    /// # Safety
+    /// As the trait says.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn in_order(x: [__m512; 2]) -> [__m512; 2] {
+        let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+        let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+        [_mm512_permutex2var_ps(x[0], even, x[1]), _mm512_permutex2var_ps(x[0], odd, x[1])]
     }
 }
 
@@ -62,26 +84,19 @@ pub(super) fn run_on<E: Element, const R: usize>(isa: Isa, a: Args<'_, E>, threa
     if isa != Isa::Avx512 || Avx512::detect().is_none() {
         return false;
     }
-    let Args { w, k, x, y, arranged } = a;
+    let Args { w, k, x, y } = a;
     if k == 0 {
         y.fill(0.0);
         return true;
     }
-    arrange::<E>(x, arranged);
-    let x = &arranged[..k.next_multiple_of(STEP)];
-    let task = |(w, y): (&[E], &mut [f32])| {
+    each_row(y, k * size_of::<E>(), R, threads, move |first, y| {
         // SAFETY: AVX-512 was just detected.
-        unsafe { body::<E, R>(w, k, x, y) }
-    };
-    if threads {
-        w.par_chunks(ROWS_PER_TASK * k).zip(y.par_chunks_mut(ROWS_PER_TASK)).for_each(task);
-    } else {
-        task((w, y));
-    }
+        unsafe { body::<E, R>(&w[first * k..][..y.len() * k], k, x, y) }
+    });
     true
 }
 
-/// Rows of weights times x in its order, at least one column.
+/// Rows of weights times x, at least one column.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn body<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
     let (w, last) = w.split_at(y.len() / R * R * k);
@@ -94,20 +109,10 @@ fn body<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32], y: &mut [f32])
     }
 }
 
-/// The values of x in the order in which [`Load32::load32`] has their weights, with zeros up to a whole step.
-fn arrange<E: Element>(x: &[f32], to: &mut [f32]) {
-    for (x, to) in x.chunks(STEP).zip(to.chunks_exact_mut(STEP)) {
-        to.fill(0.0);
-        for (i, x) in x.iter().enumerate() {
-            to[if E::SPLIT { i / 2 + i % 2 * (STEP / 2) } else { i }] = *x;
-        }
-    }
-}
-
-/// The dot products of `R` rows of `k` weights with x, whose length is a multiple of a step.
+/// The dot products of `R` rows of `k` weights with x.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn rows<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32]) -> [f32; R] {
-    assert!(w.len() == R * k && x.len() >= k.next_multiple_of(STEP));
+    assert!(w.len() == R * k && x.len() == k);
     let mut sums = [[_mm512_setzero_ps(); 2]; R];
     for c in (0..k / STEP * STEP).step_by(STEP) {
         // SAFETY: c + STEP <= k.
@@ -116,7 +121,7 @@ fn rows<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32]) -> [f32; R] {
     let left = k % STEP;
     if left > 0 {
         let c = k - left;
-        // SAFETY: the mask covers only what lies below k; x has a whole step.
+        // SAFETY: the mask covers only what lies below k.
         unsafe { step::<E, R>(u32::MAX >> (STEP - left), w.as_ptr().add(c), k, x.as_ptr().add(c), &mut sums) }
     }
     let mut dots = [0.0; R];
@@ -129,7 +134,7 @@ fn rows<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32]) -> [f32; R] {
 /// The products of one step, `k` weights from one row to the next.
 ///
 /// # Safety
-/// `w` points to the masked weights of each row, `x` to a whole step.
+/// `w` points to the masked weights of each row, `x` to as many values.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn step<E: Element, const R: usize>(
@@ -141,7 +146,10 @@ unsafe fn step<E: Element, const R: usize>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        let x = [_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(16))];
+        let x = E::in_order([
+            _mm512_maskz_loadu_ps(mask as __mmask16, x),
+            _mm512_maskz_loadu_ps((mask >> 16) as __mmask16, x.wrapping_add(16)),
+        ]);
         for (r, sums) in sums.iter_mut().enumerate() {
             let w = E::load32(mask, w.add(r * k));
             sums[0] = _mm512_fmadd_ps(w[0], x[0], sums[0]);

@@ -20,6 +20,8 @@ pub(crate) mod tests;
 pub(crate) mod x86_vnni;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni_parallel;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_streams;
 
 use std::marker::PhantomData;
 
@@ -146,12 +148,21 @@ impl<F: Format> Contract for GemvPacked<F> {
             .accumulators(SUMS),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch(
+            "x86_vnni_streams",
+            crate::machine::Isa::Avx512,
+            x86_vnni_streams::IDEA,
+            x86_vnni_streams::run::<F>,
+        )
+        .after("x86_vnni")
+        .accumulators(SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
             "x86_vnni_parallel",
             crate::machine::Isa::Avx512,
             x86_vnni_parallel::IDEA,
             x86_vnni_parallel::run::<F>,
         )
-        .after("x86_vnni")
+        .after("x86_vnni_streams")
         .accumulators(SUMS)
         .threads(),
     ];

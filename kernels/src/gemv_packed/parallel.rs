@@ -9,7 +9,7 @@ use crate::machine::Machine;
 pub struct Parallel;
 
 /// Groups of one task: enough work to be worth a steal, enough tasks to balance.
-pub(super) const GROUPS_PER_TASK: usize = 2;
+const GROUPS_PER_TASK: usize = 2;
 
 impl<F: Format> Rung<GemvPacked<F>> for Parallel {
     #[inline(always)]

@@ -17,19 +17,14 @@ pub struct Group {
     pub(crate) d: [f16; GROUP_ROWS],
     /// Scales of each sub-block by row.
     pub(crate) scales: [[i8; GROUP_ROWS]; 16],
-    /// Low four bits: four bytes of each row, then the next four.
-    pub(crate) ql: [[u8; 4 * GROUP_ROWS]; 32],
-    /// High two bits, in the same way.
-    pub(crate) qh: [[u8; 4 * GROUP_ROWS]; 16],
+    /// In the order in which products read them, as prefetchers follow no other: four bytes of low bits of each row, four
+    /// that lie 32 further, and the four of high bits that complete both.
+    pub(crate) bits: [[[u8; 4 * GROUP_ROWS]; 3]; 16],
 }
 
 impl Canary for Group {
-    const VALUE: Self = Self {
-        d: [f16::VALUE; GROUP_ROWS],
-        scales: [[-1; GROUP_ROWS]; 16],
-        ql: [[0xad; 4 * GROUP_ROWS]; 32],
-        qh: [[0xad; 4 * GROUP_ROWS]; 16],
-    };
+    const VALUE: Self =
+        Self { d: [f16::VALUE; GROUP_ROWS], scales: [[-1; GROUP_ROWS]; 16], bits: [[[0xad; 4 * GROUP_ROWS]; 3]; 16] };
 }
 
 /// What is taken off every quant.
@@ -79,8 +74,12 @@ impl Packed for BlockQ6K {
         Group {
             d: rows.map(|row| row.d),
             scales: std::array::from_fn(|j| rows.map(|row| row.scales[j])),
-            ql: std::array::from_fn(|c| std::array::from_fn(|i| rows[i / 4].ql[4 * c + i % 4])),
-            qh: std::array::from_fn(|c| std::array::from_fn(|i| rows[i / 4].qh[4 * c + i % 4])),
+            bits: std::array::from_fn(|c| {
+                let low = 64 * (c / 8) + 4 * (c % 8);
+                let quads =
+                    |bytes: fn(&Self) -> &[u8], at: usize| std::array::from_fn(|i| bytes(&rows[i / 4])[at + i % 4]);
+                [quads(|row| &row.ql, low), quads(|row| &row.ql, low + 32), quads(|row| &row.qh, 4 * c)]
+            }),
         }
     }
 
@@ -153,12 +152,11 @@ impl Packed for BlockQ6K {
             let mut scaled = m.zeros::<R>();
             // A byte of qh serves all four runs of a half, one of ql two of them.
             for part in 0..4 {
-                let (half, first) = (part / 2, part % 2 * 4);
+                let half = part / 2;
                 let mut products: [[M::I; R]; 4] = std::array::from_fn(|_| std::array::from_fn(|_| m.zero_i()));
                 for c in 0..4 {
-                    let low = |b: usize| m.load_b(&group.ql[16 * half + 8 * b + first + c], 4 * at);
-                    let (a, b) = (low(0), low(1));
-                    let high = m.load_b(&group.qh[8 * half + first + c], 4 * at);
+                    let bits = &group.bits[4 * part + c];
+                    let [a, b, high] = std::array::from_fn(|i| m.load_b(&bits[i], 4 * at));
                     for (run, products) in products.iter_mut().enumerate() {
                         let sub = 8 * half + 2 * run + part % 2;
                         let w = quants(m, if run % 2 == 0 { &a } else { &b }, &high, run);

@@ -2,14 +2,12 @@
 
 use core::arch::x86_64::*;
 
-use rayon::prelude::*;
-
-use super::parallel::GROUPS_PER_TASK;
 use super::{Args, Format, GROUP_ROWS, X, q4_0, q4_k, q6_k};
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::machine::{Avx512, Isa};
+use crate::threads::each_row;
 
 /// The file's first line.
 pub const IDEA: &str = "a 512-bit register holds sixteen rows, vpdpbusd takes four weights of each with x broadcast from memory, and prefetches run ahead";
@@ -29,43 +27,59 @@ pub trait Interleaved<G> {
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run<F: Format>(isa: Isa, a: Args<'_, F>) -> bool {
-    run_on(isa, a, false)
+    run_on::<F, 1>(isa, a, false)
 }
 
-/// The same on this thread or on all.
-pub(super) fn run_on<F: Format>(isa: Isa, a: Args<'_, F>, threads: bool) -> bool {
+/// The same with `G` groups of rows side by side, on this thread or on all.
+pub(super) fn run_on<F: Format, const G: usize>(isa: Isa, a: Args<'_, F>, threads: bool) -> bool {
     if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
     let Args { groups, x, y, .. } = a;
-    let (blocks, rows) = (x.scales.len(), if threads { GROUPS_PER_TASK * GROUP_ROWS } else { y.len().max(1) });
-    let task = |(t, y): (usize, &mut [f32])| {
+    let blocks = x.scales.len();
+    each_row(y, blocks * size_of::<F>(), G * GROUP_ROWS, threads, move |first, y| {
         // SAFETY: AVX-512 and VNNI were detected.
-        unsafe { body::<F>(&groups[t * rows / GROUP_ROWS * blocks..], x, y) }
-    };
-    if threads {
-        y.par_chunks_mut(rows).enumerate().for_each(task);
-    } else {
-        y.chunks_mut(rows).enumerate().for_each(task);
-    }
+        unsafe { body::<F, G>(&groups[first / GROUP_ROWS * blocks..], x, y) }
+    });
     true
 }
 
 /// Rows from the first group on, as many as `y` has.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn body<F: Format>(groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
+fn body<F: Format, const G: usize>(groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
     let blocks = x.scales.len();
-    for (g, y) in y.chunks_mut(GROUP_ROWS).enumerate() {
-        let groups = &groups[g * blocks..(g + 1) * blocks];
-        let mut sum = _mm512_setzero_ps();
-        for (b, group) in groups.iter().enumerate() {
-            let ahead = (&raw const *group).cast::<i8>().wrapping_add(AHEAD);
-            for line in (0..size_of::<F::Group>()).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line));
+    let side_by_side = y.len() / (G * GROUP_ROWS) * G;
+    let (many, last) = y.split_at_mut(side_by_side * GROUP_ROWS);
+    let (groups, last_groups) = groups.split_at(side_by_side * blocks);
+    for (g, y) in many.chunks_exact_mut(G * GROUP_ROWS).enumerate() {
+        rows_of::<F, G>(&groups[g * G * blocks..][..G * blocks], x, y);
+    }
+    for (g, y) in last.chunks_mut(GROUP_ROWS).enumerate() {
+        rows_of::<F, 1>(&last_groups[g * blocks..][..blocks], x, y);
+    }
+}
+
+/// The rows of `G` groups: a block of each in turn, as many streams as groups. A stream alone runs on prefetches.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn rows_of<F: Format, const G: usize>(groups: &[F::Group], x: X<'_>, y: &mut [f32]) {
+    let blocks = x.scales.len();
+    let mut sums = [_mm512_setzero_ps(); G];
+    for b in 0..blocks {
+        let x = x.block::<F>(b);
+        for (g, sum) in sums.iter_mut().enumerate() {
+            let group = &groups[g * blocks + b];
+            if G == 1 {
+                let ahead = (&raw const *group).cast::<i8>().wrapping_add(AHEAD);
+                for line in (0..size_of::<F::Group>()).step_by(64) {
+                    _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line));
+                }
             }
-            // SAFETY: the features are on; x holds the values of every block.
-            sum = unsafe { F::dot_vnni(group, x.block::<F>(b), sum) };
+            // SAFETY: the features are on; x holds the values of a block.
+            *sum = unsafe { F::dot_vnni(group, x, *sum) };
         }
+    }
+    for (sum, y) in sums.into_iter().zip(y.chunks_mut(GROUP_ROWS)) {
         let mut rows = [0.0; GROUP_ROWS];
         // SAFETY: `rows` is 16 long.
         unsafe { _mm512_storeu_ps(rows.as_mut_ptr(), sum) };
@@ -172,12 +186,10 @@ impl Interleaved<q6_k::Group> for BlockQ6K {
         };
         let mut scaled = _mm512_setzero_ps();
         for part in 0..4 {
-            let (half, first) = (part / 2, part % 2 * 4);
+            let half = part / 2;
             let mut products = [_mm512_setzero_si512(); 4];
             for c in 0..4 {
-                let a = load(&group.ql[16 * half + first + c]);
-                let b = load(&group.ql[16 * half + 8 + first + c]);
-                let h = load(&group.qh[8 * half + first + c]);
+                let [a, b, h] = group.bits[4 * part + c].each_ref().map(|bytes| load(bytes));
                 let runs = [
                     top(_mm512_slli_epi16::<4>(h), low(a)),
                     top(_mm512_slli_epi16::<2>(h), low(b)),

@@ -1,13 +1,13 @@
-//! idea: groups of rows go to every core, each with prefetches of its own: two cores' misses fill the bus
+//! idea: groups of rows go to every core, four streams each: two cores' misses fill the bus
 
+use super::x86_vnni_streams::GROUPS;
 use super::{Args, Format};
 use crate::machine::Isa;
 
 /// The file's first line.
-pub const IDEA: &str =
-    "groups of rows go to every core, each with prefetches of its own: two cores' misses fill the bus";
+pub const IDEA: &str = "groups of rows go to every core, four streams each: two cores' misses fill the bus";
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run<F: Format>(isa: Isa, a: Args<'_, F>) -> bool {
-    super::x86_vnni::run_on(isa, a, true)
+    super::x86_vnni::run_on::<F, GROUPS>(isa, a, true)
 }

@@ -130,7 +130,7 @@ impl Contract for GemvQ8 {
             x86_vnni_parallel::IDEA,
             x86_vnni_parallel::run,
         )
-        .after("x86_vnni_stream")
+        .after("x86_vnni_scales")
         .accumulators(LANE_SUMS)
         .threads(),
     ];

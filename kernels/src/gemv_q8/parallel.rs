@@ -9,7 +9,7 @@ use crate::machine::Machine;
 pub struct Parallel;
 
 /// Rows of one task: enough work to be worth a steal, enough tasks to balance.
-pub(super) const ROWS_PER_TASK: usize = 32;
+const ROWS_PER_TASK: usize = 32;
 
 impl Rung<GemvQ8> for Parallel {
     #[inline(always)]

@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::{Args, BLOCK_LEN};
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
+use crate::threads::each_row;
 
 /// The file's first line.
 pub const IDEA: &str =
@@ -17,17 +18,25 @@ const RUN: usize = 16;
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
+    run_on(isa, a, false)
+}
+
+/// The same on this thread or on all.
+pub(super) fn run_on(isa: Isa, a: Args<'_>, threads: bool) -> bool {
     if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
-    // SAFETY: AVX-512 and VNNI were just detected.
-    unsafe { body(a) };
+    let Args { w, xq, xd, y, .. } = a;
+    let blocks = xd.len();
+    each_row(y, blocks * size_of::<BlockQ8_0>(), ROWS, threads, move |first, y| {
+        // SAFETY: AVX-512 and VNNI were just detected.
+        unsafe { body(&w[first * blocks..][..y.len() * blocks], xq, xd, y) }
+    });
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn body(a: Args<'_>) {
-    let Args { w, xq, xd, y, .. } = a;
+fn body(w: &[BlockQ8_0], xq: &[i8], xd: &[f32], y: &mut [f32]) {
     let blocks = xd.len();
     let (together, last) = w.split_at(y.len() / ROWS * ROWS * blocks);
     let mut groups = y.chunks_exact_mut(ROWS);

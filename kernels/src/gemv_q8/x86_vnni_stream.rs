@@ -2,9 +2,6 @@
 
 use core::arch::x86_64::*;
 
-use rayon::prelude::*;
-
-use super::parallel::ROWS_PER_TASK;
 use super::x86_vnni::{X, last_block};
 use super::{Args, BLOCK_LEN};
 use crate::dtype::q8_0::BlockQ8_0;
@@ -15,27 +12,13 @@ pub const IDEA: &str = "one row after the other and no prefetches: out of cache 
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
-    run_on(isa, a, false)
-}
-
-/// The same on this thread or on all.
-pub(super) fn run_on(isa: Isa, a: Args<'_>, threads: bool) -> bool {
     if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
     let Args { w, xq, xd, y, .. } = a;
-    let rows = if threads { ROWS_PER_TASK } else { y.len().max(1) };
-    let task = |(t, y): (usize, &mut [f32])| {
-        for (r, y) in y.iter_mut().enumerate() {
-            let first = (t * rows + r) * xd.len();
-            // SAFETY: AVX-512 and VNNI were just detected.
-            *y = unsafe { row(&w[first..first + xd.len()], xq, xd) };
-        }
-    };
-    if threads {
-        y.par_chunks_mut(rows).enumerate().for_each(task);
-    } else {
-        y.chunks_mut(rows).enumerate().for_each(task);
+    for (r, y) in y.iter_mut().enumerate() {
+        // SAFETY: AVX-512 and VNNI were just detected.
+        *y = unsafe { row(&w[r * xd.len()..][..xd.len()], xq, xd) };
     }
     true
 }
