@@ -38,6 +38,6 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     if column >= sizes.width {
         return;
     }
-    let output = merged(head, column, sizes.width);
-    o[head * sizes.width + column] = output;
+    let whole = merged(head, column, sizes.width);
+    o[head * sizes.width + column] = whole.x / whole.y;
 }

@@ -55,25 +55,25 @@ pub(super) const LADDER: &[Shader] = &[
 
 /// Every shader over f16, rung 0 first; A and B are words of two.
 pub(super) const F16: &[Shader] = &[
-    shader!("naive_f16", ["shared/sizes", "shared/halves", "../dtype/f16"], PLAIN, |s| {
+    shader!("naive_f16", ["shared/sizes", "shared/words", "../dtype/f16"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     }),
-    shader!("shared_tile_f16", ["unrolled_tile", "shared/sizes", "shared/halves", "../dtype/f16"], PLAIN, |s| {
+    shader!("shared_tile_f16", ["unrolled_tile", "shared/sizes", "shared/words", "../dtype/f16"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     })
     .after("naive_f16"),
     shader!(
         "register_tile_f16",
-        ["register_tile", "shared/sizes", "shared/halves", "../dtype/f16", "shared/square", "shared/put_four"],
+        ["register_tile", "shared/sizes", "shared/words", "../dtype/f16", "shared/square", "shared/put_four"],
         PLAIN,
         |s| tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)]),
     )
     .after("shared_tile_f16"),
-    shader!("matrix_units", ["shared/sizes", "shared/halves", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
+    shader!("matrix_units", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
         tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
     })
     .after("register_tile_f16"),
-    shader!("wide_matrix_tile", ["shared/sizes", "shared/halves", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
+    shader!("wide_matrix_tile", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
         tiles(s, [s.n.div_ceil(2 * TILE), s.m.div_ceil(2 * TILE)])
     })
     .after("matrix_units"),

@@ -14,25 +14,32 @@ struct Tile {
     column: u32,
     columns: u32,
     rows: u32,
+    whole_a: bool, // rows of A are whole fours
+    whole_b: bool,
 }
 
 fn tile_of(group: vec3<u32>, i: u32) -> Tile {
-    return Tile(group.y * ROWS, group.x * COLUMNS, i % 8u * 8u, i / 8u * 8u);
+    return Tile(
+        group.y * ROWS,
+        group.x * COLUMNS,
+        i % 8u * 8u,
+        i / 8u * 8u,
+        sizes.k % 4u == 0u,
+        sizes.n % 4u == 0u,
+    );
 }
 
 // Adds up a thread's square over the steps of k from `begin` to `end`.
 fn sum_up(sums: ptr<function, Square>, tile: Tile, begin: u32, end: u32, i: u32) {
-    let whole_a = sizes.k % 4u == 0u;
-    let whole_b = sizes.n % 4u == 0u;
     for (var first = begin; first < end; first += DEPTH) {
         if i < 32u {
             // Half of the threads turn over four rows by four columns of A each,
             let word = i / 2u;
             let at = i % 2u * 4u;
-            let r0 = four_of_a(tile.row + word * 4u, first + at, end, whole_a);
-            let r1 = four_of_a(tile.row + word * 4u + 1u, first + at, end, whole_a);
-            let r2 = four_of_a(tile.row + word * 4u + 2u, first + at, end, whole_a);
-            let r3 = four_of_a(tile.row + word * 4u + 3u, first + at, end, whole_a);
+            let r0 = four_of_a(tile.row + word * 4u, first + at, end, tile.whole_a);
+            let r1 = four_of_a(tile.row + word * 4u + 1u, first + at, end, tile.whole_a);
+            let r2 = four_of_a(tile.row + word * 4u + 2u, first + at, end, tile.whole_a);
+            let r3 = four_of_a(tile.row + word * 4u + 3u, first + at, end, tile.whole_a);
             tile_a[at * 16u + word] = vec4(r0.x, r1.x, r2.x, r3.x);
             tile_a[at * 16u + 16u + word] = vec4(r0.y, r1.y, r2.y, r3.y);
             tile_a[at * 16u + 32u + word] = vec4(r0.z, r1.z, r2.z, r3.z);
@@ -42,10 +49,10 @@ fn sum_up(sums: ptr<function, Square>, tile: Tile, begin: u32, end: u32, i: u32)
             let p = (i - 32u) / 4u;
             let word = i % 4u;
             let column = tile.column + word * 4u;
-            tile_b[p * 16u + word] = four_of_b(first + p, column, end, whole_b);
-            tile_b[p * 16u + word + 4u] = four_of_b(first + p, column + 16u, end, whole_b);
-            tile_b[p * 16u + word + 8u] = four_of_b(first + p, column + 32u, end, whole_b);
-            tile_b[p * 16u + word + 12u] = four_of_b(first + p, column + 48u, end, whole_b);
+            tile_b[p * 16u + word] = four_of_b(first + p, column, end, tile.whole_b);
+            tile_b[p * 16u + word + 4u] = four_of_b(first + p, column + 16u, end, tile.whole_b);
+            tile_b[p * 16u + word + 8u] = four_of_b(first + p, column + 32u, end, tile.whole_b);
+            tile_b[p * 16u + word + 12u] = four_of_b(first + p, column + 48u, end, tile.whole_b);
         }
         workgroupBarrier();
         for (var p = 0u; p < DEPTH; p++) {

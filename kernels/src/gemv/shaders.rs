@@ -29,28 +29,28 @@ pub(super) const LADDER: &[Shader] = &[
 
 /// Every shader over f16, rung 0 first. Weights are words of two.
 pub(super) const F16: &[Shader] = &[
-    shader!("naive_f16", ["shared/halves", "../dtype/halves", "../dtype/f16"], PLAIN, |s| rows(s, 64)),
-    shader!("warp_per_row_f16", ["shared/halves", "../dtype/halves", "../dtype/f16", "../wgsl/halving"], PLAIN, |s| {
+    shader!("naive_f16", ["shared/words", "../dtype/halves", "../dtype/f16"], PLAIN, |s| rows(s, 64)),
+    shader!("warp_per_row_f16", ["shared/words", "../dtype/halves", "../dtype/f16", "../wgsl/halving"], PLAIN, |s| {
         rows(s, 4)
     })
     .after("naive_f16")
     .partial_sums(LANES),
-    shader!("vector_loads_f16", ["shared/halves", "../dtype/halves", "../dtype/f16"], BY_FOURS, |s| rows(s, 4))
+    shader!("vector_loads_f16", ["shared/words", "../dtype/halves", "../dtype/f16"], BY_FOURS, |s| rows(s, 4))
         .after("warp_per_row_f16")
         .partial_sums(LANES),
-    shader!("several_rows_f16", ["shared/halves", "../dtype/halves", "../dtype/f16"], BY_FOURS, |s| rows(s, 8))
+    shader!("several_rows_f16", ["shared/words", "../dtype/halves", "../dtype/f16"], BY_FOURS, |s| rows(s, 8))
         .after("vector_loads_f16")
         .partial_sums(LANES),
 ];
 
 /// Every shader over bf16, rung 0 first. Weights are words of two.
 pub(super) const BF16: &[Shader] = &[
-    shader!("naive_bf16", ["naive_f16", "shared/halves", "../dtype/halves", "../dtype/bf16"], PLAIN, |s| {
+    shader!("naive_bf16", ["naive_f16", "shared/words", "../dtype/halves", "../dtype/bf16"], PLAIN, |s| {
         rows(s, 64)
     }),
     shader!(
         "warp_per_row_bf16",
-        ["warp_per_row_f16", "shared/halves", "../dtype/halves", "../dtype/bf16", "../wgsl/halving"],
+        ["warp_per_row_f16", "shared/words", "../dtype/halves", "../dtype/bf16", "../wgsl/halving"],
         PLAIN,
         |s| rows(s, 4),
     )
@@ -58,7 +58,7 @@ pub(super) const BF16: &[Shader] = &[
     .partial_sums(LANES),
     shader!(
         "vector_loads_bf16",
-        ["vector_loads_f16", "shared/halves", "../dtype/halves", "../dtype/bf16"],
+        ["vector_loads_f16", "shared/words", "../dtype/halves", "../dtype/bf16"],
         BY_FOURS,
         |s| rows(s, 4),
     )
@@ -66,7 +66,7 @@ pub(super) const BF16: &[Shader] = &[
     .partial_sums(LANES),
     shader!(
         "several_rows_bf16",
-        ["several_rows_f16", "shared/halves", "../dtype/halves", "../dtype/bf16"],
+        ["several_rows_f16", "shared/words", "../dtype/halves", "../dtype/bf16"],
         BY_FOURS,
         |s| rows(s, 8),
     )

@@ -88,6 +88,6 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     if column >= sizes.value {
         return;
     }
-    let output = merged(head, column, sizes.value);
-    o[head * sizes.value + column] = output;
+    let whole = merged(head, column, sizes.value);
+    o[head * sizes.value + column] = whole.x / whole.y;
 }

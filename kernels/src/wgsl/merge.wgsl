@@ -1,7 +1,8 @@
 // Parts of a head's tokens, each with its maximum, its total and its sums, become one.
 
-// A column of a head's output, of `width`: what each part has summed weighs by how far its maximum is below the highest.
-fn merged(head: u32, column: u32, width: u32) -> f32 {
+// The sum of a head's column, of `width`, and the total to divide it by: what a part has weighs by how far its maximum is
+// below the highest.
+fn merged(head: u32, column: u32, width: u32) -> vec2<f32> {
     let step = width + 2u;
     let first = head * sizes.parts * step;
     var top = LOWEST;
@@ -16,5 +17,5 @@ fn merged(head: u32, column: u32, width: u32) -> f32 {
         total = fma(weight, partial[at + 1u], total);
         sum = fma(weight, partial[at + 2u + column], sum);
     }
-    return sum / total;
+    return vec2(sum, total);
 }

@@ -205,7 +205,10 @@ impl<'a> Lowering<'a> {
             subgroups: false,
             line: 0,
         };
-        for (handle, variable) in shader.module.global_variables.iter() {
+        // By binding: nothing depends on where a shader's files declare what.
+        let mut variables: Vec<_> = shader.module.global_variables.iter().collect();
+        variables.sort_by_key(|(_, v)| v.binding.map(|b| (b.group, b.binding)));
+        for (handle, variable) in variables {
             lowering.line = shader.module.global_variables.get_span(handle).location(&shader.source).line_number;
             let space = match variable.space {
                 // A workgroup has what its entry point uses: another pass's does not crowd it out.

@@ -9,6 +9,6 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     if column >= sizes.latent {
         return;
     }
-    let output = merged(head, column, sizes.latent);
-    o[head * sizes.latent + column] = output;
+    let whole = merged(head, column, sizes.latent);
+    o[head * sizes.latent + column] = whole.x / whole.y;
 }
