@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use harness::capped::Caps;
 use harness::profile::{Emulated, GpuProfile, Profile, Sheet};
 use kernels::KERNELS;
-use kernels::foreign::MachineCode;
+use kernels::foreign::{FILE, MachineCode, Shader};
 use kernels::kernel::Kernel;
 
 fn root() -> PathBuf {
@@ -129,19 +129,57 @@ fn machine_code_is_listed_and_begins_with_its_idea() {
     none("machine code, files and ideas agree", &broken);
 }
 
+/// A path from the root, of one from a folder.
+fn from(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in path.split('/') {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
+}
+
+/// The files that a shader's text is made of, each by its path from the root; the rung's own first.
+fn pieces(folder: &str, shader: &Shader) -> Vec<(String, String)> {
+    let mut pieces = vec![(format!("{folder}/{}.wgsl", shader.name), String::new())];
+    for line in shader.source.split_inclusive('\n') {
+        match (line.strip_prefix(FILE), pieces.last_mut()) {
+            (Some(path), _) => pieces.push((from(folder, path.trim_end()), String::new())),
+            (None, Some((_, text))) => text.push_str(line),
+            (None, None) => {}
+        }
+    }
+    pieces
+}
+
 #[test]
 fn every_shader_is_a_file_that_a_kernel_lists() {
     let mut broken = Vec::new();
+    let of_kernel = |k: &&dyn Kernel| {
+        let folder = format!("kernels/src/{}", k.folder());
+        k.shaders().iter().map(|s| pieces(&folder, s)).collect::<Vec<_>>()
+    };
+    let listed: Vec<Vec<(String, String)>> = KERNELS.iter().flat_map(of_kernel).collect();
     for (path, text) in files("kernels/src", "wgsl") {
-        let listed = KERNELS.iter().any(|k| {
-            let folder = format!("kernels/src/{}", k.folder());
-            k.shaders().iter().any(|s| path == format!("{folder}/{}.wgsl", s.name) && s.source == text)
-        });
-        if !listed {
-            broken.push(format!("{path}: a shader that no kernel lists under its file's name"));
+        let file = (path, text);
+        let (path, text) = (&file.0, &file.1);
+        let is_rung = text.starts_with("// idea: ");
+        if is_rung && !listed.iter().any(|pieces| pieces[0] == file) {
+            broken.push(format!(
+                "{path}: begins with its idea, as a rung does, but no shaders.rs has shader!(...) with its file's name"
+            ));
         }
-        if !text.starts_with("// idea: ") {
-            broken.push(format!("{path}: the first line does not say the idea (// idea: ...)"));
+        if !is_rung && !listed.iter().any(|pieces| pieces[1..].contains(&file)) {
+            broken.push(format!(
+                "{path}: neither a rung, which begins with '// idea: ', nor a file that rungs share: no shader!(...) of a \
+                 shaders.rs names it"
+            ));
+        }
+        if !text.starts_with("// ") {
+            broken.push(format!("{path}: the first line does not say what it holds (// ...)"));
         }
         if text.lines().count() > 450 {
             broken.push(format!("{path}: longer than 450 lines"));

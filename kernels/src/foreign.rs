@@ -59,7 +59,7 @@ pub struct Shader {
     pub idea: &'static str,
     /// The variant it improves on; absent for rung 0.
     pub after: Option<&'static str>,
-    /// Text of the file.
+    /// Text of the file, and of those that it shares with others.
     pub source: &'static str,
     /// What stands at `@group(0) @binding(i)`.
     pub bindings: &'static [Binding],
@@ -69,11 +69,32 @@ pub struct Shader {
     pub partial_sums: usize,
 }
 
-/// What a WGSL file begins with.
+/// What a rung's WGSL file begins with.
 const IDEA: &str = "// idea: ";
 
+/// What the line before a file that rungs share begins with in a shader's text; its path from the kernel's folder follows.
+pub const FILE: &str = "// file ";
+
+/// [`Shader::new`] with the text of the rung's file, then of those that it shares with others (bindings, how a format is
+/// read, how sums meet), by their paths from the kernel's folder without `.wgsl`. In WGSL a declaration may stand after its
+/// use.
+macro_rules! shader {
+    ($name:literal, [$($shared:literal),*], $bindings:expr, $passes:expr $(,)?) => {
+        $crate::foreign::Shader::new(
+            $name,
+            concat!(
+                include_str!(concat!($name, ".wgsl"))
+                $(, "// file ", $shared, ".wgsl\n", include_str!(concat!($shared, ".wgsl")))*
+            ),
+            $bindings,
+            $passes,
+        )
+    };
+}
+pub(crate) use shader;
+
 impl Shader {
-    /// The rung of a file. Its idea is what the file's first line says; one that says none does not compile.
+    /// The rung of a file. Its idea is what the text's first line says; one that says none does not compile.
     pub const fn new(
         name: &'static str,
         source: &'static str,

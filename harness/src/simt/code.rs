@@ -1,6 +1,8 @@
 //! The compact form that a shader is lowered to: a line of instructions over scalar registers, one of them standing for a
 //! whole warp. Vectors are taken apart, functions are inlined, and control flow is masks and jumps.
 
+use super::fault::Files;
+
 /// What an instruction costs a unit of; prices come from a machine's profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
@@ -378,8 +380,8 @@ pub struct Slot {
 /// One entry point, lowered.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// Shader and entry, for messages.
-    pub shader: String,
+    /// What the shader is made of, for messages.
+    pub files: Files,
     /// Entry point.
     pub entry: String,
     /// Threads of a workgroup.

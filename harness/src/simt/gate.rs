@@ -32,7 +32,7 @@ impl ShaderGate {
         let cell = cell(&self.programs, (kernel.name(), shader));
         cell.get_or_init(|| {
             let shape = kernel.shapes().into_iter().chain(kernel.test_shapes()).next();
-            let fault = || Fault { shader: kernel.name().into(), line: 0, reason: "a kernel without shapes".into() };
+            let fault = || Fault { place: kernel.name().into(), reason: "a kernel without shapes".into() };
             Program::of(&kernel.shaders()[shader], &shape.ok_or_else(fault)?).map(Arc::new)
         })
         .clone()

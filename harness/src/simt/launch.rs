@@ -20,7 +20,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
     /// # Errors
     /// A binding of the shader without a buffer, or a store to one that is only read.
     pub fn new(code: &'c Code, mut buffers: Vec<(u32, Buffer<'b>)>, grid: [u32; 3]) -> Result<Self, Fault> {
-        let fault = |reason| Fault { shader: code.shader.clone(), line: 0, reason };
+        let fault = |reason: String| code.files.fault(0, reason);
         let mut bound = Vec::new();
         for slot in &code.slots {
             let Some(at) = buffers.iter().position(|(binding, _)| *binding == slot.binding) else {
@@ -58,7 +58,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
                 if offset + 4 > self.memory.bytes(slot) {
                     let binding = self.memory.binding(slot);
                     let reason = format!("the uniform of @binding({binding}) has no bytes {offset}..{}", offset + 4);
-                    return Err(Fault { shader: self.code.shader.clone(), line: 0, reason });
+                    return Err(self.code.files.fault(0, reason));
                 }
                 self.memory.load(slot, offset)
             }
@@ -128,7 +128,7 @@ impl<'c, 'b, const W: usize> Launch<'c, 'b, W> {
             return Ok(());
         }
         let reason = format!("workgroup {id:?}: a barrier that not every thread reaches");
-        Err(Fault { shader: self.code.shader.clone(), line, reason })
+        Err(self.code.files.fault(line, reason))
     }
 
     fn begin(&mut self, id: [u32; 3]) {

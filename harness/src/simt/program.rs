@@ -106,7 +106,7 @@ impl Program {
                     Some(bytes) => buffers.push((i as u32, Buffer::Write(bytes))),
                     None => {
                         let reason = format!("it stores to @binding({i}), an operand that the kernel only reads");
-                        return Err(Fault { shader: code.shader.clone(), line: 0, reason });
+                        return Err(code.files.fault(0, reason));
                     }
                 },
                 _ => {

@@ -1,20 +1,5 @@
 // idea: three passes, all scores in memory between them: a thread per score, a workgroup per head, a thread per output
-struct Sizes {
-    heads: u32,
-    kv_heads: u32,
-    tokens: u32,
-    width: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> q: array<f32>; // heads × width
-@group(0) @binding(2) var<storage, read> keys: array<f32>; // tokens × kv_heads × width
-@group(0) @binding(3) var<storage, read> values: array<f32>; // tokens × kv_heads × width
-@group(0) @binding(4) var<storage, read_write> o: array<f32>; // heads × width
 @group(0) @binding(5) var<storage, read_write> scores: array<f32>; // heads × tokens
-
-const THREADS: u32 = 64;
-var<workgroup> parts: array<f32, THREADS>;
 
 // First pass: a score.
 @compute @workgroup_size(64)
@@ -35,39 +20,7 @@ fn score(@builtin(global_invocation_id) id: vec3<u32>) {
 // Second pass: the softmax of a head's scores.
 @compute @workgroup_size(64)
 fn normalize(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
-    let first = group.x * sizes.tokens;
-    var top = -3.4028234e38;
-    for (var t = i; t < sizes.tokens; t += THREADS) {
-        top = max(top, scores[first + t]);
-    }
-    parts[i] = top;
-    workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half >>= 1u) {
-        if i < half {
-            parts[i] = max(parts[i], parts[i + half]);
-        }
-        workgroupBarrier();
-    }
-    top = parts[0];
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var t = i; t < sizes.tokens; t += THREADS) {
-        let e = exp(scores[first + t] - top);
-        scores[first + t] = e;
-        sum += e;
-    }
-    parts[i] = sum;
-    workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half >>= 1u) {
-        if i < half {
-            parts[i] += parts[i + half];
-        }
-        workgroupBarrier();
-    }
-    let scale = 1.0 / parts[0];
-    for (var t = i; t < sizes.tokens; t += THREADS) {
-        scores[first + t] *= scale;
-    }
+    soften(group.x * sizes.tokens, i);
 }
 
 // Third pass: an output.

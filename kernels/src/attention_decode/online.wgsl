@@ -1,36 +1,28 @@
 // idea: a workgroup per head goes over the tokens once, rescaling what it has summed when the maximum grows: no scores in memory
-struct Sizes {
-    heads: u32,
-    kv_heads: u32,
-    tokens: u32,
-    width: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> q: array<f32>; // heads × width
-@group(0) @binding(2) var<storage, read> keys: array<f32>; // tokens × kv_heads × width
-@group(0) @binding(3) var<storage, read> values: array<f32>; // tokens × kv_heads × width
-@group(0) @binding(4) var<storage, read_write> o: array<f32>; // heads × width
-
 const THREADS: u32 = 128;
 const BLOCK: u32 = 32; // tokens at a time
 const LOWEST: f32 = -3.4028234e38;
 var<workgroup> products: array<f32, THREADS>; // four threads share the dot product of a token
 var<workgroup> block: array<f32, BLOCK>;
 
-@compute @workgroup_size(128)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
-    let head = group.x;
+// What a workgroup has of a head after some tokens. Each thread owns the columns i and i + 128 of the sums.
+struct State {
+    top: f32, // maximum of the scores
+    total: f32, // of the weights below it
+    sums: vec2<f32>, // of values by weights
+}
+
+// Goes over the tokens from `begin` to `end`.
+fn attend(head: u32, begin: u32, end: u32, i: u32) -> State {
     let kv_head = head / (sizes.heads / sizes.kv_heads);
     let scale = 1.0 / sqrt(f32(sizes.width));
-    // Each thread owns the columns i and i + 128 of the output.
     var sums = vec2<f32>();
     var total = 0.0;
     var top = LOWEST;
-    for (var first = 0u; first < sizes.tokens; first += BLOCK) {
+    for (var first = begin; first < end; first += BLOCK) {
         let token = first + i / 4u;
         var product = 0.0;
-        if token < sizes.tokens {
+        if token < end {
             let key = (token * sizes.kv_heads + kv_head) * sizes.width;
             for (var c = i % 4u; c < sizes.width; c += 4u) {
                 product = fma(q[head * sizes.width + c], keys[key + c], product);
@@ -40,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         if i < BLOCK {
             let whole = (products[4u * i] + products[4u * i + 1u]) + (products[4u * i + 2u] + products[4u * i + 3u]);
-            block[i] = select(LOWEST, whole * scale, first + i < sizes.tokens);
+            block[i] = select(LOWEST, whole * scale, first + i < end);
         }
         workgroupBarrier();
         var higher = top;
@@ -52,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         top = higher;
         sums *= shrink;
         total *= shrink;
-        let count = min(BLOCK, sizes.tokens - first);
+        let count = min(BLOCK, end - first);
         for (var t = 0u; t < count; t++) {
             let weight = exp(block[t] - top);
             total += weight;
@@ -66,10 +58,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
+    return State(top, total, sums);
+}
+
+@compute @workgroup_size(128)
+fn whole(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+    let head = group.x;
+    let state = attend(head, 0u, sizes.tokens, i);
     if i < sizes.width {
-        o[head * sizes.width + i] = sums.x / total;
+        o[head * sizes.width + i] = state.sums.x / state.total;
     }
     if i + THREADS < sizes.width {
-        o[head * sizes.width + i + THREADS] = sums.y / total;
+        o[head * sizes.width + i + THREADS] = state.sums.y / state.total;
     }
 }

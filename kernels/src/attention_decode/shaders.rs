@@ -1,6 +1,6 @@
 //! The ladder for GPUs, over a cache of f32: which files, what is bound, how many workgroups.
 
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 const PLAIN: [Binding; 5] =
@@ -13,17 +13,19 @@ const IN_PARTS: &[Binding] = &[PLAIN[0], PLAIN[1], PLAIN[2], PLAIN[3], PLAIN[4],
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), SCORES, |s| {
+    shader!("naive", ["shared/sizes", "shared/operands", "../wgsl/softmax", "../wgsl/halving"], SCORES, |s| {
         vec![
             Pass::new("score", [s.n.div_ceil(64), s.m, 1], &sizes(s)),
             Pass::new("normalize", [s.m, 1, 1], &sizes(s)),
             Pass::new("weigh", [s.k.div_ceil(64), s.m, 1], &sizes(s)),
         ]
     }),
-    Shader::new("online", include_str!("online.wgsl"), ONLINE, |s| vec![Pass::new("main", [s.m, 1, 1], &sizes(s))])
-        .after("naive")
-        .partial_sums(4),
-    Shader::new("split", include_str!("split.wgsl"), IN_PARTS, |s| {
+    shader!("online", ["shared/sizes", "shared/operands"], ONLINE, |s| {
+        vec![Pass::new("whole", [s.m, 1, 1], &sizes(s))]
+    })
+    .after("naive")
+    .partial_sums(4),
+    shader!("split", ["online", "shared/operands", "../wgsl/merge"], IN_PARTS, |s| {
         let (part, parts) = split(s);
         let sizes = [s.m, s.parts, s.n, s.k, part, parts];
         vec![Pass::new("main", [s.m, parts, 1], &sizes), Pass::new("merge", [s.k.div_ceil(64), s.m, 1], &sizes)]

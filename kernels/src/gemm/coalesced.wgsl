@@ -1,15 +1,4 @@
 // idea: the threads of a warp go along a row of C, so their loads of B are neighbours and that of A is one for all
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m × k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k × n
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
-
 @compute @workgroup_size(16, 16)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y;

@@ -1,15 +1,4 @@
 // idea: a thread computes eight rows of a column, so each value of B it takes from workgroup memory feeds eight sums
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m × k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k × n
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
-
 const ROWS: u32 = 64; // of C for a workgroup
 const COLUMNS: u32 = 32;
 const DEPTH: u32 = 8; // of a tile

@@ -2,19 +2,6 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<u32>; // m × k halves of words, each an f16
-@group(0) @binding(2) var<storage, read> b: array<u32>; // k × n halves of words
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
-@group(0) @binding(4) var<storage, read> a4: array<vec4<f16>>; // a, by fours
-@group(0) @binding(5) var<storage, read> b4: array<vec4<f16>>; // b, by fours
-
 const ROWS: u32 = 64; // of C for a workgroup: two warps of 32
 const COLUMNS: u32 = 64; // two warps of 32
 const DEPTH: u32 = 32; // of a tile
@@ -23,47 +10,6 @@ const STEP_A: u32 = 10;
 const STEP_B: u32 = 18;
 var<workgroup> tile_a: array<vec4<f16>, 640>; // ROWS × STEP_A
 var<workgroup> tile_b: array<vec4<f16>, 576>; // DEPTH × STEP_B
-var<workgroup> edge: array<f32, 1024>; // a square of each warp, where C ends within it
-
-// Number `at` of a, or zero beyond its row.
-fn of_a(at: u32, inside: bool) -> f32 {
-    if inside {
-        return unpack2x16float(a[at / 2u] >> (at % 2u * 16u)).x;
-    }
-    return 0.0;
-}
-
-fn of_b(at: u32, inside: bool) -> f32 {
-    if inside {
-        return unpack2x16float(b[at / 2u] >> (at % 2u * 16u)).x;
-    }
-    return 0.0;
-}
-
-// Four neighbours of a row of A; beyond the edges lie zeros, which add nothing.
-fn four_of_a(row: u32, p: u32) -> vec4<f16> {
-    if row >= sizes.m || p >= sizes.k {
-        return vec4<f16>();
-    }
-    let at = row * sizes.k + p;
-    if sizes.k % 4u == 0u {
-        return a4[at / 4u];
-    }
-    let left = sizes.k - p;
-    return vec4<f16>(vec4(of_a(at, true), of_a(at + 1u, left > 1u), of_a(at + 2u, left > 2u), of_a(at + 3u, left > 3u)));
-}
-
-fn four_of_b(p: u32, column: u32) -> vec4<f16> {
-    if p >= sizes.k || column >= sizes.n {
-        return vec4<f16>();
-    }
-    let at = p * sizes.n + column;
-    if sizes.n % 4u == 0u {
-        return b4[at / 4u];
-    }
-    let left = sizes.n - column;
-    return vec4<f16>(vec4(of_b(at, true), of_b(at + 1u, left > 1u), of_b(at + 2u, left > 2u), of_b(at + 3u, left > 3u)));
-}
 
 @compute @workgroup_size(128)
 fn main(
@@ -140,16 +86,4 @@ fn main(
     put(c01, row + 0u, column + 16u, warp, lane);
     put(c10, row + 16u, column + 0u, warp, lane);
     put(c11, row + 16u, column + 16u, warp, lane);
-}
-
-// Stores a square as far as C goes.
-fn put(square: coop_mat16x16<f32, C>, row: u32, column: u32, warp: u32, lane: u32) {
-    coopStoreT(square, &edge[warp * 256u], 16u);
-    workgroupBarrier();
-    for (var at = lane; at < 256u; at += 32u) {
-        if row + at / 16u < sizes.m && column + at % 16u < sizes.n {
-            c[(row + at / 16u) * sizes.n + column + at % 16u] = edge[warp * 256u + at];
-        }
-    }
-    workgroupBarrier();
 }

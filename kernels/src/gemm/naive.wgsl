@@ -1,15 +1,4 @@
 // idea: a thread per output; the threads of a warp go down a column of C, so each load of A touches as many lines as lanes
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m × k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k × n
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
-
 @compute @workgroup_size(16, 16)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x;

@@ -1,6 +1,6 @@
 //! The ladders for GPUs, over f32 and f16: which files, what is bound, how many workgroups.
 
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 const PLAIN: &[Binding] = &[Binding::Sizes, Binding::Operand(0), Binding::Operand(1), Binding::Operand(2)];
@@ -26,48 +26,54 @@ const IN_PARTS: &[Binding] = &[
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), PLAIN, |s| tiles(s, [s.m.div_ceil(16), s.n.div_ceil(16)])),
-    Shader::new("coalesced", include_str!("coalesced.wgsl"), PLAIN, |s| tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)]))
+    shader!("naive", ["shared/sizes", "shared/f32"], PLAIN, |s| tiles(s, [s.m.div_ceil(16), s.n.div_ceil(16)])),
+    shader!("coalesced", ["shared/sizes", "shared/f32"], PLAIN, |s| tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)]))
         .after("naive"),
-    Shader::new("shared_tile", include_str!("shared_tile.wgsl"), PLAIN, |s| {
+    shader!("shared_tile", ["shared/sizes", "shared/f32"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     })
     .after("coalesced"),
-    Shader::new("unrolled_tile", include_str!("unrolled_tile.wgsl"), PLAIN, |s| {
+    shader!("unrolled_tile", ["shared/sizes", "shared/f32"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     })
     .after("shared_tile"),
-    Shader::new("column_tile", include_str!("column_tile.wgsl"), PLAIN, |s| {
+    shader!("column_tile", ["shared/sizes", "shared/f32"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(32), s.m.div_ceil(64)])
     })
     .after("unrolled_tile"),
-    Shader::new("register_tile", include_str!("register_tile.wgsl"), PLAIN, |s| {
+    shader!("register_tile", ["shared/sizes", "shared/f32", "shared/square", "shared/put_four"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
     })
     .after("column_tile"),
-    Shader::new("vector_loads", include_str!("vector_loads.wgsl"), BY_FOURS, |s| {
+    shader!("vector_loads", ["shared/sizes", "shared/f32", "shared/square", "shared/put_four"], BY_FOURS, |s| {
         tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
     })
     .after("register_tile"),
-    Shader::new("split_k", include_str!("split_k.wgsl"), IN_PARTS, in_parts).after("vector_loads"),
+    shader!("split_k", ["vector_loads", "shared/f32", "shared/square", "shared/put_four"], IN_PARTS, in_parts)
+        .after("vector_loads"),
 ];
 
 /// Every shader over f16, rung 0 first; A and B are words of two.
 pub(super) const F16: &[Shader] = &[
-    Shader::new("naive_f16", include_str!("naive_f16.wgsl"), PLAIN, |s| tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])),
-    Shader::new("shared_tile_f16", include_str!("shared_tile_f16.wgsl"), PLAIN, |s| {
+    shader!("naive_f16", ["shared/sizes", "shared/words", "../dtype/f16"], PLAIN, |s| {
+        tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
+    }),
+    shader!("shared_tile_f16", ["unrolled_tile", "shared/sizes", "shared/words", "../dtype/f16"], PLAIN, |s| {
         tiles(s, [s.n.div_ceil(16), s.m.div_ceil(16)])
     })
     .after("naive_f16"),
-    Shader::new("register_tile_f16", include_str!("register_tile_f16.wgsl"), PLAIN, |s| {
-        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
-    })
+    shader!(
+        "register_tile_f16",
+        ["register_tile", "shared/sizes", "shared/words", "../dtype/f16", "shared/square", "shared/put_four"],
+        PLAIN,
+        |s| tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)]),
+    )
     .after("shared_tile_f16"),
-    Shader::new("matrix_units", include_str!("matrix_units.wgsl"), BY_FOURS, |s| {
+    shader!("matrix_units", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
         tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
     })
     .after("register_tile_f16"),
-    Shader::new("wide_matrix_tile", include_str!("wide_matrix_tile.wgsl"), BY_FOURS, |s| {
+    shader!("wide_matrix_tile", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
         tiles(s, [s.n.div_ceil(2 * TILE), s.m.div_ceil(2 * TILE)])
     })
     .after("matrix_units"),
@@ -99,7 +105,7 @@ fn parts_bytes(s: &Shape) -> usize {
 fn in_parts(s: &Shape) -> Vec<Pass> {
     let (part, parts) = split(s);
     vec![
-        Pass::new("main", [s.n.div_ceil(TILE), s.m.div_ceil(TILE), parts], &[s.m, s.n, s.k, part]),
+        Pass::new("split", [s.n.div_ceil(TILE), s.m.div_ceil(TILE), parts], &[s.m, s.n, s.k, part]),
         Pass::new("merge", [(s.m * s.n).div_ceil(64), 1, 1], &[s.m, s.n, s.k, parts]),
     ]
 }

@@ -1,15 +1,4 @@
 // idea: the sixteen steps over a tile are written out: no counter, no branch, and every address but two is a constant
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m × k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k × n
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
-
 const TILE: u32 = 16;
 var<workgroup> tile_a: array<f32, 256>;
 var<workgroup> tile_b: array<f32, 256>;
@@ -24,11 +13,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) i
         // Beyond the edges lie zeros, which add nothing.
         var from_a = 0.0;
         if row < sizes.m && first + id.x < sizes.k {
-            from_a = a[row * sizes.k + first + id.x];
+            from_a = of_a(row * sizes.k + first + id.x);
         }
         var from_b = 0.0;
         if column < sizes.n && first + id.y < sizes.k {
-            from_b = b[(first + id.y) * sizes.n + column];
+            from_b = of_b((first + id.y) * sizes.n + column);
         }
         tile_a[mine] = from_a;
         tile_b[mine] = from_b;

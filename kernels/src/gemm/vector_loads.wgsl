@@ -1,14 +1,4 @@
 // idea: four values at a time: from memory, and from a tile of A that is turned over when it is copied
-struct Sizes {
-    m: u32,
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m × k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k × n
-@group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
 @group(0) @binding(4) var<storage, read> a4: array<vec4<f32>>; // a, by fours
 @group(0) @binding(5) var<storage, read> b4: array<vec4<f32>>; // b, by fours
 
@@ -18,39 +8,38 @@ const DEPTH: u32 = 8; // of a tile
 var<workgroup> tile_a: array<vec4<f32>, 128>; // DEPTH × ROWS, turned over
 var<workgroup> tile_b: array<vec4<f32>, 128>; // DEPTH × COLUMNS
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
-    let first_row = group.y * ROWS;
-    let first_column = group.x * COLUMNS;
-    let columns = i % 8u * 8u;
-    let rows = i / 8u * 8u;
-    let whole_a = sizes.k % 4u == 0u;
-    let whole_b = sizes.n % 4u == 0u;
-    var left0 = vec4<f32>();
-    var right0 = vec4<f32>();
-    var left1 = vec4<f32>();
-    var right1 = vec4<f32>();
-    var left2 = vec4<f32>();
-    var right2 = vec4<f32>();
-    var left3 = vec4<f32>();
-    var right3 = vec4<f32>();
-    var left4 = vec4<f32>();
-    var right4 = vec4<f32>();
-    var left5 = vec4<f32>();
-    var right5 = vec4<f32>();
-    var left6 = vec4<f32>();
-    var right6 = vec4<f32>();
-    var left7 = vec4<f32>();
-    var right7 = vec4<f32>();
-    for (var first = 0u; first < sizes.k; first += DEPTH) {
+// Where the tile of a workgroup begins in C, and where in that the square of a thread.
+struct Tile {
+    row: u32,
+    column: u32,
+    columns: u32,
+    rows: u32,
+    whole_a: bool, // rows of A are whole fours
+    whole_b: bool,
+}
+
+fn tile_of(group: vec3<u32>, i: u32) -> Tile {
+    return Tile(
+        group.y * ROWS,
+        group.x * COLUMNS,
+        i % 8u * 8u,
+        i / 8u * 8u,
+        sizes.k % 4u == 0u,
+        sizes.n % 4u == 0u,
+    );
+}
+
+// Adds up a thread's square over the steps of k from `begin` to `end`.
+fn sum_up(sums: ptr<function, Square>, tile: Tile, begin: u32, end: u32, i: u32) {
+    for (var first = begin; first < end; first += DEPTH) {
         if i < 32u {
             // Half of the threads turn over four rows by four columns of A each,
             let word = i / 2u;
             let at = i % 2u * 4u;
-            let r0 = four_of_a(first_row + word * 4u, first + at, sizes.k, whole_a);
-            let r1 = four_of_a(first_row + word * 4u + 1u, first + at, sizes.k, whole_a);
-            let r2 = four_of_a(first_row + word * 4u + 2u, first + at, sizes.k, whole_a);
-            let r3 = four_of_a(first_row + word * 4u + 3u, first + at, sizes.k, whole_a);
+            let r0 = four_of_a(tile.row + word * 4u, first + at, end, tile.whole_a);
+            let r1 = four_of_a(tile.row + word * 4u + 1u, first + at, end, tile.whole_a);
+            let r2 = four_of_a(tile.row + word * 4u + 2u, first + at, end, tile.whole_a);
+            let r3 = four_of_a(tile.row + word * 4u + 3u, first + at, end, tile.whole_a);
             tile_a[at * 16u + word] = vec4(r0.x, r1.x, r2.x, r3.x);
             tile_a[at * 16u + 16u + word] = vec4(r0.y, r1.y, r2.y, r3.y);
             tile_a[at * 16u + 32u + word] = vec4(r0.z, r1.z, r2.z, r3.z);
@@ -59,55 +48,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             // the others copy four fours of B.
             let p = (i - 32u) / 4u;
             let word = i % 4u;
-            let column = first_column + word * 4u;
-            tile_b[p * 16u + word] = four_of_b(first + p, column, sizes.k, whole_b);
-            tile_b[p * 16u + word + 4u] = four_of_b(first + p, column + 16u, sizes.k, whole_b);
-            tile_b[p * 16u + word + 8u] = four_of_b(first + p, column + 32u, sizes.k, whole_b);
-            tile_b[p * 16u + word + 12u] = four_of_b(first + p, column + 48u, sizes.k, whole_b);
+            let column = tile.column + word * 4u;
+            tile_b[p * 16u + word] = four_of_b(first + p, column, end, tile.whole_b);
+            tile_b[p * 16u + word + 4u] = four_of_b(first + p, column + 16u, end, tile.whole_b);
+            tile_b[p * 16u + word + 8u] = four_of_b(first + p, column + 32u, end, tile.whole_b);
+            tile_b[p * 16u + word + 12u] = four_of_b(first + p, column + 48u, end, tile.whole_b);
         }
         workgroupBarrier();
         for (var p = 0u; p < DEPTH; p++) {
-            let left = tile_b[p * 16u + columns / 4u];
-            let right = tile_b[p * 16u + columns / 4u + 1u];
-            let above = tile_a[p * 16u + rows / 4u];
-            let below = tile_a[p * 16u + rows / 4u + 1u];
-            left0 = fma(vec4(above.x), left, left0);
-            right0 = fma(vec4(above.x), right, right0);
-            left1 = fma(vec4(above.y), left, left1);
-            right1 = fma(vec4(above.y), right, right1);
-            left2 = fma(vec4(above.z), left, left2);
-            right2 = fma(vec4(above.z), right, right2);
-            left3 = fma(vec4(above.w), left, left3);
-            right3 = fma(vec4(above.w), right, right3);
-            left4 = fma(vec4(below.x), left, left4);
-            right4 = fma(vec4(below.x), right, right4);
-            left5 = fma(vec4(below.y), left, left5);
-            right5 = fma(vec4(below.y), right, right5);
-            left6 = fma(vec4(below.z), left, left6);
-            right6 = fma(vec4(below.z), right, right6);
-            left7 = fma(vec4(below.w), left, left7);
-            right7 = fma(vec4(below.w), right, right7);
+            let left = tile_b[p * 16u + tile.columns / 4u];
+            let right = tile_b[p * 16u + tile.columns / 4u + 1u];
+            let above = tile_a[p * 16u + tile.rows / 4u];
+            let below = tile_a[p * 16u + tile.rows / 4u + 1u];
+            add(sums, above, below, left, right);
         }
         workgroupBarrier();
     }
-    let row = first_row + rows;
-    let column = first_column + columns;
-    put(row + 0u, column, left0);
-    put(row + 0u, column + 4u, right0);
-    put(row + 1u, column, left1);
-    put(row + 1u, column + 4u, right1);
-    put(row + 2u, column, left2);
-    put(row + 2u, column + 4u, right2);
-    put(row + 3u, column, left3);
-    put(row + 3u, column + 4u, right3);
-    put(row + 4u, column, left4);
-    put(row + 4u, column + 4u, right4);
-    put(row + 5u, column, left5);
-    put(row + 5u, column + 4u, right5);
-    put(row + 6u, column, left6);
-    put(row + 6u, column + 4u, right6);
-    put(row + 7u, column, left7);
-    put(row + 7u, column + 4u, right7);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+    let tile = tile_of(group, i);
+    var sums: Square;
+    sum_up(&sums, tile, 0u, sizes.k, i);
+    put_square(&sums, tile.row + tile.rows, tile.column + tile.columns);
 }
 
 // Four values of a row of A from column `at` on, zeros beyond the edges.
@@ -150,24 +114,4 @@ fn four_of_b(row: u32, at: u32, last: u32, whole: bool) -> vec4<f32> {
         values.w = b[row * sizes.n + at + 3u];
     }
     return values;
-}
-
-// Writes four outputs of a row, as far as C goes.
-fn put(row: u32, column: u32, values: vec4<f32>) {
-    if row >= sizes.m {
-        return;
-    }
-    let at = row * sizes.n + column;
-    if column < sizes.n {
-        c[at] = values.x;
-    }
-    if column + 1u < sizes.n {
-        c[at + 1u] = values.y;
-    }
-    if column + 2u < sizes.n {
-        c[at + 2u] = values.z;
-    }
-    if column + 3u < sizes.n {
-        c[at + 3u] = values.w;
-    }
 }

@@ -10,11 +10,6 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> x: array<f32>; // m × 32 blocks
 @group(0) @binding(3) var<storage, read_write> c: array<f32>; // m × n
 
-// Half-word number `at` of the weights.
-fn half_word(at: u32) -> u32 {
-    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
-}
-
 @compute @workgroup_size(16, 16)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y;
@@ -25,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var sum = 0.0;
     for (var block = 0u; block < sizes.blocks; block++) {
         let at = (column * sizes.blocks + block) * 17u;
-        let scale = unpack2x16float(half_word(at)).x;
+        let scale = f16_at(at);
         for (var i = 0u; i < 32u; i++) {
             let quant = extractBits(bitcast<i32>(half_word(at + 1u + i / 2u)), i % 2u * 8u, 8u);
             sum = fma(scale * f32(quant), x[(row * sizes.blocks + block) * 32u + i], sum);

@@ -1,35 +1,9 @@
 // idea: tiles of bytes lie in workgroup memory by fours, and a thread's four by four outputs share what it takes from them
-struct Sizes {
-    m: u32,
-    n: u32,
-    blocks: u32, // of a row
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 34 bytes: a scale in f16, then 32 quants of i8
-@group(0) @binding(2) var<storage, read> quants: array<u32>; // m × 32 blocks of i8, by fours
-@group(0) @binding(3) var<storage, read> scales: array<f32>; // m × blocks
-@group(0) @binding(4) var<storage, read_write> c: array<f32>; // m × n
-
 const TILE: u32 = 32; // rows and columns of C for a workgroup
 var<workgroup> words_x: array<u32, 256>; // 8 × TILE: of each row a block, by fours, turned over
 var<workgroup> words_w: array<u32, 256>;
 var<workgroup> scales_x: array<f32, 32>;
 var<workgroup> scales_w: array<f32, 32>;
-
-// Half-word number `at` of the weights.
-fn half_word(at: u32) -> u32 {
-    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
-}
-
-// Four quants of a block that begins at half-word `at`, from number `4 i` on.
-fn four_quants(at: u32, i: u32) -> u32 {
-    let first = at + 1u + i * 2u;
-    if first % 2u == 0u {
-        return w[first / 2u];
-    }
-    return (w[first / 2u] >> 16u) | (w[first / 2u + 1u] << 16u);
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
@@ -71,7 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
             var scale = 0.0;
             if there {
-                scale = unpack2x16float(half_word(at)).x;
+                scale = f16_at(at);
             }
             scales_w[copied] = scale;
         }
@@ -108,24 +82,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     put(first_row + rows + 1u, first_column + columns, sums1);
     put(first_row + rows + 2u, first_column + columns, sums2);
     put(first_row + rows + 3u, first_column + columns, sums3);
-}
-
-// Writes four outputs of a row, as far as C goes.
-fn put(row: u32, column: u32, values: vec4<f32>) {
-    if row >= sizes.m {
-        return;
-    }
-    let at = row * sizes.n + column;
-    if column < sizes.n {
-        c[at] = values.x;
-    }
-    if column + 1u < sizes.n {
-        c[at + 1u] = values.y;
-    }
-    if column + 2u < sizes.n {
-        c[at + 2u] = values.z;
-    }
-    if column + 3u < sizes.n {
-        c[at + 3u] = values.w;
-    }
 }

@@ -1,6 +1,6 @@
 //! The ladder for GPUs, over q8_0: which files, what is bound, how many workgroups.
 
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::gemv_packed::SUMS;
 use crate::kernel::Shape;
 
@@ -12,11 +12,18 @@ const QUANTS: &[Binding] =
 
 /// Every shader, rung 0 first.
 pub(super) const Q8_0: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), FLOATS, |s| tiles(s, 16)),
-    Shader::new("dot4", include_str!("dot4.wgsl"), QUANTS, |s| tiles(s, 16)).after("naive").partial_sums(SUMS),
-    Shader::new("register_tile", include_str!("register_tile.wgsl"), QUANTS, |s| tiles(s, 32))
-        .after("dot4")
+    shader!("naive", ["../dtype/q8_0", "../dtype/half_words"], FLOATS, |s| tiles(s, 16)),
+    shader!("dot4", ["shared/quants", "../dtype/q8_0", "../dtype/half_words"], QUANTS, |s| tiles(s, 16))
+        .after("naive")
         .partial_sums(SUMS),
+    shader!(
+        "register_tile",
+        ["shared/quants", "../dtype/q8_0", "../dtype/half_words", "../gemm/shared/put_four"],
+        QUANTS,
+        |s| tiles(s, 32),
+    )
+    .after("dot4")
+    .partial_sums(SUMS),
 ];
 
 /// Squares of so many rows and columns of C.

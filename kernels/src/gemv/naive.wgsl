@@ -1,14 +1,4 @@
 // idea: a thread per row: neighbours read rows that lie far apart, so a load of a warp touches as many lines as lanes
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // n × k
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= sizes.n {

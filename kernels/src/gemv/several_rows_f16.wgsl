@@ -1,29 +1,8 @@
 // idea: a warp does two rows at once: each load of x serves both, and two loads of eight weights are in flight
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × k halves of words, each an f16
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
 @group(0) @binding(4) var<storage, read> w4: array<vec4<u32>>; // w, by four words
 @group(0) @binding(5) var<storage, read> x4: array<vec4<f32>>; // x, by fours
 
 const ROWS: u32 = 8; // of a workgroup
-
-// Weight number `at`.
-fn weight(at: u32) -> f32 {
-    return unpack2x16float(w[at / 2u] >> (at % 2u * 16u)).x;
-}
-
-// Eight weights times their activations.
-fn eight(words: vec4<u32>, low: vec4<f32>, high: vec4<f32>) -> f32 {
-    let sums = fma(unpack2x16float(words.x), low.xy, unpack2x16float(words.y) * low.zw);
-    let others = fma(unpack2x16float(words.z), high.xy, unpack2x16float(words.w) * high.zw);
-    return (sums.x + sums.y) + (others.x + others.y);
-}
 
 @compute @workgroup_size(128)
 fn main(

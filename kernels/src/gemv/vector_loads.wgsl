@@ -1,13 +1,4 @@
 // idea: four weights in one load: a quarter of the instructions, and more bytes in flight for each
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // n × k
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
 @group(0) @binding(4) var<storage, read> w4: array<vec4<f32>>; // w, by fours
 @group(0) @binding(5) var<storage, read> x4: array<vec4<f32>>; // x, by fours
 

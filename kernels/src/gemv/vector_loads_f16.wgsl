@@ -1,31 +1,8 @@
 // idea: eight weights in one load, and the sums of a warp meet through its registers: few instructions for many bytes in flight
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × k halves of words, each an f16
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
 @group(0) @binding(4) var<storage, read> w4: array<vec4<u32>>; // w, by four words
 @group(0) @binding(5) var<storage, read> x4: array<vec4<f32>>; // x, by fours
 
 const ROWS: u32 = 4; // of a workgroup
-
-// Weight number `at`.
-fn weight(at: u32) -> f32 {
-    return unpack2x16float(w[at / 2u] >> (at % 2u * 16u)).x;
-}
-
-// Eight weights times their activations.
-fn eight(words: vec4<u32>, p: u32) -> f32 {
-    let low = x4[2u * p];
-    let high = x4[2u * p + 1u];
-    let sums = fma(unpack2x16float(words.x), low.xy, unpack2x16float(words.y) * low.zw);
-    let others = fma(unpack2x16float(words.z), high.xy, unpack2x16float(words.w) * high.zw);
-    return (sums.x + sums.y) + (others.x + others.y);
-}
 
 @compute @workgroup_size(128)
 fn main(
@@ -41,7 +18,7 @@ fn main(
     for (var row = group.x * ROWS + warp; row < end; row += warps) {
         var sum = 0.0;
         for (var p = lane; p < eights; p += lanes) {
-            sum += eight(w4[row * eights + p], p);
+            sum += eight(w4[row * eights + p], x4[2u * p], x4[2u * p + 1u]);
         }
         for (var p = eights * 8u + lane; p < sizes.k; p += lanes) {
             sum = fma(weight(row * sizes.k + p), x[p], sum);

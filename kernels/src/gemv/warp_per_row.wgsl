@@ -1,15 +1,5 @@
 // idea: thirty-two threads share a row and read it as neighbours; their sums meet in workgroup memory
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // n × k
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
-
-var<workgroup> sums: array<f32, 128>;
+const THREADS: u32 = 128;
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
@@ -21,15 +11,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             sum = fma(w[row * sizes.k + p], x[p], sum);
         }
     }
-    sums[i] = sum;
+    parts[i] = sum;
     workgroupBarrier();
     for (var half = 16u; half > 0u; half >>= 1u) {
-        if lane < half {
-            sums[i] += sums[i + half];
-        }
-        workgroupBarrier();
+        add_half(i, lane, half);
     }
     if lane == 0u && row < sizes.n {
-        y[row] = sums[i];
+        y[row] = parts[i];
     }
 }

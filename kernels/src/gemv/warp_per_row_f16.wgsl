@@ -1,20 +1,5 @@
 // idea: thirty-two threads share a row, a word of two weights each; their sums meet in workgroup memory
-struct Sizes {
-    n: u32,
-    k: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × k halves of words, each an f16
-@group(0) @binding(2) var<storage, read> x: array<f32>; // k
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
-
-var<workgroup> sums: array<f32, 128>;
-
-// Weight number `at`.
-fn weight(at: u32) -> f32 {
-    return unpack2x16float(w[at / 2u] >> (at % 2u * 16u)).x;
-}
+const THREADS: u32 = 128;
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
@@ -25,23 +10,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sum = 0.0;
     if row < sizes.n {
         for (var p = lane; p < words; p += 32u) {
-            let two = unpack2x16float(w[row * words + p]);
-            sum = fma(two.x, x[2u * p], sum);
-            sum = fma(two.y, x[2u * p + 1u], sum);
+            let both = two(w[row * words + p]);
+            sum = fma(both.x, x[2u * p], sum);
+            sum = fma(both.y, x[2u * p + 1u], sum);
         }
         for (var p = words * 2u + lane; p < sizes.k; p += 32u) {
             sum = fma(weight(row * sizes.k + p), x[p], sum);
         }
     }
-    sums[i] = sum;
+    parts[i] = sum;
     workgroupBarrier();
     for (var half = 16u; half > 0u; half >>= 1u) {
-        if lane < half {
-            sums[i] += sums[i + half];
-        }
-        workgroupBarrier();
+        add_half(i, lane, half);
     }
     if lane == 0u && row < sizes.n {
-        y[row] = sums[i];
+        y[row] = parts[i];
     }
 }

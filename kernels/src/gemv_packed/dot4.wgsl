@@ -13,20 +13,6 @@ struct Sizes {
 
 const ROWS: u32 = 4; // of a workgroup
 
-// Half-word number `at` of the weights.
-fn half_word(at: u32) -> u32 {
-    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
-}
-
-// Quants of a block that begins at half-word `at`, four bytes from half-word `at + 1 + 2 i` on.
-fn eight_quants(at: u32, i: u32) -> u32 {
-    let first = at + 1u + i * 2u;
-    if first % 2u == 0u {
-        return w[first / 2u];
-    }
-    return (w[first / 2u] >> 16u) | (w[first / 2u + 1u] << 16u);
-}
-
 @compute @workgroup_size(128)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -46,7 +32,7 @@ fn main(
                 products += dot4I8Packed(bytes & 0x0f0f0f0fu, quants[block * 8u + i]);
                 products += dot4I8Packed((bytes >> 4u) & 0x0f0f0f0fu, quants[block * 8u + i + 4u]);
             }
-            let scale = unpack2x16float(half_word(at)).x * scales[block];
+            let scale = f16_at(at) * scales[block];
             sum = fma(scale, f32(products) - 8.0 * totals[block], sum);
         }
         sum = subgroupAdd(sum);

@@ -1,26 +1,4 @@
 // idea: a thread per row: each q4_K weight is taken out of its byte, becomes f32 by its sub-block's scale and minimum
-struct Sizes {
-    n: u32,
-    blocks: u32, // of a row
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 36 words: two scales in f16, 12 bytes of scales, 128 of quants
-@group(0) @binding(2) var<storage, read> x: array<f32>; // 256 × blocks
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // n
-
-// Scale and minimum of sub-block `j` of a block that begins at word `at`, six bits each.
-fn scale_and_min(at: u32, j: u32) -> vec2<f32> {
-    let shift = j % 4u * 8u;
-    let first = w[at + 1u] >> shift;
-    let second = w[at + 2u] >> shift;
-    if j < 4u {
-        return vec2(f32(first & 63u), f32(second & 63u));
-    }
-    let third = w[at + 3u] >> shift;
-    return vec2(f32((third & 15u) | (first >> 2u & 48u)), f32((third >> 4u & 15u) | (second >> 2u & 48u)));
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= sizes.n {

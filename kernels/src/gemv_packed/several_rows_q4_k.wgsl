@@ -1,29 +1,5 @@
 // idea: four products of bytes in one instruction, for two rows at once that share each load of x and the sums of its quants
-struct Sizes {
-    n: u32,
-    blocks: u32, // of a row
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 36 words: two scales in f16, 12 bytes of scales, 128 of quants
-@group(0) @binding(2) var<storage, read> quants: array<u32>; // 256 × blocks of i8, by fours
-@group(0) @binding(3) var<storage, read> scales: array<f32>; // of the activations, a block
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // n
-
 const ROWS: u32 = 8; // of a workgroup
-
-// Scales and minimums of sub-blocks `j` and `j + 1` of a block that begins at word `at`; j is even.
-fn two_scales_and_mins(at: u32, j: u32) -> vec4<u32> {
-    let shift = j % 4u * 8u;
-    let first = w[at + 1u] >> shift;
-    let second = w[at + 2u] >> shift;
-    if j < 4u {
-        return vec4(first, first >> 8u, second, second >> 8u) & vec4(63u);
-    }
-    let third = w[at + 3u] >> shift;
-    let low = vec4(third, third >> 8u, third >> 4u, third >> 12u) & vec4(15u);
-    return low | (vec4(first >> 2u, first >> 10u, second >> 2u, second >> 10u) & vec4(48u));
-}
 
 // Eight weights of a block that begins at word `at`, a word of them, times their activations; `totals` are those' sums.
 fn eight(at: u32, word: u32, sub: u32, low: u32, high: u32, totals: vec2<i32>) -> f32 {

@@ -1,34 +1,5 @@
 // idea: four products of bytes in one instruction, for two rows at once; the 32 that each quant is too large meets the sums of x
-struct Sizes {
-    n: u32,
-    blocks: u32, // of a row
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 105 half-words: 64 of low, 32 of high bits of quants, 8 of scales in i8, one in f16
-@group(0) @binding(2) var<storage, read> quants: array<u32>; // 256 × blocks of i8, by fours
-@group(0) @binding(3) var<storage, read> scales: array<f32>; // of the activations, a block
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // n
-
 const ROWS: u32 = 8; // of a workgroup
-
-// Half-word number `at` of the weights.
-fn half_word(at: u32) -> u32 {
-    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
-}
-
-// The word that begins at half-word `at`.
-fn word_at(at: u32) -> u32 {
-    if at % 2u == 0u {
-        return w[at / 2u];
-    }
-    return (w[at / 2u] >> 16u) | (w[at / 2u + 1u] << 16u);
-}
-
-// Scale of sub-block `j` of a block that begins at half-word `at`.
-fn scale_of(at: u32, j: u32) -> i32 {
-    return extractBits(bitcast<i32>(half_word(at + 96u + j / 2u)), j % 2u * 8u, 8u);
-}
 
 // Eight weights of a block that begins at half-word `at`, a word of low bits of them, times their activations; `totals`
 // are those' sums.
@@ -42,7 +13,7 @@ fn eight(at: u32, lane: u32, low: u32, high: u32, totals: vec2<i32>) -> f32 {
     let one = dot4I8Packed((bits & 0x0f0f0f0fu) | ((above & 0x03030303u) << 4u), low) - 32 * totals.x;
     let other = dot4I8Packed((bits >> 4u & 0x0f0f0f0fu) | (above & 0x30303030u), high) - 32 * totals.y;
     let scaled = scale_of(at, sub) * one + scale_of(at, sub + 4u) * other;
-    return unpack2x16float(half_word(at + 104u)).x * f32(scaled);
+    return f16_at(at + 104u) * f32(scaled);
 }
 
 @compute @workgroup_size(128)

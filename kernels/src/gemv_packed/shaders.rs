@@ -1,7 +1,7 @@
 //! The ladders for GPUs, over q4_0, q4_K and q6_K: which files, what is bound, how many workgroups.
 
 use super::SUMS;
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 /// Activations as f32.
@@ -21,38 +21,47 @@ const QUANTS_AND_SUMS: &[Binding] = &[
 
 /// Every shader over q4_0, rung 0 first.
 pub(super) const Q4_0: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), FLOATS, |s| rows(s, 32, 64)),
-    Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), FLOATS, |s| rows(s, 32, 4))
-        .after("naive")
-        .partial_sums(SUMS),
-    Shader::new("dot4", include_str!("dot4.wgsl"), QUANTS_AND_SUMS, |s| rows(s, 32, 4))
+    shader!("naive", ["shared/floats", "../dtype/q4_0", "../dtype/half_words"], FLOATS, |s| rows(s, 32, 64)),
+    shader!("warp_per_row", ["shared/fours", "../dtype/q4_0", "../dtype/half_words", "../wgsl/halving"], FLOATS, |s| {
+        rows(s, 32, 4)
+    })
+    .after("naive")
+    .partial_sums(SUMS),
+    shader!("dot4", ["../dtype/q4_0", "../dtype/half_words"], QUANTS_AND_SUMS, |s| rows(s, 32, 4))
         .after("warp_per_row")
         .partial_sums(SUMS),
-    Shader::new("several_rows", include_str!("several_rows.wgsl"), QUANTS, |s| rows(s, 32, 8))
+    shader!("several_rows", ["shared/quants", "../dtype/q4_0", "../dtype/half_words"], QUANTS, |s| rows(s, 32, 8))
         .after("dot4")
         .partial_sums(SUMS),
 ];
 
 /// Every shader over q4_K, rung 0 first.
 pub(super) const Q4_K: &[Shader] = &[
-    Shader::new("naive_q4_k", include_str!("naive_q4_k.wgsl"), FLOATS, |s| rows(s, 256, 64)),
-    Shader::new("warp_per_row_q4_k", include_str!("warp_per_row_q4_k.wgsl"), FLOATS, |s| rows(s, 256, 4))
+    shader!("naive_q4_k", ["shared/floats", "../dtype/q4_k"], FLOATS, |s| rows(s, 256, 64)),
+    shader!("warp_per_row_q4_k", ["shared/fours", "../dtype/q4_k", "../wgsl/halving"], FLOATS, |s| rows(s, 256, 4))
         .after("naive_q4_k")
         .partial_sums(SUMS),
-    Shader::new("several_rows_q4_k", include_str!("several_rows_q4_k.wgsl"), QUANTS, |s| rows(s, 256, 8))
+    shader!("several_rows_q4_k", ["shared/quants", "../dtype/q4_k"], QUANTS, |s| rows(s, 256, 8))
         .after("warp_per_row_q4_k")
         .partial_sums(SUMS),
 ];
 
 /// Every shader over q6_K, rung 0 first.
 pub(super) const Q6_K: &[Shader] = &[
-    Shader::new("naive_q6_k", include_str!("naive_q6_k.wgsl"), FLOATS, |s| rows(s, 256, 64)),
-    Shader::new("warp_per_row_q6_k", include_str!("warp_per_row_q6_k.wgsl"), FLOATS, |s| rows(s, 256, 4))
-        .after("naive_q6_k")
-        .partial_sums(SUMS),
-    Shader::new("several_rows_q6_k", include_str!("several_rows_q6_k.wgsl"), QUANTS, |s| rows(s, 256, 8))
-        .after("warp_per_row_q6_k")
-        .partial_sums(SUMS),
+    shader!("naive_q6_k", ["shared/floats", "../dtype/q6_k", "../dtype/half_words"], FLOATS, |s| rows(s, 256, 64)),
+    shader!(
+        "warp_per_row_q6_k",
+        ["shared/fours", "../dtype/q6_k", "../dtype/half_words", "../wgsl/halving"],
+        FLOATS,
+        |s| rows(s, 256, 4),
+    )
+    .after("naive_q6_k")
+    .partial_sums(SUMS),
+    shader!("several_rows_q6_k", ["shared/quants", "../dtype/q6_k", "../dtype/half_words"], QUANTS, |s| {
+        rows(s, 256, 8)
+    })
+    .after("warp_per_row_q6_k")
+    .partial_sums(SUMS),
 ];
 
 /// So many rows to a workgroup, blocks of `len` weights.

@@ -1,34 +1,9 @@
 // idea: eight threads share a block and read its words as neighbours, for two rows at once that share each load of x
-struct Sizes {
-    n: u32,
-    blocks: u32, // of a row
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<u32>; // n × blocks of 34 bytes: a scale in f16, then 32 quants of i8
-@group(0) @binding(2) var<storage, read> quants: array<u32>; // 32 × blocks of i8, by fours
-@group(0) @binding(3) var<storage, read> scales: array<f32>; // of the activations, a block
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // n
-
 const ROWS: u32 = 8; // of a workgroup
-
-// Half-word number `at` of the weights.
-fn half_word(at: u32) -> u32 {
-    return extractBits(w[at / 2u], at % 2u * 16u, 16u);
-}
-
-// Four quants of a block that begins at half-word `at`, from number `4 i` on.
-fn four_quants(at: u32, i: u32) -> u32 {
-    let first = at + 1u + i * 2u;
-    if first % 2u == 0u {
-        return w[first / 2u];
-    }
-    return (w[first / 2u] >> 16u) | (w[first / 2u + 1u] << 16u);
-}
 
 // Four products of a block.
 fn part_of(at: u32, part: u32, x: u32) -> f32 {
-    return unpack2x16float(half_word(at)).x * f32(dot4I8Packed(four_quants(at, part), x));
+    return f16_at(at) * f32(dot4I8Packed(four_quants(at, part), x));
 }
 
 @compute @workgroup_size(128)

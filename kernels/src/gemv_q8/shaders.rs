@@ -1,7 +1,7 @@
 //! The ladder for GPUs: which files, what is bound, how many workgroups.
 
 use super::{BLOCK_LEN, LANE_SUMS};
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 /// Activations as f32.
@@ -12,16 +12,27 @@ const QUANTS: &[Binding] =
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), FLOATS, |s| rows(s, 64)),
-    Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), FLOATS, |s| rows(s, 4))
-        .after("naive")
-        .partial_sums(LANE_SUMS),
-    Shader::new("dot4", include_str!("dot4.wgsl"), QUANTS, |s| rows(s, 4))
-        .after("warp_per_row")
-        .partial_sums(LANE_SUMS),
-    Shader::new("several_rows", include_str!("several_rows.wgsl"), QUANTS, |s| rows(s, 8))
-        .after("dot4")
-        .partial_sums(LANE_SUMS),
+    shader!("naive", ["../gemv_packed/shared/floats", "../dtype/q8_0", "../dtype/half_words"], FLOATS, |s| {
+        rows(s, 64)
+    }),
+    shader!(
+        "warp_per_row",
+        ["../gemv_packed/shared/fours", "../dtype/q8_0", "../dtype/half_words", "../wgsl/halving"],
+        FLOATS,
+        |s| rows(s, 4),
+    )
+    .after("naive")
+    .partial_sums(LANE_SUMS),
+    shader!("dot4", ["../gemv_packed/shared/quants", "../dtype/q8_0", "../dtype/half_words"], QUANTS, |s| {
+        rows(s, 4)
+    })
+    .after("warp_per_row")
+    .partial_sums(LANE_SUMS),
+    shader!("several_rows", ["../gemv_packed/shared/quants", "../dtype/q8_0", "../dtype/half_words"], QUANTS, |s| {
+        rows(s, 8)
+    })
+    .after("dot4")
+    .partial_sums(LANE_SUMS),
 ];
 
 /// So many rows to a workgroup.

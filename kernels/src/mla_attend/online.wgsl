@@ -1,33 +1,22 @@
 // idea: a workgroup per head goes over the latents once, rescaling what it has summed when the maximum grows: no scores in memory
-struct Sizes {
-    heads: u32,
-    tokens: u32,
-    latent: u32,
-    words: u32, // of a row, two f16 each
-    part: u32, // tokens of a workgroup
-    parts: u32, // of a sequence
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> q: array<u32>; // sequences × heads × row
-@group(0) @binding(2) var<storage, read> latents: array<u32>; // sequences × tokens × row
-@group(0) @binding(3) var<storage, read_write> o: array<f32>; // sequences × heads × latent
-
 const THREADS: u32 = 128;
 const BLOCK: u32 = 32; // tokens at a time
 const LOWEST: f32 = -3.4028234e38;
 var<workgroup> products: array<f32, THREADS>; // four threads share the dot product of a token
 var<workgroup> block: array<f32, BLOCK>;
 
-@compute @workgroup_size(128)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
-    let head = group.y * sizes.heads + group.x;
-    let cache = group.y * sizes.tokens;
-    let begin = 0u;
-    let end = sizes.tokens;
+// What a workgroup has of a head after some tokens. Each thread owns the words i and i + 128 of the sums.
+struct State {
+    top: f32, // maximum of the scores
+    total: f32, // of the weights below it
+    near: vec2<f32>, // sums of values by weights
+    far: vec2<f32>,
+}
+
+// Goes over the tokens from `begin` to `end` of those behind number `cache`.
+fn attend(head: u32, cache: u32, begin: u32, end: u32, i: u32) -> State {
     // A key that the latent stands for has three eighths of its width.
     let scale = 1.0 / sqrt(f32(sizes.latent / 8u * 3u));
-    // Each thread owns the words i and i + 128 of the output.
     var near = vec2<f32>();
     var far = vec2<f32>();
     var total = 0.0;
@@ -75,13 +64,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
     }
+    return State(top, total, near, far);
+}
+
+@compute @workgroup_size(128)
+fn whole(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
+    let head = group.y * sizes.heads + group.x;
+    let state = attend(head, group.y * sizes.tokens, 0u, sizes.tokens, i);
     let at = head * sizes.latent + 2u * i;
     if i < sizes.latent / 2u {
-        o[at] = near.x / total;
-        o[at + 1u] = near.y / total;
+        o[at] = state.near.x / state.total;
+        o[at + 1u] = state.near.y / state.total;
     }
     if i + THREADS < sizes.latent / 2u {
-        o[at + 2u * THREADS] = far.x / total;
-        o[at + 2u * THREADS + 1u] = far.y / total;
+        o[at + 2u * THREADS] = state.far.x / state.total;
+        o[at + 2u * THREADS + 1u] = state.far.y / state.total;
     }
 }

@@ -1,7 +1,7 @@
 //! The ladder for GPUs: which files, what is bound, how many workgroups. Latents and queries are read as words of two f16,
 //! or by fours.
 
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 const PLAIN: [Binding; 4] = [Binding::Sizes, Binding::Operand(0), Binding::Operand(1), Binding::Operand(2)];
@@ -23,25 +23,40 @@ macro_rules! in_parts {
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), SCORES, |s| {
+    shader!("naive", ["shared/sizes", "shared/words", "../wgsl/softmax", "../wgsl/halving"], SCORES, |s| {
         vec![
             Pass::new("score", [s.n.div_ceil(64), s.m, s.parts], &sizes(s, (0, 0))),
             Pass::new("normalize", [s.m, s.parts, 1], &sizes(s, (0, 0))),
             Pass::new("weigh", [(s.k / 2).div_ceil(64), s.m, s.parts], &sizes(s, (0, 0))),
         ]
     }),
-    Shader::new("online", include_str!("online.wgsl"), &PLAIN, |s| {
-        vec![Pass::new("main", [s.m, s.parts, 1], &sizes(s, (s.n, 1)))]
+    shader!("online", ["shared/sizes", "shared/words"], &PLAIN, |s| {
+        vec![Pass::new("whole", [s.m, s.parts, 1], &sizes(s, (s.n, 1)))]
     })
     .after("naive")
     .partial_sums(4),
-    Shader::new("split", include_str!("split.wgsl"), in_parts!(ONE_HEAD), |s| ONE_HEAD.passes(s))
-        .after("online")
-        .partial_sums(4),
-    Shader::new("matrix_units", include_str!("matrix_units.wgsl"), in_parts!(SQUARE), |s| SQUARE.passes(s))
-        .after("split"),
-    Shader::new("wide_matrix_tile", include_str!("wide_matrix_tile.wgsl"), in_parts!(WIDE), |s| WIDE.passes(s))
-        .after("matrix_units"),
+    shader!(
+        "split",
+        ["online", "shared/sizes", "shared/words", "shared/merge", "../wgsl/merge"],
+        in_parts!(ONE_HEAD),
+        |s| ONE_HEAD.passes(s),
+    )
+    .after("online")
+    .partial_sums(4),
+    shader!(
+        "matrix_units",
+        ["shared/squares", "shared/sizes", "shared/merge", "../wgsl/merge"],
+        in_parts!(SQUARE),
+        |s| SQUARE.passes(s),
+    )
+    .after("split"),
+    shader!(
+        "wide_matrix_tile",
+        ["shared/squares", "shared/sizes", "shared/merge", "../wgsl/merge"],
+        in_parts!(WIDE),
+        |s| WIDE.passes(s),
+    )
+    .after("matrix_units"),
 ];
 
 /// What a workgroup takes.

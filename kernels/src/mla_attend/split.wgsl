@@ -1,131 +1,36 @@
 // idea: the tokens of a head are split over workgroups, and a second pass merges the parts by their maximums: few heads fill the GPU
-struct Sizes {
-    heads: u32,
-    tokens: u32,
-    latent: u32,
-    words: u32, // of a row, two f16 each
-    part: u32, // tokens of a workgroup
-    parts: u32, // of a sequence
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> q: array<u32>; // sequences × heads × row
-@group(0) @binding(2) var<storage, read> latents: array<u32>; // sequences × tokens × row
-@group(0) @binding(3) var<storage, read_write> o: array<f32>; // sequences × heads × latent
-@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // sequences × heads × parts × (2 + latent): maximum, total, sums
-
-const THREADS: u32 = 128;
-const BLOCK: u32 = 32; // tokens at a time
-const LOWEST: f32 = -3.4028234e38;
-var<workgroup> products: array<f32, THREADS>; // four threads share the dot product of a token
-var<workgroup> block: array<f32, BLOCK>;
-
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
     let head = group.z * sizes.heads + group.x;
     let cache = group.z * sizes.tokens;
     let begin = group.y * sizes.part;
     let end = min(begin + sizes.part, sizes.tokens);
-    // A key that the latent stands for has three eighths of its width.
-    let scale = 1.0 / sqrt(f32(sizes.latent / 8u * 3u));
-    // Each thread owns the words i and i + 128 of the output.
-    var near = vec2<f32>();
-    var far = vec2<f32>();
-    var total = 0.0;
-    var top = LOWEST;
-    for (var first = begin; first < end; first += BLOCK) {
-        let token = first + i / 4u;
-        var product = 0.0;
-        if token < end {
-            let key = (cache + token) * sizes.words;
-            for (var c = i % 4u; c < sizes.words; c += 4u) {
-                let a = unpack2x16float(q[head * sizes.words + c]);
-                let b = unpack2x16float(latents[key + c]);
-                product = fma(a.x, b.x, product);
-                product = fma(a.y, b.y, product);
-            }
-        }
-        products[i] = product;
-        workgroupBarrier();
-        if i < BLOCK {
-            let whole = (products[4u * i] + products[4u * i + 1u]) + (products[4u * i + 2u] + products[4u * i + 3u]);
-            block[i] = select(LOWEST, whole * scale, first + i < end);
-        }
-        workgroupBarrier();
-        var higher = top;
-        for (var t = 0u; t < BLOCK; t++) {
-            higher = max(higher, block[t]);
-        }
-        // What was summed under a lower maximum shrinks.
-        let shrink = exp(top - higher);
-        top = higher;
-        near *= shrink;
-        far *= shrink;
-        total *= shrink;
-        let count = min(BLOCK, end - first);
-        for (var t = 0u; t < count; t++) {
-            let weight = exp(block[t] - top);
-            total += weight;
-            let value = (cache + first + t) * sizes.words + i;
-            if i < sizes.latent / 2u {
-                near = fma(vec2(weight), unpack2x16float(latents[value]), near);
-            }
-            if i + THREADS < sizes.latent / 2u {
-                far = fma(vec2(weight), unpack2x16float(latents[value + THREADS]), far);
-            }
-        }
-        workgroupBarrier();
-    }
+    let state = attend(head, cache, begin, end, i); // as online.wgsl does
     // A part that is alone is the whole.
     var at = head * sizes.latent + 2u * i;
     if sizes.parts == 1u {
         if i < sizes.latent / 2u {
-            o[at] = near.x / total;
-            o[at + 1u] = near.y / total;
+            o[at] = state.near.x / state.total;
+            o[at + 1u] = state.near.y / state.total;
         }
         if i + THREADS < sizes.latent / 2u {
-            o[at + 2u * THREADS] = far.x / total;
-            o[at + 2u * THREADS + 1u] = far.y / total;
+            o[at + 2u * THREADS] = state.far.x / state.total;
+            o[at + 2u * THREADS + 1u] = state.far.y / state.total;
         }
         return;
     }
     at = (head * sizes.parts + group.y) * (sizes.latent + 2u);
     if i == 0u {
-        partial[at] = top;
-        partial[at + 1u] = total;
+        partial[at] = state.top;
+        partial[at + 1u] = state.total;
     }
     at += 2u + 2u * i;
     if i < sizes.latent / 2u {
-        partial[at] = near.x;
-        partial[at + 1u] = near.y;
+        partial[at] = state.near.x;
+        partial[at + 1u] = state.near.y;
     }
     if i + THREADS < sizes.latent / 2u {
-        partial[at + 2u * THREADS] = far.x;
-        partial[at + 2u * THREADS + 1u] = far.y;
+        partial[at + 2u * THREADS] = state.far.x;
+        partial[at + 2u * THREADS + 1u] = state.far.y;
     }
-}
-
-// Second pass: an output.
-@compute @workgroup_size(64)
-fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
-    let column = id.x;
-    let head = id.z * sizes.heads + id.y;
-    if column >= sizes.latent {
-        return;
-    }
-    let step = sizes.latent + 2u;
-    let first = head * sizes.parts * step;
-    var top = LOWEST;
-    for (var p = 0u; p < sizes.parts; p++) {
-        top = max(top, partial[first + p * step]);
-    }
-    var sum = 0.0;
-    var total = 0.0;
-    for (var p = 0u; p < sizes.parts; p++) {
-        let at = first + p * step;
-        let weight = exp(partial[at] - top);
-        total = fma(weight, partial[at + 1u], total);
-        sum = fma(weight, partial[at + 2u + column], sum);
-    }
-    o[head * sizes.latent + column] = sum / total;
 }

@@ -2,31 +2,9 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-struct Sizes {
-    heads: u32,
-    tokens: u32,
-    latent: u32,
-    words: u32, // of a row, two f16 each
-    part: u32, // tokens of a workgroup
-    parts: u32, // of a sequence
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> q: array<vec4<f16>>; // sequences × heads × row, by fours
-@group(0) @binding(2) var<storage, read> latents: array<vec4<f16>>; // sequences × tokens × row, by fours
-@group(0) @binding(3) var<storage, read_write> o: array<f32>; // sequences × heads × latent
-@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // sequences × heads × parts × (2 + latent)
-
 const HEADS: u32 = 64; // of a workgroup
 const BLOCK: u32 = 64; // tokens at a time: eight for each of eight warps
-const LOWEST: f32 = -3.4028234e38;
-// Sums are rescaled when a score exceeds the maximum that they are beside by more than this: weights are then below e^8,
-// which f16 has, and what went before is touched a few times, not with every block (FlashAttention-4 does so).
-const SLACK: f32 = 8.0;
-// From row to row, in fours: sixteen bytes more than is kept, so that eight rows lie on different banks. The widest row is
-// 576 f16; of narrower ones the rest stays zero, as workgroup memory begins.
-const WIDEST: u32 = 144;
-const STEP: u32 = 146;
+// From row to row in fours, as STEP.
 const STEP_S: u32 = 17;
 const STEP_W: u32 = 18;
 var<workgroup> queries: array<vec4<f16>, 9344>; // HEADS × STEP
@@ -35,105 +13,6 @@ var<workgroup> scores: array<vec4<f32>, 2176>; // 2 × HEADS × STEP_S, then a s
 var<workgroup> weights: array<vec4<f16>, 1152>; // HEADS × STEP_W
 var<workgroup> fade: array<f32, HEADS>; // what a head's sums are multiplied by
 var<workgroup> grown: atomic<u32>; // 1 where a maximum grew by more than the slack
-
-// What a thread copies of two tokens.
-struct Pair {
-    a0: vec4<f16>,
-    a1: vec4<f16>,
-    a2: vec4<f16>,
-    a3: vec4<f16>,
-    b0: vec4<f16>,
-    b1: vec4<f16>,
-    b2: vec4<f16>,
-    b3: vec4<f16>,
-    rest: vec4<f16>, // half of the threads the first token's, half the second's
-}
-
-fn four(token: u32, end: u32, at: u32, fours: u32) -> vec4<f16> {
-    if token < end && at < fours {
-        return latents[token * fours + at];
-    }
-    return vec4<f16>();
-}
-
-fn pair(token: u32, end: u32, lane: u32, fours: u32) -> Pair {
-    let rest = lane / 16u * fours + 128u + lane % 16u;
-    if fours == WIDEST && token + 1u < end {
-        let at = token * WIDEST + lane;
-        return Pair(
-            latents[at],
-            latents[at + 32u],
-            latents[at + 64u],
-            latents[at + 96u],
-            latents[at + WIDEST],
-            latents[at + WIDEST + 32u],
-            latents[at + WIDEST + 64u],
-            latents[at + WIDEST + 96u],
-            latents[token * WIDEST + rest],
-        );
-    }
-    return Pair(
-        four(token, end, lane, fours),
-        four(token, end, lane + 32u, fours),
-        four(token, end, lane + 64u, fours),
-        four(token, end, lane + 96u, fours),
-        four(token + 1u, end, lane, fours),
-        four(token + 1u, end, lane + 32u, fours),
-        four(token + 1u, end, lane + 64u, fours),
-        four(token + 1u, end, lane + 96u, fours),
-        four(token + lane / 16u, end, 128u + lane % 16u, fours),
-    );
-}
-
-fn keep(pair: Pair, token: u32, lane: u32) {
-    let at = token * STEP + lane;
-    tile[at] = pair.a0;
-    tile[at + 32u] = pair.a1;
-    tile[at + 64u] = pair.a2;
-    tile[at + 96u] = pair.a3;
-    tile[at + STEP] = pair.b0;
-    tile[at + STEP + 32u] = pair.b1;
-    tile[at + STEP + 64u] = pair.b2;
-    tile[at + STEP + 96u] = pair.b3;
-    tile[token * STEP + lane / 16u * STEP + 128u + lane % 16u] = pair.rest;
-}
-
-// Multiplies a square of sums, from head `head` on, by what its heads have faded by.
-fn faded(square: ptr<function, coop_mat16x16<f32, C>>, head: u32, warp: u32, lane: u32) {
-    coopStoreT(*square, &scores[warp * 64u], 4u);
-    workgroupBarrier();
-    for (var at = lane; at < 64u; at += 32u) {
-        scores[warp * 64u + at] *= fade[head + at / 4u];
-    }
-    workgroupBarrier();
-    *square = coopLoadT<coop_mat16x16<f32, C>>(&scores[warp * 64u], 4u);
-}
-
-// Where a workgroup's results go.
-struct Place {
-    first: u32, // head of all sequences
-    heads: u32, // that are left
-    part: u32,
-}
-
-// Stores a square of sums, whose heads begin with number `head` of the workgroup.
-fn put(square: coop_mat16x16<f32, C>, head: u32, column: u32, place: Place, warp: u32, lane: u32) {
-    coopStoreT(square, &scores[warp * 64u], 4u);
-    workgroupBarrier();
-    for (var at = lane; at < 256u; at += 32u) {
-        let h = head + at / 16u;
-        let c = column + at % 16u;
-        if h < place.heads && c < sizes.latent {
-            let sum = scores[warp * 64u + at / 4u][at % 4u] * fade[h];
-            if sizes.parts == 1u {
-                o[(place.first + h) * sizes.latent + c] = sum;
-            } else {
-                partial[((place.first + h) * sizes.parts + place.part) * (sizes.latent + 2u) + 2u + c] = sum;
-            }
-        }
-    }
-    workgroupBarrier();
-}
 
 // A head's running maximum, and the sum of a thread's weights.
 struct State {
@@ -339,29 +218,4 @@ fn main(
     put(o31, 48u, column + 16u, place, warp, lane);
     put(o32, 48u, column + 32u, place, warp, lane);
     put(o33, 48u, column + 48u, place, warp, lane);
-}
-
-// Second pass: an output.
-@compute @workgroup_size(64)
-fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
-    let column = id.x;
-    let head = id.z * sizes.heads + id.y;
-    if column >= sizes.latent {
-        return;
-    }
-    let step = sizes.latent + 2u;
-    let first = head * sizes.parts * step;
-    var top = LOWEST;
-    for (var p = 0u; p < sizes.parts; p++) {
-        top = max(top, partial[first + p * step]);
-    }
-    var sum = 0.0;
-    var total = 0.0;
-    for (var p = 0u; p < sizes.parts; p++) {
-        let at = first + p * step;
-        let weight = exp(partial[at] - top);
-        total = fma(weight, partial[at + 1u], total);
-        sum = fma(weight, partial[at + 2u + column], sum);
-    }
-    o[head * sizes.latent + column] = sum / total;
 }

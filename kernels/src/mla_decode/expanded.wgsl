@@ -88,19 +88,6 @@ fn merge(@builtin(global_invocation_id) id: vec3<u32>) {
     if column >= sizes.value {
         return;
     }
-    let step = sizes.value + 2u;
-    let first = head * sizes.parts * step;
-    var top = LOWEST;
-    for (var p = 0u; p < sizes.parts; p++) {
-        top = max(top, partial[first + p * step]);
-    }
-    var sum = 0.0;
-    var total = 0.0;
-    for (var p = 0u; p < sizes.parts; p++) {
-        let at = first + p * step;
-        let weight = exp(partial[at] - top);
-        total = fma(weight, partial[at + 1u], total);
-        sum = fma(weight, partial[at + 2u + column], sum);
-    }
-    o[head * sizes.value + column] = sum / total;
+    let whole = merged(head, column, sizes.value);
+    o[head * sizes.value + column] = whole.x / whole.y;
 }

@@ -1,7 +1,7 @@
 //! The ladder for GPUs: which files, what is bound, how many workgroups.
 
 use super::Size;
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 /// Latents, matrices and the output, with room for scores and for keys and values that are made anew.
@@ -49,7 +49,7 @@ const fn with(last: Binding) -> [Binding; 9] {
 
 /// Every shader, rung 0 first. Those named `expanded` read the caches that [`super::is_expanded`] speaks of.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), NAIVE, |s| {
+    shader!("naive", ["shared/operands", "../wgsl/softmax", "../wgsl/halving"], NAIVE, |s| {
         let size = Size::given(s);
         let pass = |entry, workgroups| Pass::new(entry, workgroups, &sizes(&size));
         vec![
@@ -59,7 +59,7 @@ pub(super) const LADDER: &[Shader] = &[
             pass("weigh", [size.plain.div_ceil(64), s.m, 1]),
         ]
     }),
-    Shader::new("expanded", include_str!("expanded.wgsl"), EXPANDED, |s| {
+    shader!("expanded", ["../wgsl/merge"], EXPANDED, |s| {
         let size = Size::given(s);
         let (part, parts) = split(s, s.m);
         let sizes = [s.m, s.n, size.key(), size.value, part, parts];
@@ -70,7 +70,7 @@ pub(super) const LADDER: &[Shader] = &[
     })
     .after("naive")
     .partial_sums(8),
-    Shader::new("absorbed", include_str!("absorbed.wgsl"), SCORES, |s| {
+    shader!("absorbed", ["shared/operands", "../wgsl/softmax", "../wgsl/halving"], SCORES, |s| {
         let size = Size::given(s);
         let pass = |entry, workgroups| Pass::new(entry, workgroups, &sizes(&size));
         vec![
@@ -82,10 +82,10 @@ pub(super) const LADDER: &[Shader] = &[
         ]
     })
     .after("naive"),
-    Shader::new("absorbed_split", include_str!("absorbed_split.wgsl"), PARTS, |s| in_parts(s, s.m))
+    shader!("absorbed_split", ["shared/passes", "../wgsl/halving"], PARTS, |s| in_parts(s, s.m))
         .after("absorbed")
         .partial_sums(8),
-    Shader::new("heads_abreast", include_str!("heads_abreast.wgsl"), PARTS_TOGETHER, |s| {
+    shader!("heads_abreast", ["shared/passes", "../wgsl/halving"], PARTS_TOGETHER, |s| {
         in_parts(s, s.m.div_ceil(HEADS))
     })
     .after("absorbed_split")

@@ -1,17 +1,4 @@
 // idea: a launch for the gates, one for what passes them, one for both combined, one for the way down; a thread per row
-struct Sizes {
-    tokens: u32,
-    width: u32,
-    inner: u32,
-    chosen: u32, // experts of a token
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // experts × 3 × inner × width: gate, up, and down turned round
-@group(0) @binding(2) var<storage, read> x: array<f32>; // tokens × width
-@group(0) @binding(3) var<storage, read> routes: array<f32>; // tokens × chosen: experts
-@group(0) @binding(4) var<storage, read> weights: array<f32>; // tokens × chosen
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // tokens × width
 @group(0) @binding(6) var<storage, read_write> room: array<f32>; // gates, then ups: tokens × chosen × inner each
 
 // The product of an expert's row with a token of a route.
@@ -19,14 +6,9 @@ fn product(row: u32, route: u32) -> f32 {
     let token = route / sizes.chosen * sizes.width;
     var sum = 0.0;
     for (var c = 0u; c < sizes.width; c++) {
-        sum = fma(w[row + c], x[token + c], sum);
+        sum = fma(weight(row + c), x[token + c], sum);
     }
     return sum;
-}
-
-// Where an expert's weights begin.
-fn first_of(route: u32) -> u32 {
-    return u32(routes[route]) * 3u * sizes.inner * sizes.width;
 }
 
 @compute @workgroup_size(64)
@@ -66,7 +48,7 @@ fn down(@builtin(global_invocation_id) id: vec3<u32>) {
         let row = first_of(route) + 2u * sizes.inner * sizes.width + id.x * sizes.inner;
         var sum = 0.0;
         for (var f = 0u; f < sizes.inner; f++) {
-            sum = fma(w[row + f], room[route * sizes.inner + f], sum);
+            sum = fma(weight(row + f), room[route * sizes.inner + f], sum);
         }
         all = fma(weights[route], sum, all);
     }

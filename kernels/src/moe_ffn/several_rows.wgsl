@@ -1,20 +1,5 @@
 // idea: a warp has four streams of weights, four in a load: two rows of the gate with the same of up, or four rows of down
-struct Sizes {
-    tokens: u32,
-    width: u32,
-    inner: u32,
-    chosen: u32, // experts of a token
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // experts × 3 × inner × width: gate, up, and down turned round
-@group(0) @binding(2) var<storage, read> x: array<f32>; // tokens × width
-@group(0) @binding(3) var<storage, read> routes: array<f32>; // tokens × chosen: experts
-@group(0) @binding(4) var<storage, read> weights: array<f32>; // tokens × chosen
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // tokens × width
-@group(0) @binding(6) var<storage, read_write> room: array<vec4<f32>>; // tokens × chosen × inner by fours, zeros behind the last
 @group(0) @binding(7) var<storage, read> w4: array<vec4<f32>>; // w, by fours
-@group(0) @binding(8) var<storage, read> x4: array<vec4<f32>>; // x, by fours
 
 const ROWS: u32 = 8; // of a workgroup
 
@@ -44,38 +29,6 @@ fn four_products(rows: vec4<u32>, base: u32, lane: u32, lanes: u32) -> vec4<f32>
         sums = fma(of_rows, vec4(x[base + c]), sums);
     }
     return sums;
-}
-
-// Where an expert's weights begin.
-fn first_of(route: u32) -> u32 {
-    return u32(routes[route]) * 3u * sizes.inner * sizes.width;
-}
-
-@compute @workgroup_size(64)
-fn between(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(subgroup_id) warp: u32,
-    @builtin(num_subgroups) warps: u32,
-    @builtin(subgroup_invocation_id) lane: u32,
-    @builtin(subgroup_size) lanes: u32,
-) {
-    let route = group.y;
-    let first = first_of(route);
-    let base = route / sizes.chosen * sizes.width;
-    let apart = sizes.inner * sizes.width;
-    let end = min(group.x * ROWS + ROWS, sizes.inner);
-    for (var row = group.x * ROWS + warp * 4u; row < end; row += warps * 4u) {
-        // Rows beyond the last repeat it, and leave a zero.
-        let numbers = vec4(row) + vec4(0u, 1u, 2u, 3u);
-        let rows = vec4(first) + min(numbers, vec4(end - 1u)) * sizes.width;
-        let low = subgroupAdd(four_products(vec4(rows.xy, rows.xy + vec2(apart)), base, lane, lanes));
-        let high = subgroupAdd(four_products(vec4(rows.zw, rows.zw + vec2(apart)), base, lane, lanes));
-        if lane == 0u {
-            let gates = vec4(low.xy, high.xy);
-            let both = gates / (vec4(1.0) + exp(-gates)) * vec4(low.zw, high.zw);
-            room[route * ((sizes.inner + 3u) / 4u) + row / 4u] = select(vec4(0.0), both, numbers < vec4(end));
-        }
-    }
 }
 
 @compute @workgroup_size(64)

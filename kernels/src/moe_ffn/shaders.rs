@@ -1,7 +1,7 @@
 //! The ladders for GPUs, over f32 and bf16: which files, what is bound, how many workgroups.
 
 use super::Size;
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 const PLAIN: &[Binding] = &[
@@ -30,24 +30,39 @@ const LANES: usize = 32;
 
 /// Every shader over f32, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), PLAIN, apart),
-    Shader::new("warp_per_row", include_str!("warp_per_row.wgsl"), PLAIN, |s| rows(s, 4))
+    shader!("naive", ["shared/operands", "shared/f32"], PLAIN, apart),
+    shader!("warp_per_row", ["shared/meet", "shared/operands", "shared/f32"], PLAIN, |s| rows(s, 4))
         .after("naive")
         .partial_sums(LANES),
-    Shader::new("several_rows", include_str!("several_rows.wgsl"), BY_FOURS, |s| rows(s, 8))
+    shader!("several_rows", ["shared/between", "shared/operands", "shared/f32"], BY_FOURS, |s| rows(s, 8))
         .after("warp_per_row")
         .partial_sums(LANES),
 ];
 
 /// Every shader over bf16, rung 0 first. Weights are words of two.
 pub(super) const BF16: &[Shader] = &[
-    Shader::new("naive_bf16", include_str!("naive_bf16.wgsl"), PLAIN, apart),
-    Shader::new("warp_per_row_bf16", include_str!("warp_per_row_bf16.wgsl"), PLAIN, |s| rows(s, 4))
-        .after("naive_bf16")
-        .partial_sums(LANES),
-    Shader::new("several_rows_bf16", include_str!("several_rows_bf16.wgsl"), BY_FOURS, |s| rows(s, 8))
-        .after("warp_per_row_bf16")
-        .partial_sums(LANES),
+    shader!(
+        "naive_bf16",
+        ["naive", "shared/operands", "shared/bf16", "../dtype/halves", "../dtype/bf16"],
+        PLAIN,
+        apart,
+    ),
+    shader!(
+        "warp_per_row_bf16",
+        ["shared/meet", "shared/operands", "shared/bf16", "../dtype/halves", "../dtype/bf16"],
+        PLAIN,
+        |s| rows(s, 4),
+    )
+    .after("naive_bf16")
+    .partial_sums(LANES),
+    shader!(
+        "several_rows_bf16",
+        ["shared/between", "shared/operands", "shared/bf16", "../dtype/halves", "../dtype/bf16"],
+        BY_FOURS,
+        |s| rows(s, 8),
+    )
+    .after("warp_per_row_bf16")
+    .partial_sums(LANES),
 ];
 
 fn sizes(s: &Shape) -> [usize; 4] {

@@ -1,38 +1,5 @@
 // idea: thirty-two threads share a row of the gate and the same one of up, which meet in one launch; down sums over experts at once
-struct Sizes {
-    tokens: u32,
-    width: u32,
-    inner: u32,
-    chosen: u32, // experts of a token
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> w: array<f32>; // experts × 3 × inner × width: gate, up, and down turned round
-@group(0) @binding(2) var<storage, read> x: array<f32>; // tokens × width
-@group(0) @binding(3) var<storage, read> routes: array<f32>; // tokens × chosen: experts
-@group(0) @binding(4) var<storage, read> weights: array<f32>; // tokens × chosen
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // tokens × width
-@group(0) @binding(6) var<storage, read_write> room: array<f32>; // tokens × chosen × inner
-
 const ROWS: u32 = 4; // of a workgroup
-var<workgroup> sums: array<vec2<f32>, 128>;
-
-// The sums of thirty-two threads, which the first of them has then.
-fn meet(i: u32, own: vec2<f32>) {
-    sums[i] = own;
-    workgroupBarrier();
-    for (var half = 16u; half > 0u; half >>= 1u) {
-        if i % 32u < half {
-            sums[i] += sums[i + half];
-        }
-        workgroupBarrier();
-    }
-}
-
-// Where an expert's weights begin.
-fn first_of(route: u32) -> u32 {
-    return u32(routes[route]) * 3u * sizes.inner * sizes.width;
-}
 
 @compute @workgroup_size(128)
 fn between(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {

@@ -1,7 +1,7 @@
 //! The ladder for GPUs: which files, what is bound, how many workgroups.
 
 use super::Size;
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 /// Weights, biases, the token, the output, and room for scores, for them with their biases, and for groups.
@@ -32,11 +32,16 @@ const THREADS: usize = 128;
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), PLAIN, |s| passes(s, 64)),
-    Shader::new("workgroup_per_expert", include_str!("workgroup_per_expert.wgsl"), BY_FOURS, |s| passes(s, 1))
-        .after("naive")
-        .partial_sums(THREADS),
-    Shader::new("ranks", include_str!("ranks.wgsl"), BY_FOURS, |s| passes(s, 1))
+    shader!("naive", ["shared/operands", "shared/pick"], PLAIN, |s| passes(s, 64)),
+    shader!(
+        "workgroup_per_expert",
+        ["shared/operands", "shared/row", "shared/pick", "../wgsl/halving"],
+        BY_FOURS,
+        |s| passes(s, 1),
+    )
+    .after("naive")
+    .partial_sums(THREADS),
+    shader!("ranks", ["shared/operands", "shared/row", "../wgsl/halving"], BY_FOURS, |s| passes(s, 1))
         .after("workgroup_per_expert")
         .partial_sums(THREADS),
 ];

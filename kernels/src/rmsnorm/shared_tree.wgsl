@@ -1,19 +1,5 @@
 // idea: a workgroup per row reads it as neighbours; the squares are summed by halving in workgroup memory
-struct Sizes {
-    rows: u32,
-    n: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> h: array<f32>; // rows × n
-@group(0) @binding(2) var<storage, read> delta: array<f32>; // rows × n
-@group(0) @binding(3) var<storage, read> w: array<f32>; // n
-@group(0) @binding(4) var<storage, read_write> h_out: array<f32>; // rows × n
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // rows × n
-
-const EPSILON: f32 = 1e-6;
 const THREADS: u32 = 256;
-var<workgroup> parts: array<f32, THREADS>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
@@ -27,10 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     parts[i] = squares;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half >>= 1u) {
-        if i < half {
-            parts[i] += parts[i + half];
-        }
-        workgroupBarrier();
+        add_half(i, i, half);
     }
     let scale = 1.0 / sqrt(parts[0] / f32(sizes.n) + EPSILON);
     for (var c = i; c < sizes.n; c += THREADS) {

@@ -1,13 +1,4 @@
 // idea: a thread per row, three passes over it: neighbours read rows that lie far apart
-struct Sizes {
-    rows: u32,
-    n: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // rows × n
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // rows × n
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= sizes.rows {

@@ -1,6 +1,6 @@
 //! The ladder for GPUs: which files, what is bound, how many workgroups.
 
-use crate::foreign::{Binding, Pass, Shader};
+use crate::foreign::{Binding, Pass, Shader, shader};
 use crate::kernel::Shape;
 
 const BOUND: &[Binding] = &[Binding::Sizes, Binding::Operand(0), Binding::Operand(1)];
@@ -9,13 +9,11 @@ const THREADS: usize = 256;
 
 /// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
-    Shader::new("naive", include_str!("naive.wgsl"), BOUND, |s| rows(s, 64)),
-    Shader::new("shared_tree", include_str!("shared_tree.wgsl"), BOUND, |s| rows(s, 1))
+    shader!("naive", ["shared/operands"], BOUND, |s| rows(s, 64)),
+    shader!("shared_tree", ["shared/operands", "../wgsl/halving"], BOUND, |s| rows(s, 1))
         .after("naive")
         .partial_sums(THREADS),
-    Shader::new("subgroup", include_str!("subgroup.wgsl"), BOUND, |s| rows(s, 1))
-        .after("shared_tree")
-        .partial_sums(THREADS),
+    shader!("subgroup", ["shared/operands"], BOUND, |s| rows(s, 1)).after("shared_tree").partial_sums(THREADS),
 ];
 
 /// So many rows to a workgroup; of rows without values there is nothing to do.

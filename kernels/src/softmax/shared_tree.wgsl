@@ -1,15 +1,5 @@
 // idea: a workgroup per row reads it as neighbours; maximum and sum are found by halving in workgroup memory
-struct Sizes {
-    rows: u32,
-    n: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // rows × n
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // rows × n
-
 const THREADS: u32 = 256;
-var<workgroup> parts: array<f32, THREADS>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) i: u32) {
@@ -21,10 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     parts[i] = top;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half >>= 1u) {
-        if i < half {
-            parts[i] = max(parts[i], parts[i + half]);
-        }
-        workgroupBarrier();
+        max_half(i, half);
     }
     top = parts[0];
     workgroupBarrier();
@@ -37,10 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     parts[i] = sum;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half >>= 1u) {
-        if i < half {
-            parts[i] += parts[i + half];
-        }
-        workgroupBarrier();
+        add_half(i, i, half);
     }
     let scale = 1.0 / parts[0];
     for (var c = i; c < sizes.n; c += THREADS) {

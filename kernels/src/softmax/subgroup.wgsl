@@ -1,13 +1,4 @@
 // idea: warps reduce through their registers and meet once in workgroup memory: two barriers a reduction, not nine
-struct Sizes {
-    rows: u32,
-    n: u32,
-}
-
-@group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // rows × n
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // rows × n
-
 const THREADS: u32 = 256;
 const LOWEST: f32 = -3.4028234e38;
 var<workgroup> tops: array<f32, 64>; // of each warp; none has fewer than four lanes

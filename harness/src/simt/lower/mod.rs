@@ -20,12 +20,12 @@ use naga::valid::{Capabilities, FunctionInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Expression, Function, Handle, Module, ScalarKind, Type, TypeInner};
 
 use super::code::{Class, Code, Given, Inst, NONE, Op, Slot};
-use super::fault::Fault;
+use super::fault::{Fault, Files};
 
 /// A shader whose text has been parsed and validated.
 #[derive(Debug)]
 pub struct Shader {
-    name: String,
+    files: Files,
     source: String,
     module: Module,
     info: naga::valid::ModuleInfo,
@@ -37,10 +37,9 @@ impl Shader {
     /// # Errors
     /// The parser's or validator's first complaint with its line.
     pub fn parse(name: &str, source: &str) -> Result<Self, Fault> {
-        let fault = |line: Option<u32>, reason: String| Fault {
-            shader: name.into(),
-            line: line.unwrap_or(0),
-            reason: reason.lines().next().unwrap_or_default().to_owned(),
+        let files = Files::of(name, source);
+        let fault = |line: Option<u32>, reason: String| {
+            files.fault(line.unwrap_or(0), reason.lines().next().unwrap_or_default())
         };
         let module = naga::front::wgsl::parse_str(source)
             .map_err(|e| fault(e.location(source).map(|l| l.line_number), e.message().to_owned()))?;
@@ -57,7 +56,7 @@ impl Shader {
             }
             fault(e.location(source).map(|l| l.line_number), reason.replace('\n', " "))
         })?;
-        Ok(Self { name: name.into(), source: source.into(), module, info })
+        Ok(Self { files, source: source.into(), module, info })
     }
 
     /// Lowers one entry point.
@@ -65,7 +64,7 @@ impl Shader {
     /// # Errors
     /// A construct that the interpreter does not have, with its line.
     pub fn lower(&self, entry: &str) -> Result<Code, Fault> {
-        let fault = |reason: String| Fault { shader: self.name.clone(), line: 0, reason };
+        let fault = |reason: String| self.files.fault(0, reason);
         let found = self.module.entry_points.iter().position(|e| e.name == entry);
         let Some(index) = found else {
             let known: Vec<&str> = self.module.entry_points.iter().map(|e| e.name.as_str()).collect();
@@ -206,7 +205,10 @@ impl<'a> Lowering<'a> {
             subgroups: false,
             line: 0,
         };
-        for (handle, variable) in shader.module.global_variables.iter() {
+        // By binding: nothing depends on where a shader's files declare what.
+        let mut variables: Vec<_> = shader.module.global_variables.iter().collect();
+        variables.sort_by_key(|(_, v)| v.binding.map(|b| (b.group, b.binding)));
+        for (handle, variable) in variables {
             lowering.line = shader.module.global_variables.get_span(handle).location(&shader.source).line_number;
             let space = match variable.space {
                 // A workgroup has what its entry point uses: another pass's does not crowd it out.
@@ -245,7 +247,7 @@ impl<'a> Lowering<'a> {
         share::share(&mut insts);
         let allocation = allocate::allocate(&mut insts, &self.given, &self.matrices);
         Ok(Code {
-            shader: self.shader.name.clone(),
+            files: self.shader.files.clone(),
             entry: entry.into(),
             workgroup,
             insts,
@@ -260,11 +262,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn refuse(&self, what: impl Into<String>) -> Fault {
-        Fault {
-            shader: self.shader.name.clone(),
-            line: self.line,
-            reason: format!("the interpreter does not have {}", what.into()),
-        }
+        self.shader.files.fault(self.line, format!("the interpreter does not have {}", what.into()))
     }
 
     fn push(&mut self, mut inst: Inst) {

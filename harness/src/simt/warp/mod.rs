@@ -292,5 +292,5 @@ impl<const W: usize> Warp<W> {
 }
 
 fn fault(code: &Code, inst: &Inst, reason: String) -> Fault {
-    Fault { shader: code.shader.clone(), line: inst.line, reason }
+    code.files.fault(inst.line, reason)
 }
