@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-/// Most bytes of a task. What is larger than the cores' caches goes in so many tasks that a thread which is held up is
+/// About the most bytes of a task. What is larger than the cores' caches goes in so many tasks that a thread which is held up is
 /// helped by the others.
 const TASK_BYTES: usize = 512 << 10;
 
@@ -18,7 +18,9 @@ pub(crate) fn each_row(
 ) {
     if threads {
         let share = y.len().div_ceil(rayon::current_num_threads());
-        let rows = share.min(TASK_BYTES / row_bytes.max(1)).max(1).next_multiple_of(unit);
+        // As many tasks for one thread as for another.
+        let tasks = (share * row_bytes).div_ceil(TASK_BYTES).max(1);
+        let rows = share.div_ceil(tasks).max(1).next_multiple_of(unit);
         y.par_chunks_mut(rows).enumerate().for_each(move |(t, y)| task(t * rows, y));
     } else {
         task(0, y);
