@@ -103,12 +103,12 @@ impl<E: Element> Contract for Gemv<E> {
             .after("multi_row")
             .accumulators(1),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_eight_rows", crate::machine::Isa::Avx512, x86_eight_rows::IDEA, x86_eight_rows::run)
+        Variant::<Self>::arch("x86_stream", crate::machine::Isa::Avx512, x86_stream::IDEA, x86_stream::run)
             .after("x86_avx512")
             .accumulators(1),
         #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_stream", crate::machine::Isa::Avx512, x86_stream::IDEA, x86_stream::run)
-            .after("x86_eight_rows")
+        Variant::<Self>::arch("x86_eight_rows", crate::machine::Isa::Avx512, x86_eight_rows::IDEA, x86_eight_rows::run)
+            .after("x86_avx512")
             .accumulators(1),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_parallel", crate::machine::Isa::Avx512, x86_parallel::IDEA, x86_parallel::run)

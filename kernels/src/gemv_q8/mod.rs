@@ -13,6 +13,8 @@ mod simd_madd;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
+mod x86_scales_parallel;
+#[cfg(target_arch = "x86_64")]
 mod x86_vnni;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni_parallel;
@@ -116,6 +118,16 @@ impl Contract for GemvQ8 {
         .accumulators(LANE_SUMS),
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch(
+            "x86_scales_parallel",
+            crate::machine::Isa::Avx512,
+            x86_scales_parallel::IDEA,
+            x86_scales_parallel::run,
+        )
+        .after("x86_vnni_scales")
+        .accumulators(LANE_SUMS)
+        .threads(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
             "x86_vnni_stream",
             crate::machine::Isa::Avx512,
             x86_vnni_stream::IDEA,
@@ -130,7 +142,7 @@ impl Contract for GemvQ8 {
             x86_vnni_parallel::IDEA,
             x86_vnni_parallel::run,
         )
-        .after("x86_vnni_scales")
+        .after("x86_vnni_stream")
         .accumulators(LANE_SUMS)
         .threads(),
     ];

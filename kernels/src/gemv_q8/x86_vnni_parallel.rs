@@ -1,12 +1,12 @@
-//! idea: a block of rows goes to every core, which finds it in its own cache: two caches are read at once, and are twice as large
+//! idea: blocks of rows go to every core, each reading one long stream: two cores' misses fill the bus
 
 use super::Args;
 use crate::machine::Isa;
 
 /// The file's first line.
-pub const IDEA: &str = "a block of rows goes to every core, which finds it in its own cache: two caches are read at once, and are twice as large";
+pub const IDEA: &str = "blocks of rows go to every core, each reading one long stream: two cores' misses fill the bus";
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
-    super::x86_vnni_scales::run_on(isa, a, true)
+    super::x86_vnni_stream::run_on(isa, a, true)
 }

@@ -6,20 +6,29 @@ use super::x86_vnni::{X, last_block};
 use super::{Args, BLOCK_LEN};
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
+use crate::threads::each_row;
 
 /// The file's first line.
 pub const IDEA: &str = "one row after the other and no prefetches: out of cache the weights are one long stream, which the processor follows best alone";
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {
+    run_on(isa, a, false)
+}
+
+/// The same on this thread or on all.
+pub(super) fn run_on(isa: Isa, a: Args<'_>, threads: bool) -> bool {
     if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
     let Args { w, xq, xd, y, .. } = a;
-    for (r, y) in y.iter_mut().enumerate() {
-        // SAFETY: AVX-512 and VNNI were just detected.
-        *y = unsafe { row(&w[r * xd.len()..][..xd.len()], xq, xd) };
-    }
+    let blocks = xd.len();
+    each_row(y, blocks * size_of::<BlockQ8_0>(), 1, threads, move |first, y| {
+        for (r, y) in y.iter_mut().enumerate() {
+            // SAFETY: AVX-512 and VNNI were just detected.
+            *y = unsafe { row(&w[(first + r) * blocks..][..blocks], xq, xd) };
+        }
+    });
     true
 }
 
