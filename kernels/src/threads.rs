@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-/// About the most bytes of a task. What is larger than the cores' caches goes in so many tasks that a thread which is held up is
-/// helped by the others.
+/// About the most bytes of a task. What is larger than the cores' caches goes in so many tasks that a thread which is held
+/// up is helped by the others.
 const TASK_BYTES: usize = 512 << 10;
 
 /// `task` for all rows of `y`, on this thread or on all of rayon's: it is given the first row of its piece and the piece, a

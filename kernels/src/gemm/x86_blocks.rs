@@ -176,8 +176,9 @@ struct Block<'a, K: Kind> {
 }
 
 impl<K: Kind> Block<'_, K> {
-    /// Every tile of these columns, of which `packed_b` holds each panel, or one panel where no other block follows. With a source, each panel of `packed_b` is filled just before its first use; while the
-    /// tiles of one panel run, they prefetch the next from wherever it will be read.
+    /// Every tile of these columns, of which `packed_b` holds each panel, or one panel where no other block follows. With a
+    /// source, each panel of `packed_b` is filled just before its first use; while the tiles of one panel run, they prefetch
+    /// the next from wherever it will be read.
     ///
     /// # Safety
     /// The features that [`Kind::run`] asks for. Nobody else touches these columns of C.

@@ -1,0 +1,51 @@
+//! Rungs that name their instructions and use every core give the same bits however many there are, also where there are
+//! more than the work or the scratch has pieces for.
+
+use kernels::KERNELS;
+use kernels::input::Input;
+use kernels::kernel::{Kernel, Shape, Width, machine_for};
+use kernels::machine::Isa;
+
+/// Ragged, from less than a thread's piece to several blocks of each.
+fn shapes(kernel: &dyn Kernel) -> Vec<Shape> {
+    let sizes = [(1, 130, 300), (5, 40, 64), (70, 130, 300), (530, 200, 1100)];
+    let near = sizes.into_iter().map(|(m, n, k)| kernel.shape_near(m, n, k));
+    kernel.test_shapes().into_iter().chain(near).collect()
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let pools = [1, 2, 3, 7, 16, 64]
+        .map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool"));
+    let mut compared = 0;
+    for kernel in KERNELS.iter().filter(|k| k.name().starts_with("gemv") || k.name().starts_with("gemm")) {
+        for (v, about) in kernel.variants().iter().enumerate() {
+            let (true, Width::Arch(_), Ok(isa)) = (about.threads, about.width, machine_for(about, None)) else {
+                continue;
+            };
+            for shape in shapes(*kernel) {
+                let mut bits: Option<Vec<u32>> = None;
+                for pool in &pools {
+                    // Anew, so that what nobody writes stays zero.
+                    let mut case = kernel.prepare(&shape, &Input::typical(7)).expect("the shape fits");
+                    // A processor without an extension that the rung also uses has nothing to compare.
+                    if pool.install(|| case.run(v, isa)).is_err() {
+                        break;
+                    }
+                    let place = format!(
+                        "{}/{} {}, {} threads",
+                        kernel.name(),
+                        about.name,
+                        kernel.dims(&shape),
+                        pool.current_num_threads()
+                    );
+                    assert!(case.verify(v, isa.lanes()).passed(), "{place}");
+                    let now: Vec<u32> = case.output().into_iter().map(f32::to_bits).collect();
+                    assert!(*bits.get_or_insert_with(|| now.clone()) == now, "{place}: other bits than one thread's");
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 0 || !Isa::Avx512.available(), "no rung was compared");
+}
