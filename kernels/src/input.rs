@@ -51,15 +51,6 @@ impl Input {
         rng
     }
 
-    /// [`Input::values`], none larger than `largest`: for operands that go through exp or through several products.
-    pub fn tame(&self, stream: u64, len: usize, scale: f32, largest: f32) -> Buffer<f32> {
-        let mut values = self.values(stream, len, scale);
-        if self.flavor != Flavor::Blank {
-            values.as_mut_slice().iter_mut().for_each(|v| *v = v.clamp(-largest, largest));
-        }
-        values
-    }
-
     /// `len` values of about the size `scale`.
     pub fn values(&self, stream: u64, len: usize, scale: f32) -> Buffer<f32> {
         self.encoded(stream, len, scale, |x| x)
@@ -75,7 +66,8 @@ impl Input {
         }
     }
 
-    /// The same, none beyond `largest`: for what an exp follows, where huge values would leave one term of a sum.
+    /// [`Input::values`], none beyond `largest`: for what goes through several products, or what an exp follows, where huge
+    /// values would leave one term of a sum.
     pub fn values_within(&self, stream: u64, len: usize, scale: f32, largest: f32) -> Buffer<f32> {
         let mut values = self.values(stream, len, scale);
         if self.flavor != Flavor::Blank {
@@ -166,7 +158,7 @@ impl Canary for BlockTq2_0 {
 }
 
 /// Owned values between canaries, the first value on a 64-byte boundary.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Buffer<T: Canary> {
     storage: Vec<T>,
     start: usize,

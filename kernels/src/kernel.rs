@@ -32,6 +32,9 @@ pub struct Shape {
     /// Parts that the operation falls into: heads of keys and values, experts, groups of experts,
     /// sequences. 1 elsewhere.
     pub parts: usize,
+    /// Of the parts those that each row of activations meets, where it meets some: experts that a token is routed to.
+    /// 0 elsewhere, and where the kernel has a rule of its own.
+    pub chosen: usize,
     /// True for the shapes of the tour; the others are run by name.
     pub tour: bool,
 }
@@ -39,17 +42,23 @@ pub struct Shape {
 impl Shape {
     /// A shape of the tour.
     pub const fn tour(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, tour: true }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: true }
     }
 
     /// A shape that is run when asked for.
     pub const fn new(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, tour: false }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: false }
     }
 
     /// The same in so many parts.
     pub const fn parts(mut self, parts: usize) -> Self {
         self.parts = parts;
+        self
+    }
+
+    /// The same where each row of activations meets so many of the parts.
+    pub const fn chosen(mut self, chosen: usize) -> Self {
+        self.chosen = chosen;
         self
     }
 }
@@ -135,6 +144,28 @@ pub struct About {
     pub accumulators: usize,
     /// True where it uses every core.
     pub threads: bool,
+    /// True where it is for products with few rows of activations alone.
+    pub few_rows: bool,
+    /// True where it rounds the inputs, given in f32, to bf16: what processors that multiply bf16 ask for. Its output is
+    /// held to the reference over the rounded inputs, and its error is told against the exact one.
+    pub rounds_to_bf16: bool,
+}
+
+impl About {
+    /// Of a variant with one partial sum, on one core.
+    const fn new(name: &'static str, idea: &'static str, width: Width) -> Self {
+        Self {
+            name,
+            idea,
+            after: None,
+            width,
+            max_lanes: 16,
+            accumulators: 1,
+            threads: false,
+            few_rows: false,
+            rounds_to_bf16: false,
+        }
+    }
 }
 
 type NativeFn<C> = for<'a> fn(Isa, <C as Contract>::Args<'a>) -> bool;
@@ -158,21 +189,19 @@ impl<C: Contract> Variant<C> {
     /// A variant generic over machines. It is compiled for those that its width lets it run on, and no others: that is
     /// most of what building this crate takes.
     pub const fn new<R: Rung<C>>(name: &'static str, width: Width, idea: &'static str) -> Self {
-        let about = About { name, idea, after: None, width, max_lanes: 16, accumulators: 1, threads: false };
         let (native, traced): (NativeFn<C>, TracedFn<C>) = match width {
             Width::Scalar => (run_scalar::<C, R>, run_traced_scalar::<C, R>),
             Width::SimdF32 => (run_floats::<C, R>, run_traced_simd::<C, R>),
             Width::SimdMadd | Width::SimdShuffle | Width::Dot4 => (run_simd::<C, R>, run_traced_simd::<C, R>),
             Width::Any | Width::Arch(_) => (run_native::<C, R>, run_traced::<C, R>),
         };
+        let about = About::new(name, idea, width);
         Self { about, native, traced: if cfg!(feature = "traced") { Some(traced) } else { None } }
     }
 
     /// A variant in one instruction set's intrinsics; `native` returns false where the processor lacks it.
     pub const fn arch(name: &'static str, isa: Isa, idea: &'static str, native: NativeFn<C>) -> Self {
-        let about =
-            About { name, idea, after: None, width: Width::Arch(isa), max_lanes: 16, accumulators: 1, threads: false };
-        Self { about, native, traced: None }
+        Self { about: About::new(name, idea, Width::Arch(isa)), native, traced: None }
     }
 
     /// Runs it on a native machine; false where this processor lacks the machine.
@@ -201,6 +230,18 @@ impl<C: Contract> Variant<C> {
     /// Widest register the variant can use.
     pub const fn max_lanes(mut self, n: usize) -> Self {
         self.about.max_lanes = n;
+        self
+    }
+
+    /// Marks it as one for few rows of activations.
+    pub const fn few_rows(mut self) -> Self {
+        self.about.few_rows = true;
+        self
+    }
+
+    /// Marks it as rounding its inputs from f32 to bf16.
+    pub const fn rounds_to_bf16(mut self) -> Self {
+        self.about.rounds_to_bf16 = true;
         self
     }
 

@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod gemm;
 pub mod gemm_fixed;
 pub mod gemm_fp8;
+pub mod gemm_mixed;
 pub mod gemm_packed;
 pub mod gemv;
 pub mod gemv_packed;
@@ -33,7 +34,7 @@ pub mod moe_ffn;
 pub mod moe_gate;
 pub mod operand;
 pub mod probe;
-pub mod quantize_q8_0;
+pub mod quantize_q8;
 pub mod rmsnorm;
 pub mod rmsnorm_fixed;
 pub mod rope;
@@ -71,6 +72,10 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<gemm_packed::GemmPacked<BlockQ4_0>>::new(),
         &Entry::<gemm_packed::GemmPacked<BlockQ4K>>::new(),
         &Entry::<gemm_packed::GemmPacked<BlockQ6K>>::new(),
+        &Entry::<gemm_mixed::GemmMixed<BlockQ8_0>>::new(),
+        &Entry::<gemm_mixed::GemmMixed<BlockQ4_0>>::new(),
+        &Entry::<gemm_mixed::GemmMixed<BlockQ4K>>::new(),
+        &Entry::<gemm_mixed::GemmMixed<BlockQ6K>>::new(),
         &Entry::<attention_decode::AttentionDecode<f32>>::new(),
         &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
         &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),
@@ -88,7 +93,8 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<rope::Rope<rope::Halves>>::new(),
         &Entry::<rope::Rope<rope::Yarn>>::new(),
         &Entry::<swiglu::SwiGlu>::new(),
-        &Entry::<quantize_q8_0::QuantizeQ8>::new(),
+        &Entry::<quantize_q8::QuantizeQ8<quantize_q8::Of32>>::new(),
+        &Entry::<quantize_q8::QuantizeQ8<quantize_q8::Of256>>::new(),
         &Entry::<head_argmax::HeadArgmax<f32>>::new(),
         &Entry::<head_argmax::HeadArgmax<bf16>>::new(),
         &Entry::<dot_fixed::DotFixed>::new(),

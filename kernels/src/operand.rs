@@ -100,7 +100,15 @@ pub enum Operand<'a> {
 /// as cold as weights. Smaller ones are warm where a cache holds them.
 const LARGER_THAN_CACHES: usize = 32 << 20;
 
-impl Operand<'_> {
+impl<'a> Operand<'a> {
+    /// Where it is an input, that.
+    pub(crate) fn into_input(self) -> Option<&'a mut dyn Guarded> {
+        match self {
+            Operand::Input(input) => Some(input),
+            _ => None,
+        }
+    }
+
     fn place(&self) -> (usize, usize) {
         match self {
             Operand::Weights(w) | Operand::Repacked(w) => w.place(),

@@ -8,7 +8,7 @@ const TASK_BYTES: usize = 512 << 10;
 
 /// `task` for all rows of `y`, on this thread or on all of rayon's: it is given the first row of its piece and the piece, a
 /// multiple of `unit` rows but for the last. A row takes `row_bytes` to compute. What fits into the cores' caches goes in
-/// one task for each, which finds it there the next time.
+/// one task for each: most often the core that had it the last time takes it again.
 pub(crate) fn each_row(
     y: &mut [f32],
     row_bytes: usize,

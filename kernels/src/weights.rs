@@ -46,7 +46,7 @@ impl Source {
         let widened = (info.dtype, dtype) == (Dtype::F16, Dtype::F32);
         let fits = (info.dtype == dtype || widened) && info.rows > 1;
         let name = if widened { format!("{} (f16 as f32)", self.name) } else { self.name.clone() };
-        fits.then(|| Shape { name: name.into(), m, n: info.rows, k: info.cols, parts: 1, tour: false })
+        fits.then(|| Shape { name: name.into(), m, n: info.rows, k: info.cols, parts: 1, chosen: 0, tour: false })
     }
 }
 
@@ -160,6 +160,20 @@ impl<T: Stored + Block> Weights<T> {
         (rows, cols): (usize, usize),
         input: &Input,
     ) -> Result<Self, ShapeError> {
+        Self::blocks_within(kernel, shape, (rows, cols), input, T::LARGEST)
+    }
+
+    /// The same, seeded ones with values at most so large.
+    ///
+    /// # Errors
+    /// As [`Weights::blocks`].
+    pub fn blocks_within(
+        kernel: &'static str,
+        shape: &Shape,
+        (rows, cols): (usize, usize),
+        input: &Input,
+        largest: f32,
+    ) -> Result<Self, ShapeError> {
         if !cols.is_multiple_of(T::LEN) {
             return Err(ShapeError {
                 kernel,
@@ -175,7 +189,7 @@ impl<T: Stored + Block> Weights<T> {
             return Ok(Self::copied(Buffer::zeroed(blocks), input));
         }
         let mut values = input.values(0, rows * cols, 1.0);
-        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v, T::LARGEST));
+        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v, largest));
         let mut rest = values.as_slice().chunks_exact(T::LEN);
         Ok(Self::copied(Buffer::filled(blocks, |_| rest.next().map_or_else(T::zeroed, T::encode)), input))
     }

@@ -168,12 +168,12 @@ fn real_models() -> Option<PathBuf> {
 
 /// Calls by kernel and sizes, with how often.
 #[derive(Default)]
-struct Calls(BTreeMap<(String, [usize; 4]), usize>);
+struct Calls(BTreeMap<(String, [usize; 5]), usize>);
 
 impl Watch for Calls {
     fn after(&mut self, call: &Call<'_>) {
         let s = call.shape;
-        *self.0.entry((call.kernel.into(), [s.m, s.n, s.k, s.parts])).or_default() += 1;
+        *self.0.entry((call.kernel.into(), [s.m, s.n, s.k, s.parts, s.chosen])).or_default() += 1;
     }
 }
 
@@ -190,7 +190,7 @@ fn check_step(name: &str, file: &Arc<ModelFile>, config: &Config, rungs: &str) {
         all.extend(step::expansion(config, core.dtype()).unwrap());
     }
     for o in all {
-        let sizes = [o.shape.m, o.shape.n, o.shape.k, o.shape.parts];
+        let sizes = [o.shape.m, o.shape.n, o.shape.k, o.shape.parts, o.shape.chosen];
         *said.0.entry((o.kernel.into(), sizes)).or_default() += o.times;
     }
     assert_eq!(calls.0, said.0, "{name}, {rungs}");

@@ -44,7 +44,7 @@ fn wide<T: Stored>(norm: f32, encode: impl Fn(&[f32]) -> Vec<T>) -> Opened {
     let mut seed = 0;
     let mut values = |n: u64, scale: f32| {
         seed += 1;
-        Input::typical(seed).tame(0, n as usize, scale, 3.0 * scale).as_slice().to_vec()
+        Input::typical(seed).values_within(0, n as usize, scale, 3.0 * scale).as_slice().to_vec()
     };
     let names = |layer: u64| {
         [("attn_q", hidden), ("attn_k", kv), ("attn_v", kv), ("attn_output", hidden)]

@@ -110,9 +110,9 @@ pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Pr
             Task::Kernel { kernel, sizes, parts } => {
                 one(&mut counts, &gpu, &row, kernel, *sizes, *parts).map_err(wrong)?
             }
-            Task::Prefill { model, tokens } => {
+            Task::Prefill { model, format, tokens } => {
                 let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
-                prefill(&mut counts, &gpu, &config, *tokens, &row.rung).map_err(wrong)?
+                prefill(&mut counts, &gpu, &config, *format, *tokens, &row.rung).map_err(wrong)?
             }
             Task::Decode { model, format, tokens } => {
                 let config = published::named(model).ok_or_else(|| wrong(format!("no model {model}")))?;
@@ -168,12 +168,12 @@ fn one(
     [m, n, k]: [usize; 3],
     parts: usize,
 ) -> Result<Prediction, String> {
-    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, tour: false };
+    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, chosen: 0, tour: false };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
     let cost = match kernel {
         "gemm_fp8" => counts.deep(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung)?,
-        "gemm_f16" => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
+        _ if kernel.starts_with("gemm_f16") => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
         _ => counts.best(gpu, kernel, &shape(k), &row.rung, warm)?,
     };
     let launches = cost.launches * gpu.machine.launch_ns.value;
@@ -189,23 +189,49 @@ fn of_fp8(gpu: &GpuProfile) -> Result<GpuProfile, String> {
     Ok(gpu)
 }
 
+/// The kernels of a step of a model stored so.
+fn step(config: &Config, format: Format, tokens: usize) -> Result<Vec<Operation>, String> {
+    let dtype = match format {
+        Format::F16 => Dtype::F16,
+        Format::Q8_0 => Dtype::Q8_0,
+        Format::Q4_0 | Format::Q4KM => Dtype::Q4_0,
+    };
+    let step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
+    Ok(match format {
+        Format::Q4KM => step.into_iter().flat_map(|operation| q4_k_m(config, operation)).collect(),
+        _ => step,
+    })
+}
+
+/// The product of a prompt with weights that this kernel multiplies with one token.
+fn gemm(gemv: &str) -> Result<&'static str, String> {
+    Ok(match gemv {
+        "gemv_f16" => "gemm_f16",
+        "gemv_q8" => "gemm_f16_q8_0",
+        "gemv_q4_0" => "gemm_f16_q4_0",
+        "gemv_q4_k" => "gemm_f16_q4_k",
+        "gemv_q6_k" => "gemm_f16_q6_k",
+        other => return Err(format!("no product of a prompt for {other}")),
+    })
+}
+
 /// The products of a prompt, one for each matrix, and of the head for the last token alone, which is all that samples.
 /// Attention and what goes value by value is left out: below a tenth of the operations at such lengths.
 fn prefill(
     counts: &mut Counts,
     gpu: &GpuProfile,
     config: &Config,
+    format: Format,
     tokens: usize,
     rung: &str,
 ) -> Result<Prediction, String> {
-    let step = step::decode(config, Dtype::F16, tokens).ok_or("no kernel for this type")?;
     let (mut ns, mut by) = (gpu.machine.host_token_ns.value, BTreeMap::new());
-    for operation in step.iter().filter(|o| is_product(o)) {
+    for operation in step(config, format, tokens)?.iter().filter(|o| is_product(o)) {
         let head = operation.shape.n == config.vocab;
         let shape = Shape { m: if head { 1 } else { tokens }, ..operation.shape.clone() };
         let cost = match head {
-            true => counts.best(gpu, "gemv_f16", &shape, "best", Some(false))?,
-            false => counts.deep(gpu, "gemm_f16", &shape, rung)?,
+            true => counts.best(gpu, operation.kernel, &shape, "best", Some(false))?,
+            false => counts.deep(gpu, gemm(operation.kernel)?, &shape, rung)?,
         };
         let time = operation.times as f64 * (cost.body_ns + cost.launches * gpu.machine.launch_ns.value);
         ns += time;
@@ -234,15 +260,7 @@ fn decode(
     tokens: usize,
     rung: &str,
 ) -> Result<Prediction, String> {
-    let dtype = match format {
-        Format::F16 => Dtype::F16,
-        Format::Q8_0 => Dtype::Q8_0,
-        Format::Q4_0 | Format::Q4KM => Dtype::Q4_0,
-    };
-    let mut step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
-    if format == Format::Q4KM {
-        step = step.into_iter().flat_map(|operation| q4_k_m(config, operation)).collect();
-    }
+    let step = step(config, format, tokens)?;
     let has = gpu.memory.memory_mib.value * 1024.0 * 1024.0;
     let needs = step.iter().filter(|o| is_product(o)).map(bytes).sum::<f64>();
     if needs > has {

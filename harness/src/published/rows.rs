@@ -46,10 +46,12 @@ pub enum Task {
         /// Tokens in the cache, on average.
         tokens: usize,
     },
-    /// Took in a prompt with matrices in f16, none before it.
+    /// Took in a prompt, with no token before it.
     Prefill {
         /// One of `kernels::model::published`.
         model: String,
+        /// How its matrices are stored.
+        format: Format,
         /// Its length.
         tokens: usize,
     },
@@ -159,6 +161,16 @@ fn records<T>(
     reader.records().enumerate().map(each).collect()
 }
 
+fn stored(word: &str) -> Result<Format, String> {
+    match word {
+        "f16" => Ok(Format::F16),
+        "q8_0" => Ok(Format::Q8_0),
+        "q4_0" => Ok(Format::Q4_0),
+        "q4_k_m" => Ok(Format::Q4KM),
+        other => Err(format!("format {other:?}: f16, q8_0, q4_0 or q4_k_m")),
+    }
+}
+
 fn task(text: &str) -> Result<Task, String> {
     if let Some(reason) = text.strip_prefix("none: ") {
         return Ok(Task::None(reason.into()));
@@ -167,16 +179,11 @@ fn task(text: &str) -> Result<Task, String> {
     let size = |word: &str| word.parse::<usize>().map_err(|e| format!("{word:?}: {e}"));
     Ok(match words[..] {
         ["decode", model, format, tokens] => {
-            let format = match format {
-                "f16" => Format::F16,
-                "q8_0" => Format::Q8_0,
-                "q4_0" => Format::Q4_0,
-                "q4_k_m" => Format::Q4KM,
-                other => return Err(format!("format {other:?}")),
-            };
-            Task::Decode { model: model.into(), format, tokens: size(tokens)? }
+            Task::Decode { model: model.into(), format: stored(format)?, tokens: size(tokens)? }
         }
-        ["prefill", model, "f16", tokens] => Task::Prefill { model: model.into(), tokens: size(tokens)? },
+        ["prefill", model, format, tokens] => {
+            Task::Prefill { model: model.into(), format: stored(format)?, tokens: size(tokens)? }
+        }
         ["all-reduce", ranks, bytes] => Task::AllReduce { ranks: size(ranks)?, bytes: size(bytes)? as f64 },
         [kernel, m, n, k] => Task::Kernel { kernel: kernel.into(), sizes: [size(m)?, size(n)?, size(k)?], parts: 1 },
         [kernel, m, n, k, parts] => {

@@ -28,8 +28,9 @@ pub const TECHNIQUES: [Technique; 13] = [
     Technique {
         slug: "matrix-units",
         name: "Matrix units",
-        about: "One instruction multiplies whole tiles: AMX on a Xeon, the GTE's 3 by 3 matrix on a PlayStation.",
-        rungs: &["*amx*", "*gte*"],
+        about: "One instruction multiplies whole tiles: AMX on a Xeon, the matrix units of a GPU, the GTE's 3 by 3 matrix on a \
+                PlayStation.",
+        rungs: &["*amx*", "*gte*", "*matrix*", "unpacked_tiles", "unpacked_first"],
     },
     Technique {
         slug: "every-core",
@@ -166,6 +167,8 @@ mod tests {
             ("moe_gate", "partial_select", "less-work"),
             ("gemm_bf16", "x86_few_rows_bf16", "narrow-multiplies"),
             ("gemv_bf16", "vector_loads_bf16", "warps"),
+            ("gemm_f16", "wide_matrix_tile", "matrix-units"),
+            ("gemm_f16_q4_k", "unpacked_first", "matrix-units"),
             ("mla_decode", "heads_abreast", "reuse"),
             ("dot_ternary", "select", "no-multiplier"),
             ("gemv_f32", "nothing_known", "own-ideas"),

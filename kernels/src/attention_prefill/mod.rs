@@ -33,7 +33,7 @@ pub struct Args<'a> {
     pub v: &'a [f32],
     /// Output, as the queries.
     pub o: &'a mut [f32],
-    /// Room for one head's scores, `tokens × tokens`.
+    /// Room for one head's scores, see [`rooms`].
     pub scores: &'a mut [f32],
     /// Room for the keys abreast, see `tile.rs`.
     pub abreast: &'a mut [f32],
@@ -57,9 +57,10 @@ fn size_of_shape(s: &Shape) -> Option<Size> {
     Size::of(&Shape { m: s.n, n: s.m, ..s.clone() })
 }
 
-/// Values of `scores`, `abreast` and `scratch` that rungs need.
-pub fn rooms(size: &Size) -> [usize; 3] {
-    [size.tokens * size.tokens, tile::abreast_room(size), parallel::room(size)]
+/// Values of `scores`, `abreast` and `scratch` that rungs need; rung 0 alone needs a square of scores, the others a row.
+pub fn rooms(size: &Size, rung_0: bool) -> [usize; 3] {
+    let rows = if rung_0 { size.tokens } else { 1 };
+    [rows * size.tokens, tile::abreast_room(size), parallel::room(size)]
 }
 
 /// Runs `body` for every one of `n` parts of a triangle, the shortest with the longest: a task is as long as any other.
@@ -169,7 +170,7 @@ impl Contract for AttentionPrefill {
             shape: format!("{} {}", s.name, Self::dims(s)),
             reason: "query heads must be a multiple of the heads of keys, and there must be a token".into(),
         })?;
-        let [scores, abreast, scratch] = rooms(&size);
+        let [scores, abreast, scratch] = rooms(&size, true);
         let (queries, keys) = (size.tokens * size.heads * size.width, size.tokens * size.kv_heads * size.width);
         Ok(Data {
             size,

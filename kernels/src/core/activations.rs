@@ -4,14 +4,13 @@ use half::bf16;
 
 use super::matrix::shape;
 use super::rungs::{Ladders, Watch};
-use crate::activations::quantize;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::gemv_packed::{GROUP_ROWS, Packed, X};
 use crate::input::Buffer;
-use crate::{gemm, gemm_packed, quantize_q8_0};
+use crate::{gemm, gemm_packed, quantize_q8};
 
 /// Activations of some tokens, `k` values each, and what products with weights of every kind need beside.
 pub(super) struct Activations {
@@ -110,18 +109,18 @@ impl Activations {
     }
 
     /// Makes quants for blocks of `F`, and with `rounded` what they stand for as f32, where they are not yet made.
-    /// Blocks of 32 are a kernel's; there is none for blocks of 256, nor for sums.
+    /// There is no kernel for sums.
     pub(super) fn quantize<F: Packed>(&mut self, l: &Ladders, watch: &mut dyn Watch, rounded: bool) {
         let len = self.tokens * self.k;
         let (values, quants) = (&self.values.as_slice()[..len], &mut self.quants.as_mut_slice()[..len]);
         let scales = &mut self.scales.as_mut_slice()[..len / F::LEN];
         if self.made.block != F::LEN {
+            let shape = shape(self.tokens, self.k, 1, 1);
+            let args = quantize_q8::Args { x: values, quants, scales };
             if F::LEN == BLOCK_LEN {
-                let shape = shape(self.tokens, self.k, 1, 1);
-                let args = quantize_q8_0::Args { x: values, quants, scales };
                 l.quantize.run(watch, &shape, args);
             } else {
-                quantize(values, F::LEN, quants, scales);
+                l.quantize_k.run(watch, &shape, args);
             }
             self.made = Made { block: F::LEN, ..Made::default() };
         }

@@ -9,7 +9,7 @@ use crate::attention_decode::{self, AttentionDecode, Cached, Order, Size, order,
 use crate::attention_decode_q8::{self, Group, Queries, TOKENS};
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::input::Buffer;
-use crate::{kv_append_q8, quantize_q8_0};
+use crate::{kv_append_q8, quantize_q8};
 
 /// What keys and values are stored as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -244,7 +244,7 @@ impl Blocks {
 
     fn attend(&self, l: &Ladders, watch: &mut dyn Watch, size: Size, q: &[f32], o: &mut [f32], room: &mut Room) {
         let (quants, scales) = (room.quants.as_mut_slice(), room.scales.as_mut_slice());
-        let args = quantize_q8_0::Args { x: q, quants, scales };
+        let args = quantize_q8::Args { x: q, quants, scales };
         l.quantize.run(watch, &shape(1, q.len(), 1, 1), args);
         let shape = shape(size.heads, size.tokens, size.width, size.kv_heads);
         if l.attention_q8.about(&shape).after.is_none() {

@@ -7,6 +7,7 @@ use super::activations::Activations;
 use super::cache::{Cache, KvKind, Room};
 use super::error::CoreError;
 use super::matrix::{Matrix, shape};
+use super::prefill;
 use super::rope::{frequencies, score_scale};
 use super::rungs::{Ladders, Watch};
 use super::tensors::vector;
@@ -14,7 +15,7 @@ use crate::attention_decode::Size;
 use crate::input::Buffer;
 use crate::model::config::{Config, Pairs};
 use crate::model::{Dtype, ModelFile};
-use crate::{attention_prefill, rope};
+use crate::rope;
 
 /// One layer's weights and cache.
 pub(super) struct Layer {
@@ -41,17 +42,16 @@ pub(super) struct Shared {
     o: Activations,
     rope_room: Buffer<f32>,
     room: Room,
-    /// Room for several tokens at once: scores, keys abreast, what tasks leave.
-    prefill: [Buffer<f32>; 3],
+    /// Room for several tokens at once.
+    prefill: prefill::Room,
 }
 
 impl Shared {
     /// For texts of `capacity` tokens, `batch` at once at most.
-    pub(super) fn new(config: &Config, size: Size, batch: usize) -> Self {
+    pub(super) fn new(config: &Config, size: Size, batch: usize, l: &Ladders) -> Self {
         let Size { heads, kv_heads, width, .. } = size;
         let both = batch * (heads + kv_heads) * width;
-        let many = Size { tokens: batch, capacity: batch, ..size };
-        let rooms = if batch > 1 { attention_prefill::rooms(&many) } else { [0; 3] };
+        let together = if batch > 1 { batch } else { 0 };
         Self {
             size,
             pairs: config.rope.pairs,
@@ -63,7 +63,7 @@ impl Shared {
             o: Activations::room(batch, heads * width, config.hidden),
             rope_room: Buffer::zeroed(rope::room(batch, width)),
             room: Room::of(&size),
-            prefill: rooms.map(Buffer::zeroed),
+            prefill: prefill::Room::of(&Size { tokens: together, capacity: together, ..size }, l),
         }
     }
 
@@ -169,19 +169,7 @@ impl Layer {
             }
         } else {
             let size = Size { tokens, capacity: tokens, ..size };
-            let rooms = attention_prefill::rooms(&size);
-            let [scores, abreast, scratch] = &mut s.prefill;
-            let args = attention_prefill::Args {
-                size,
-                q,
-                k,
-                v,
-                o,
-                scores: &mut scores.as_mut_slice()[..rooms[0]],
-                abreast: &mut abreast.as_mut_slice()[..rooms[1]],
-                scratch: &mut scratch.as_mut_slice()[..rooms[2]],
-            };
-            l.attention_prefill.run(watch, &shape(tokens, size.heads, size.width, size.kv_heads), args);
+            s.prefill.attend(l, watch, size, [q, k, v], o);
         }
         self.output.multiply(l, watch, &mut s.o, y);
     }

@@ -85,7 +85,13 @@ pub(super) struct Shared {
 
 impl Shared {
     /// For texts of `capacity` tokens, `batch` at once at most.
-    pub(super) fn new(config: &Config, kv: KvKind, capacity: usize, batch: usize) -> Result<Self, CoreError> {
+    pub(super) fn new(
+        config: &Config,
+        kv: KvKind,
+        capacity: usize,
+        batch: usize,
+        l: &Ladders,
+    ) -> Result<Self, CoreError> {
         let Attention::Latent { heads, query_rank, latent, nope, rope, value } = config.attention else {
             unreachable!("only models with latent attention come here");
         };
@@ -122,7 +128,7 @@ impl Shared {
             o_latent: Buffer::zeroed(heads * latent),
             scratch: Buffer::zeroed(full.room()),
             o: Activations::room(batch, heads * value, hidden),
-            prefill: prefill::Room::of(&size, batch),
+            prefill: prefill::Room::of(&size, batch, l),
         })
     }
 

@@ -5,10 +5,10 @@
 //! - `gqa.rs`, `mla.rs` are the two attentions, `cache.rs` keys and values, `rope.rs` how fast pairs turn
 //! - `ffn.rs`, `moe.rs` are the feed-forward layers, `sample.rs` chooses the next token
 //!
-//! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened.
+//! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened, and so does of
+//! latent attention what makes keys and values of latents, whatever its type.
 //!
-//! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations and their
-//! quantization in blocks of 256, writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of
+//! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations, writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of
 //! what experts and shared experts give, choosing a token of the logits. Prompts go through GEMMs, and attention of all
 //! tokens at once where they begin a text, else token by token. Once warm, a token allocates nothing.
 
@@ -22,6 +22,7 @@ mod gqa;
 mod matrix;
 mod mla;
 mod moe;
+mod prefill;
 mod rope;
 mod rungs;
 mod sample;
@@ -133,7 +134,7 @@ impl Core {
         let batch = options.batch.clamp(1, room.max(1));
         let prompts = batch > 1;
         let (hidden, vocab) = (config.hidden, config.vocab);
-        let shared = Shared::new(&config, options.kv, room, batch)?;
+        let shared = Shared::new(&config, options.kv, room, batch, &ladders)?;
         let layer = |layer: usize| {
             let norm = |what: &str| vector(file, &format!("blk.{layer}.{what}_norm.weight"), hidden);
             let attention = match (&shared, &config.attention) {
@@ -227,7 +228,7 @@ impl Core {
         Ok(())
     }
 
-    /// The logits of what follows the text; all zero before its first token.
+    /// The logits of what follows the text; of a text without a token they mean nothing.
     pub fn logits(&mut self, watch: &mut dyn Watch) -> &mut [f32] {
         let state = &mut self.state;
         self.head.multiply(&self.ladders, watch, &mut state.x, state.logits.as_mut_slice());
@@ -306,7 +307,7 @@ impl State {
 }
 
 impl Shared {
-    fn new(config: &Config, kv: Kv, room: usize, batch: usize) -> Result<Self, CoreError> {
+    fn new(config: &Config, kv: Kv, room: usize, batch: usize, l: &Ladders) -> Result<Self, CoreError> {
         Ok(match config.attention {
             Attention::Grouped { heads, kv_heads, width, .. } => {
                 let size = Size { heads, kv_heads, width, tokens: 0, capacity: room };
@@ -314,9 +315,9 @@ impl Shared {
                     let why = format!("a cache in q8 of heads {width} wide: blocks have 32 values");
                     return Err(CoreError::NoKernel(why));
                 }
-                Self::Grouped(gqa::Shared::new(config, size, batch))
+                Self::Grouped(gqa::Shared::new(config, size, batch, l))
             }
-            Attention::Latent { .. } => Self::Latent(mla::Shared::new(config, kv, room, batch)?),
+            Attention::Latent { .. } => Self::Latent(mla::Shared::new(config, kv, room, batch, l)?),
         })
     }
 

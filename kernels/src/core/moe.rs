@@ -175,7 +175,7 @@ impl Mixture {
         match &mut self.routed {
             Routed::Together { matrices, size } => {
                 let size = moe_ffn::Size { tokens, ..*size };
-                let shape = shape(tokens, size.width, size.inner, size.experts);
+                let shape = shape(tokens, size.width, size.inner, size.experts).chosen(size.chosen);
                 macro_rules! run {
                     ($ladder:ident, $view:ident) => {{
                         let gate_up_down = matrices.each_ref().map(|m| m.$view().unwrap_or_default());

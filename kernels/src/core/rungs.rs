@@ -2,7 +2,7 @@
 //!
 //! `best` is a static rule, no measurement: of the rungs that this processor runs the last of the ladder, among those with
 //! threads where there are several and the operation is worth them, else among the others. GEMM rungs for few rows count
-//! only for few rows.
+//! only for few rows, and rungs that round their inputs only where they are named.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ use crate::mla_decode::MlaDecode;
 use crate::mla_decode_q8::MlaDecodeQ8;
 use crate::moe_ffn::MoeFfn;
 use crate::moe_gate::MoeGate;
-use crate::quantize_q8_0::QuantizeQ8;
+use crate::quantize_q8::{Of32, Of256, QuantizeQ8};
 use crate::rmsnorm::RmsNorm;
 use crate::rope::{Halves, Interleaved, Rope};
 use crate::softmax::Softmax;
@@ -179,7 +179,7 @@ impl<C: Contract> Ladder<C> {
         let last = |threaded: bool, few: bool| {
             let fits = |chosen: &&Chosen| {
                 let about = &C::LADDER[chosen.variant].about;
-                about.threads == threaded && (few || !about.name.contains("few_rows"))
+                about.threads == threaded && (few || !about.few_rows) && !about.rounds_to_bf16
             };
             here.iter().rev().find(fits).copied()
         };
@@ -283,7 +283,8 @@ ladders! {
     rope_neox: Rope<Halves>,
     softmax: Softmax,
     swiglu: SwiGlu,
-    quantize: QuantizeQ8,
+    quantize: QuantizeQ8<Of32>,
+    quantize_k: QuantizeQ8<Of256>,
     head_f32: HeadArgmax<f32>,
     head_bf16: HeadArgmax<bf16>,
 }

@@ -33,12 +33,14 @@ impl Sampler {
         self.temperature <= 0.0
     }
 
-    /// The next token; `logits` become those of the temperature.
+    /// The next token; `logits` become how far each is below the largest, in units of the temperature.
     pub(super) fn next(&mut self, l: &Ladders, watch: &mut dyn Watch, logits: &mut [f32]) -> u32 {
         if self.is_greedy() {
             return likeliest(logits);
         }
-        logits.iter_mut().for_each(|logit| *logit /= self.temperature);
+        // The largest is 0 at any temperature, however small, and the others finite.
+        let largest = logits[likeliest(logits) as usize];
+        logits.iter_mut().for_each(|logit| *logit = ((*logit - largest) / self.temperature).max(f32::MIN));
         self.probabilities.resize(logits.len(), 0.0);
         let args = softmax::Args { x: logits, n: logits.len(), y: &mut self.probabilities };
         l.softmax.run(watch, &shape(1, logits.len(), 1, 1), args);
@@ -56,6 +58,10 @@ impl Sampler {
             // What is less likely than this cannot be among them: llama2.c's shortcut before the sort.
             let least = (1.0 - self.top_p) / (p.len().max(2) - 1) as f32;
             self.order.retain(|i| p[*i as usize] >= least);
+            // Nearly equal ones may all be below it.
+            if self.order.is_empty() {
+                return likeliest(p);
+            }
             self.order.sort_unstable_by(|a, b| p[*b as usize].total_cmp(&p[*a as usize]).then(a.cmp(b)));
             let mut sum = 0.0;
             let kept = self.order.iter().position(|i| {
@@ -88,6 +94,8 @@ fn likeliest(logits: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::rungs::Rungs;
+    use crate::machine::Isa;
 
     fn drawn(p: &[f32], top_p: f32, coin: f32) -> u32 {
         let mut sampler = Sampler::new(1.0, top_p, 0);
@@ -109,6 +117,24 @@ mod tests {
         let seen: Vec<u32> = (0..100).map(|i| drawn(&p, 0.85, i as f32 / 100.0)).collect();
         assert_eq!(seen.iter().filter(|t| **t == 1).count(), 67);
         assert!(!seen.contains(&0));
+    }
+
+    #[test]
+    fn the_likeliest_is_kept_where_nothing_reaches_the_cutoff() {
+        assert_eq!(drawn(&[0.249, 0.251, 0.25, 0.25], 0.0, 0.9), 1);
+    }
+
+    #[test]
+    fn tiny_temperatures_are_greedy() {
+        let ladders = Ladders::choose(&Rungs::default(), 1, &[Isa::Scalar]).expect("every kernel runs everywhere");
+        for temperature in [1e-39, f32::MIN_POSITIVE, 1e-6] {
+            let mut sampler = Sampler::new(temperature, 0.9, 1);
+            assert_eq!(
+                sampler.next(&ladders, &mut (), &mut [1.0, -3.0, 2.5, 2.4, f32::NEG_INFINITY]),
+                2,
+                "{temperature:e}"
+            );
+        }
     }
 
     #[test]

@@ -108,7 +108,8 @@ macro_rules! ladder {
             .threads(),
             #[cfg(target_arch = "x86_64")]
             Variant::<Gemm<Self>>::arch("x86_few_rows", Isa::Avx512, x86_few_rows::IDEA, x86_few_rows::run)
-                .after("x86_avx512"),
+                .after("x86_avx512")
+                .few_rows(),
             #[cfg(target_arch = "x86_64")]
             Variant::<Gemm<Self>>::arch(
                 "x86_few_rows_parallel",
@@ -117,6 +118,7 @@ macro_rules! ladder {
                 x86_few_rows_parallel::run,
             )
             .after("x86_few_rows")
+            .few_rows()
             .threads(),
             $($own)*
         ]
@@ -159,7 +161,8 @@ impl Factor for bf16 {
             .threads(),
         #[cfg(target_arch = "x86_64")]
         Variant::<Gemm<Self>>::arch("x86_few_rows_bf16", Isa::Avx512, x86_few_rows_bf16::IDEA, x86_few_rows_bf16::run)
-            .after("x86_few_rows"),
+            .after("x86_few_rows")
+            .few_rows(),
         #[cfg(target_arch = "x86_64")]
         Variant::<Gemm<Self>>::arch(
             "x86_few_rows_bf16_parallel",
@@ -168,6 +171,7 @@ impl Factor for bf16 {
             x86_few_rows_bf16_parallel::run,
         )
         .after("x86_few_rows_bf16")
+        .few_rows()
         .threads()
     );
 

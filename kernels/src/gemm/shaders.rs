@@ -69,13 +69,19 @@ pub(super) const F16: &[Shader] = &[
         |s| tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)]),
     )
     .after("shared_tile_f16"),
-    shader!("matrix_units", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
-        tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)])
-    })
+    shader!(
+        "matrix_units",
+        ["shared/sizes", "shared/words", "../dtype/f16", "shared/fours", "shared/put_squares"],
+        BY_FOURS,
+        |s| { tiles(s, [s.n.div_ceil(TILE), s.m.div_ceil(TILE)]) }
+    )
     .after("register_tile_f16"),
-    shader!("wide_matrix_tile", ["shared/sizes", "shared/words", "../dtype/f16", "shared/squares"], BY_FOURS, |s| {
-        tiles(s, [s.n.div_ceil(2 * TILE), s.m.div_ceil(2 * TILE)])
-    })
+    shader!(
+        "wide_matrix_tile",
+        ["shared/sizes", "shared/words", "../dtype/f16", "shared/fours", "shared/put_squares"],
+        BY_FOURS,
+        |s| { tiles(s, [s.n.div_ceil(2 * TILE), s.m.div_ceil(2 * TILE)]) }
+    )
     .after("matrix_units"),
 ];
 

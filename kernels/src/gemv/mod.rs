@@ -13,6 +13,10 @@ mod unrolled;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_avx512;
 #[cfg(target_arch = "x86_64")]
+mod x86_bf16;
+#[cfg(target_arch = "x86_64")]
+mod x86_bf16_parallel;
+#[cfg(target_arch = "x86_64")]
 mod x86_eight_rows;
 #[cfg(target_arch = "x86_64")]
 mod x86_parallel;
@@ -24,7 +28,7 @@ use std::marker::PhantomData;
 use crate::compare::dot_error_bound;
 use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Work};
 use crate::machine::{Machine, OneF};
 use crate::operand::Operand;
 use crate::weights::{Source, Weights};
@@ -63,59 +67,7 @@ impl<E: Element> Contract for Gemv<E> {
     const NAME: &'static str = E::KERNEL;
     const FOLDER: &'static str = "gemv";
     const ABOUT: &'static str = E::ABOUT;
-    const LADDER: &'static [Variant<Self>] = &[
-        Variant::new::<naive::Naive>(
-            "naive",
-            Width::Scalar,
-            "one running sum per row, as the textbook writes it; every add waits for the one before",
-        ),
-        Variant::new::<unrolled::Unrolled>(
-            "unrolled",
-            Width::Scalar,
-            "eight independent sums per row hide the latency of the adds",
-        )
-        .after("naive")
-        .accumulators(8),
-        Variant::new::<simd::Simd>(
-            "simd",
-            Width::SimdF32,
-            "each of four independent sums is a SIMD register, so one instruction does a register's worth of columns",
-        )
-        .after("unrolled")
-        .accumulators(4),
-        Variant::new::<multi_row::MultiRow>(
-            "multi_row",
-            Width::Any,
-            "four rows share each load of x, which saves loads and keeps four streams of weights in flight",
-        )
-        .after("simd")
-        .accumulators(1),
-        Variant::new::<parallel::Parallel>(
-            "parallel",
-            Width::Any,
-            "blocks of rows go to every core, until their misses together fill the memory bus",
-        )
-        .after("multi_row")
-        .accumulators(1)
-        .threads(),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
-            .after("multi_row")
-            .accumulators(1),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_stream", crate::machine::Isa::Avx512, x86_stream::IDEA, x86_stream::run)
-            .after("x86_avx512")
-            .accumulators(1),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_eight_rows", crate::machine::Isa::Avx512, x86_eight_rows::IDEA, x86_eight_rows::run)
-            .after("x86_avx512")
-            .accumulators(1),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_parallel", crate::machine::Isa::Avx512, x86_parallel::IDEA, x86_parallel::run)
-            .after("x86_eight_rows")
-            .accumulators(1)
-            .threads(),
-    ];
+    const LADDER: &'static [Variant<Self>] = E::LADDER;
     const SHADERS: &'static [Shader] = E::SHADERS;
     const RUNG_0_OPERATIONS: f64 = E::RUNG_0_OPERATIONS;
     type Data = Data<E>;

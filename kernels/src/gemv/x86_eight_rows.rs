@@ -84,29 +84,40 @@ pub(super) fn run_on<E: Element, const R: usize>(isa: Isa, a: Args<'_, E>, threa
     if isa != Isa::Avx512 || Avx512::detect().is_none() {
         return false;
     }
-    let Args { w, k, x, y } = a;
-    if k == 0 {
-        y.fill(0.0);
-        return true;
-    }
-    each_row(y, k * size_of::<E>(), R, threads, move |first, y| {
-        // SAFETY: AVX-512 was just detected.
-        unsafe { body::<E, R>(&w[first * k..][..y.len() * k], k, x, y) }
-    });
+    // SAFETY: AVX-512 was just detected.
+    unsafe { in_groups(a, threads, rows::<E, R>, rows::<E, 1>) };
     true
 }
 
-/// Rows of weights times x, at least one column.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn body<E: Element, const R: usize>(w: &[E], k: usize, x: &[f32], y: &mut [f32]) {
-    let (w, last) = w.split_at(y.len() / R * R * k);
-    let mut out = y.chunks_exact_mut(R);
-    for (w, y) in w.chunks_exact(R * k).zip(&mut out) {
-        y.copy_from_slice(&rows::<E, R>(w, k, x));
+/// The dot products of some rows of as many weights with x.
+type Dots<E, const R: usize> = unsafe fn(w: &[E], k: usize, x: &[f32]) -> [f32; R];
+
+/// `R` rows at a time, and one by one what is left, on this thread or on all.
+///
+/// # Safety
+/// The processor has what `many` and `one` ask for. Both are called with at least one column.
+pub(super) unsafe fn in_groups<E: Element, const R: usize>(
+    a: Args<'_, E>,
+    threads: bool,
+    many: Dots<E, R>,
+    one: Dots<E, 1>,
+) {
+    let Args { w, k, x, y } = a;
+    if k == 0 {
+        return y.fill(0.0);
     }
-    for (w, y) in last.chunks_exact(k).zip(out.into_remainder()) {
-        [*y] = rows::<E, 1>(w, k, x);
-    }
+    each_row(y, k * size_of::<E>(), R, threads, move |first, y| {
+        let (w, last) = w[first * k..][..y.len() * k].split_at(y.len() / R * R * k);
+        let mut out = y.chunks_exact_mut(R);
+        for (w, y) in w.chunks_exact(R * k).zip(&mut out) {
+            // SAFETY: the caller's contract.
+            y.copy_from_slice(&unsafe { many(w, k, x) });
+        }
+        for (w, y) in last.chunks_exact(k).zip(out.into_remainder()) {
+            // SAFETY: the caller's contract.
+            [*y] = unsafe { one(w, k, x) };
+        }
+    });
 }
 
 /// The dot products of `R` rows of `k` weights with x.

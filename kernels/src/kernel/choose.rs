@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn about(width: Width, max_lanes: usize) -> About {
-        About { name: "v", idea: "", after: None, width, max_lanes, accumulators: 1, threads: false }
+        About { max_lanes, ..About::new("v", "", width) }
     }
 
     /// A processor with AVX2 and nothing later.

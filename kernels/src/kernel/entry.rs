@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{About, Case, Contract, Cost, Kernel, NotAvailable, Shape, ShapeError};
+use super::{About, Case, Contract, Cost, Kernel, NotAvailable, Shape, ShapeError, Tolerance};
 use crate::compare::{self, Verdict};
 use crate::foreign::{MachineCode, Shader};
 use crate::input::Input;
@@ -81,6 +81,37 @@ struct TypedCase<C: Contract> {
     data: C::Data,
 }
 
+impl<C: Contract> TypedCase<C> {
+    fn verify_within(&mut self, tolerance: &Tolerance) -> Verdict {
+        if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
+            return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
+        }
+        let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
+        compare::verify(tolerance, &rows, |row| (C::reference(&self.data, row), C::output(&self.data, row)))
+    }
+
+    /// Rounds every input, all of them f32, to bf16; the values before.
+    fn round_inputs(&mut self) -> Vec<Vec<f32>> {
+        let inputs = C::operands(&mut self.data).into_iter().filter_map(Operand::into_input);
+        inputs
+            .map(|input| {
+                let values: &mut [f32] = bytemuck::cast_slice_mut(input.bytes_mut());
+                let exact = values.to_vec();
+                values.iter_mut().for_each(|v| *v = half::bf16::from_f32(*v).to_f32());
+                exact
+            })
+            .collect()
+    }
+
+    /// Undoes [`Self::round_inputs`].
+    fn restore_inputs(&mut self, exact: &[Vec<f32>]) {
+        let inputs = C::operands(&mut self.data).into_iter().filter_map(Operand::into_input);
+        for (input, exact) in inputs.zip(exact) {
+            input.bytes_mut().copy_from_slice(bytemuck::cast_slice(exact));
+        }
+    }
+}
+
 impl<C: Contract> Case for TypedCase<C> {
     fn run(&mut self, variant: usize, isa: Isa) -> Result<(), NotAvailable> {
         let v = &C::LADDER[variant];
@@ -112,16 +143,21 @@ impl<C: Contract> Case for TypedCase<C> {
     }
 
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict {
-        self.verify_sums(C::LADDER[variant].about.accumulators * lanes)
+        let about = &C::LADDER[variant].about;
+        let tolerance = C::tolerance(&self.shape, about.accumulators * lanes);
+        if !about.rounds_to_bf16 {
+            return self.verify_within(&tolerance);
+        }
+        let exact = self.round_inputs();
+        let verdict = self.verify_within(&tolerance);
+        self.restore_inputs(&exact);
+        // What rounding costs is told; how much it may be depends on how far the terms cancel.
+        let whole = self.verify_within(&Tolerance { nmse: f64::INFINITY, backward: f64::INFINITY });
+        Verdict { failure: verdict.failure, ..whole }
     }
 
     fn verify_sums(&mut self, partial_sums: usize) -> Verdict {
-        let tolerance = C::tolerance(&self.shape, partial_sums);
-        if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
-            return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
-        }
-        let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
-        compare::verify(&tolerance, &rows, |row| (C::reference(&self.data, row), C::output(&self.data, row)))
+        self.verify_within(&C::tolerance(&self.shape, partial_sums))
     }
 
     fn poison(&mut self) {

@@ -104,14 +104,19 @@ impl Amx {
         if trap::stands_in() {
             return Some(Self(()));
         }
-        static GRANTED: OnceLock<bool> = OnceLock::new();
-        // Leaf 7: EDX bit 22 is AMX-BF16, 24 AMX-TILE, 25 AMX-INT8.
-        let bit = match product {
-            Product::Int8 => 25,
-            Product::Bf16 => 22,
+        // Asked once: in a virtual machine each cpuid ends in its host, which takes as long as a small product.
+        static GRANTED: OnceLock<[bool; 2]> = OnceLock::new();
+        let [int8, bf16] = *GRANTED.get_or_init(|| {
+            // Leaf 7: EDX bit 22 is AMX-BF16, 24 AMX-TILE, 25 AMX-INT8.
+            let leaf = if __cpuid(0).eax >= 0x1d { __cpuid_count(7, 0).edx } else { 0 };
+            let has = [25, 22].map(|bit| leaf & (1 << 24 | 1 << bit) == (1 << 24 | 1 << bit));
+            if has.contains(&true) && granted() { has } else { [false; 2] }
+        });
+        let has = match product {
+            Product::Int8 => int8,
+            Product::Bf16 => bf16,
         };
-        let has = __cpuid(0).eax >= 0x1d && __cpuid_count(7, 0).edx & (1 << 24 | 1 << bit) == (1 << 24 | 1 << bit);
-        (has && *GRANTED.get_or_init(granted)).then_some(Self(()))
+        has.then_some(Self(()))
     }
 
     /// True where it has any products.

@@ -72,10 +72,13 @@ impl<'a> Step<'a> {
 
     /// Calls at the same shape are one operation, whatever they are for.
     fn add(&mut self, kernel: &'static str, what: &str, [m, n, k, parts]: [usize; 4], times: usize) {
-        let name = format!("{}/{what}", self.config.name);
-        let shape = Shape { name: name.into(), m, n, k, parts, tour: false };
+        self.add_shape(kernel, what, Shape::new("", m, n, k).parts(parts), times);
+    }
+
+    fn add_shape(&mut self, kernel: &'static str, what: &str, sizes: Shape, times: usize) {
+        let shape = Shape { name: format!("{}/{what}", self.config.name).into(), ..sizes };
         let same =
-            |o: &&mut Operation| (o.kernel, o.shape.m, o.shape.n, o.shape.k, o.shape.parts) == (kernel, m, n, k, parts);
+            |o: &&mut Operation| o.kernel == kernel && Shape { name: shape.name.clone(), ..o.shape.clone() } == shape;
         match self.list.iter_mut().find(same) {
             Some(operation) => operation.times += times,
             None if times > 0 => self.list.push(Operation { kernel, shape, times }),
@@ -92,10 +95,12 @@ impl<'a> Step<'a> {
 
     /// Activations become i8 once before the products that share them, where weights are in blocks.
     fn quantized(&mut self, what: &str, width: usize, times: usize) {
-        // There is no kernel for blocks of 256.
-        if matches!(self.dtype.of_rows(width), Dtype::Q8_0 | Dtype::Q4_0) {
-            self.add("quantize_q8_0", what, [1, width, 1, 1], times);
-        }
+        let kernel = match self.dtype.of_rows(width) {
+            Dtype::Q8_0 | Dtype::Q4_0 => "quantize_q8_0",
+            Dtype::Q4K | Dtype::Q6K => "quantize_q8_k",
+            _ => return,
+        };
+        self.add(kernel, what, [1, width, 1, 1], times);
     }
 
     fn rmsnorm(&mut self, what: &str, width: usize, times: usize) {
@@ -179,9 +184,10 @@ impl<'a> Step<'a> {
                 self.add("softmax", "gate", [1, routed, 1, 1], times);
             }
         }
+        let of_all = Shape::new("", 1, hidden, width).parts(routed).chosen(experts.active);
         match self.dtype {
-            Dtype::F32 => self.add("moe_ffn_f32", "experts", [1, hidden, width, routed], times),
-            Dtype::Bf16 => self.add("moe_ffn_bf16", "experts", [1, hidden, width, routed], times),
+            Dtype::F32 => self.add_shape("moe_ffn_f32", "experts", of_all, times),
+            Dtype::Bf16 => self.add_shape("moe_ffn_bf16", "experts", of_all, times),
             _ => self.products(width, "expert", times * experts.active),
         }
         self.quantized("ffn-in", hidden, times);
@@ -194,17 +200,22 @@ impl<'a> Step<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Contract;
     use crate::model::published;
+    use crate::moe_ffn::MoeFfn;
 
-    /// What the products of a step read is what the configuration says a token reads.
+    /// What the products of a step read is what the configuration says a token reads, and of experts what their kernel
+    /// declares, but for the token's own values.
     #[test]
     fn products_read_the_weights_of_a_token() {
         for config in published::all() {
             let step = decode(&config, Dtype::F32, 100).expect("a kernel for f32");
-            let active = config.experts.as_ref().map_or(0, |e| e.active);
             let read = |o: &Operation| match (o.kernel, &config.attention) {
                 ("gemv_f32" | "moe_gate" | "head_argmax", _) => o.shape.n * o.shape.k,
-                ("moe_ffn_f32", _) => 3 * active * o.shape.n * o.shape.k,
+                ("moe_ffn_f32", _) => {
+                    let declared = MoeFfn::<f32>::cost(&o.shape).bytes as usize / 4;
+                    declared - 2 * (o.shape.n + o.shape.chosen)
+                }
                 ("mla_decode", &Attention::Latent { heads, latent, nope, value, .. }) => {
                     latent * heads * (nope + value)
                 }

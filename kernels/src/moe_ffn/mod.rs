@@ -80,9 +80,12 @@ pub struct Size {
 }
 
 impl Size {
+    /// As many experts as the shape says, all of them routed; where it says nothing up to eight, a quarter of those shared.
     fn of(s: &Shape) -> Self {
-        let chosen = (s.parts / 4).clamp(1, 8);
-        let shared = if chosen > 1 { chosen.div_ceil(4) } else { 0 };
+        let (chosen, shared) = match (s.chosen, (s.parts / 4).clamp(1, 8)) {
+            (0, chosen) => (chosen, if chosen > 1 { chosen.div_ceil(4) } else { 0 }),
+            (chosen, _) => (chosen.min(s.parts), 0),
+        };
         Self { tokens: s.m, width: s.n, inner: s.k, experts: s.parts, chosen, shared }
     }
     /// Pairs of a token and an expert.
@@ -249,8 +252,6 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         .threads(),
     ];
     const SHADERS: &'static [Shader] = E::MOE_SHADERS;
-    // Four times the experts that are chosen, where experts come in fours up to 32.
-    const RUNG_0_OPERATIONS: f64 = 4.0 * E::RUNG_0_OPERATIONS;
     type Data = Data<E>;
     type Args<'a> = Args<'a, E>;
 
@@ -278,6 +279,11 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
 
     fn dims(s: &Shape) -> String {
         format!("{}×{}×{}, {}/{} experts", s.m, s.n, s.k, Size::of(s).chosen, s.parts)
+    }
+
+    // All experts rather than the chosen ones.
+    fn rung_0_operations(s: &Shape) -> f64 {
+        s.parts as f64 / Size::of(s).chosen as f64 * E::RUNG_0_OPERATIONS
     }
 
     fn cost(s: &Shape) -> Cost {
@@ -316,7 +322,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         Ok(Data {
             size,
             w: Weights::dense((3 * size.experts * size.inner, size.width), &rotating, encode),
-            x: input.tame(1, size.tokens * size.width, 1.0, LARGEST),
+            x: input.values_within(1, size.tokens * size.width, 1.0, LARGEST),
             routes,
             weights,
             y: Buffer::zeroed(size.tokens * size.width),

@@ -65,8 +65,10 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn the_declared_experts_are_those_that_tokens_go_to() {
-    for (tokens, experts) in [(1, 8), (8, 8), (1, 66), (8, 66), (3, 5), (0, 8), (40, 16)] {
-        let shape = Shape::new("test", tokens, 4, 4).parts(experts);
+    let sizes =
+        [(1, 8, 0), (8, 8, 0), (1, 66, 0), (8, 66, 0), (3, 5, 0), (0, 8, 0), (40, 16, 0), (1, 64, 6), (9, 7, 3)];
+    for (tokens, experts, chosen) in sizes {
+        let shape = Shape::new("test", tokens, 4, 4).parts(experts).chosen(chosen);
         let d = MoeFfn::<f32>::prepare(&shape, &Input::typical(2)).expect("the shape fits");
         let chosen = d.size.chosen;
         let mut active: Vec<u32> = d.routes.as_slice().iter().map(|e| *e as u32).collect();
@@ -88,4 +90,6 @@ fn the_declared_experts_are_those_that_tokens_go_to() {
 fn v2_lite_has_its_experts() {
     let size = Size::of(&Shape::new("v2-lite", 1, 2048, 1408).parts(66));
     assert_eq!((size.chosen, size.shared, size.active()), (8, 2, 8));
+    let routed = Size::of(&Shape::new("v2-lite", 1, 2048, 1408).parts(64).chosen(6));
+    assert_eq!((routed.chosen, routed.shared, routed.active()), (6, 0, 6));
 }

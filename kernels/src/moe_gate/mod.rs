@@ -215,9 +215,9 @@ impl Contract for MoeGate {
         let (experts, width) = (size.experts, size.width);
         // Weights that make scores of all kinds: products of about 1.
         let unit = 1.0 / (width.max(1) as f32).sqrt();
-        let w = input.tame(0, experts * width, unit, LARGEST * unit);
-        let x = input.tame(1, width, 1.0, LARGEST);
-        let mut bias = input.tame(2, experts, 0.1, 1.0);
+        let w = input.values_within(0, experts * width, unit, LARGEST * unit);
+        let x = input.values_within(1, width, 1.0, LARGEST);
+        let mut bias = input.values_within(2, experts, 0.1, 1.0);
         let blank = input.flavor == Flavor::Blank;
         if !blank {
             apart::keep_apart(&size, w.as_slice(), x.as_slice(), bias.as_mut_slice());

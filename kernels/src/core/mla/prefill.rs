@@ -2,11 +2,11 @@
 //! latents, made for all tokens at once. The kernel is that of grouped attention, whose values are as wide as its keys:
 //! here zeros follow them.
 
-use super::super::matrix::{Matrix, shape};
+use super::super::matrix::Matrix;
+use super::super::prefill;
 use super::super::rungs::{Ladders, Watch};
 use super::{Layer, Shared};
 use crate::attention_decode::Size as Grouped;
-use crate::attention_prefill::{Args, rooms};
 use crate::input::Buffer;
 use crate::mla_decode::Size;
 
@@ -19,7 +19,7 @@ pub(super) struct Room {
     keys: Buffer<f32>,
     values: Buffer<f32>,
     o: Buffer<f32>,
-    rooms: [Buffer<f32>; 3],
+    attention: prefill::Room,
 }
 
 /// Sizes of the kernel.
@@ -28,7 +28,7 @@ fn grouped(size: &Size, tokens: usize) -> Grouped {
 }
 
 impl Room {
-    pub(super) fn of(size: &Size, batch: usize) -> Self {
+    pub(super) fn of(size: &Size, batch: usize, l: &Ladders) -> Self {
         let tokens = if batch > 1 { batch } else { 0 };
         let wide = || Buffer::zeroed(tokens * size.heads * size.key());
         Self {
@@ -37,7 +37,7 @@ impl Room {
             keys: wide(),
             values: wide(),
             o: wide(),
-            rooms: rooms(&grouped(size, tokens)).map(Buffer::zeroed),
+            attention: prefill::Room::of(&grouped(size, tokens), l),
         }
     }
 }
@@ -68,19 +68,8 @@ impl Layer {
         let q = &mut s.q.as_mut_slice()[..wide];
         let beside = size.scale / kernel.scale();
         q.iter_mut().for_each(|q| *q *= beside);
-        let sizes = rooms(&kernel);
-        let [scores, abreast, scratch] = &mut room.rooms;
-        let args = Args {
-            size: kernel,
-            q,
-            k: &room.keys.as_slice()[..wide],
-            v: &room.values.as_slice()[..wide],
-            o: &mut room.o.as_mut_slice()[..wide],
-            scores: &mut scores.as_mut_slice()[..sizes[0]],
-            abreast: &mut abreast.as_mut_slice()[..sizes[1]],
-            scratch: &mut scratch.as_mut_slice()[..sizes[2]],
-        };
-        l.attention_prefill.run(watch, &shape(tokens, heads, key, heads), args);
+        let (k, v) = (&room.keys.as_slice()[..wide], &room.values.as_slice()[..wide]);
+        room.attention.attend(l, watch, kernel, [q, k, v], &mut room.o.as_mut_slice()[..wide]);
         let o = s.o.write(tokens, heads * value).chunks_exact_mut(value);
         o.zip(room.o.as_slice().chunks_exact(key)).for_each(|(o, padded)| o.copy_from_slice(&padded[..value]));
     }

@@ -1,9 +1,11 @@
-//! Activations to q8_0: m rows of n f32 become i8 quants and an f32 scale for each 32 of them, which is what the integer
-//! GEMVs take. Once for every group of products that share an input. The scale is `max|x| / 127`, at least the smallest
+//! Activations to bytes: m rows of n f32 become i8 quants and an f32 scale for each block of them, which is what the integer
+//! GEMVs take. Once for every group of products that share an input. One ladder makes two kernels: `quantize_q8_0` with
+//! blocks of 32, `quantize_q8_k` with those of 256 that meet ggml's K formats. The scale is `max|x| / 127`, at least the smallest
 //! normal f32 so that it has a reciprocal; a quant is `x * (1 / scale)` rounded to the nearest integer, halves to even.
 //! Each step is one rounding of IEEE arithmetic, so every variant gives the same bits. ggml's rule differs in its halves,
 //! which go away from zero, and in its scales, which are f16.
 
+mod blocks;
 mod naive;
 mod parallel;
 mod reference;
@@ -15,15 +17,18 @@ mod unrolled;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512;
 
-use crate::dtype::q8_0::BLOCK_LEN;
+use std::marker::PhantomData;
+
 use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
-use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
+use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Work};
 use crate::machine::{Machine, OneF, tasks};
 use crate::operand::Operand;
 
-/// The contract.
-pub struct QuantizeQ8;
+pub use blocks::{Blocks, Of32, Of256};
+
+/// The contract, for blocks of some length.
+pub struct QuantizeQ8<B>(PhantomData<B>);
 
 /// Operands of one run.
 pub struct Args<'a> {
@@ -46,43 +51,18 @@ pub struct Data {
 /// Largest quant.
 const LARGEST: f32 = 127.0;
 
-impl Contract for QuantizeQ8 {
-    const NAME: &'static str = "quantize_q8_0";
-    const ABOUT: &'static str =
-        "i8 quants and an f32 scale for each 32 values of m rows of n, f32: x for integer GEMVs";
-    const LADDER: &'static [Variant<Self>] = &[
-        Variant::new::<naive::Naive>(
-            "naive",
-            Width::Scalar,
-            "block by block: one running maximum, its scale and reciprocal, then value by value a product and a rounding",
-        ),
-        Variant::new::<unrolled::Unrolled>("unrolled", Width::Scalar, "four running maxima hide each other's latency")
-            .after("naive"),
-        Variant::new::<simd::Simd>(
-            "simd",
-            Width::SimdF32,
-            "maxima, products and roundings in SIMD lanes; lanes meet once a block",
-        )
-        .after("unrolled"),
-        Variant::new::<parallel::Parallel>(
-            "parallel",
-            Width::SimdF32,
-            "pieces of the rows go to every core, which pays for a prompt and not for one token",
-        )
-        .after("simd")
-        .threads(),
-        #[cfg(target_arch = "x86_64")]
-        Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
-            .after("simd"),
-    ];
-    const SHADERS: &'static [Shader] = shaders::LADDER;
+impl<B: Blocks> Contract for QuantizeQ8<B> {
+    const NAME: &'static str = B::KERNEL;
+    const FOLDER: &'static str = "quantize_q8";
+    const ABOUT: &'static str = B::ABOUT;
+    const LADDER: &'static [Variant<Self>] = B::LADDER;
+    const SHADERS: &'static [Shader] = B::SHADERS;
     type Data = Data;
     type Args<'a> = Args<'a>;
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::new("stories260k/decode", 1, 64, 1),
-            Shape::tour("r1-distill-qwen-1.5b/decode", 1, 1536, 1),
+            Shape { tour: B::TOUR, ..Shape::new("r1-distill-qwen-1.5b/decode", 1, 1536, 1) },
             Shape::new("r1-distill-qwen-1.5b/ffn-down", 1, 8960, 1),
             Shape::new("r1-distill-qwen-1.5b/prefill-512", 512, 1536, 1),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill-512", 512, 8960, 1),
@@ -90,12 +70,12 @@ impl Contract for QuantizeQ8 {
     }
 
     fn test_shapes() -> Vec<Shape> {
-        let sizes = [(1, 32), (1, 64), (3, 96), (5, 1536), (7, 160), (2, 2080), (0, 32), (3, 0)];
-        sizes.into_iter().map(|(m, n)| Shape::new("test", m, n, 1)).collect()
+        let sizes = [(1, 1), (1, 2), (3, 3), (5, 48), (7, 5), (2, 65), (0, 1), (3, 0)];
+        sizes.into_iter().map(|(m, blocks)| Shape::new("test", m, blocks * B::LEN, 1)).collect()
     }
 
     fn shape_near(m: usize, n: usize, _: usize) -> Shape {
-        Shape::new("near", m, n.next_multiple_of(BLOCK_LEN), 1)
+        Shape::new("near", m, n.next_multiple_of(B::LEN), 1)
     }
 
     fn dims(s: &Shape) -> String {
@@ -105,7 +85,7 @@ impl Contract for QuantizeQ8 {
     fn cost(s: &Shape) -> Cost {
         // Per value: magnitude, compare, scale; rounding is a conversion.
         let values = (s.m * s.n) as u64;
-        Cost { operations: 3 * values, bytes: 5 * values + 4 * values / BLOCK_LEN as u64, work: Work::F32 }
+        Cost { operations: 3 * values, bytes: 5 * values + 4 * values / B::LEN as u64, work: Work::F32 }
     }
 
     // The same bits everywhere.
@@ -114,11 +94,11 @@ impl Contract for QuantizeQ8 {
     }
 
     fn prepare(s: &Shape, input: &Input) -> Result<Data, ShapeError> {
-        if !s.n.is_multiple_of(BLOCK_LEN) {
+        if !s.n.is_multiple_of(B::LEN) {
             return Err(ShapeError {
                 kernel: Self::NAME,
                 shape: format!("{} {}", s.name, Self::dims(s)),
-                reason: format!("n = {} is not a multiple of {BLOCK_LEN}, the values of a block", s.n),
+                reason: format!("n = {} is not a multiple of {}, the values of a block", s.n, B::LEN),
             });
         }
         let len = s.m * s.n;
@@ -126,7 +106,7 @@ impl Contract for QuantizeQ8 {
             n: s.n,
             x: input.values(0, len, 1.0),
             quants: Buffer::zeroed(len),
-            scales: Buffer::zeroed(len / BLOCK_LEN),
+            scales: Buffer::zeroed(len / B::LEN),
         })
     }
 
@@ -143,12 +123,12 @@ impl Contract for QuantizeQ8 {
     }
 
     fn reference(d: &Data, row: usize) -> RowReference {
-        reference::row(&d.x.as_slice()[row * d.n..(row + 1) * d.n])
+        reference::row::<B>(&d.x.as_slice()[row * d.n..(row + 1) * d.n])
     }
 
     fn output(d: &Data, row: usize) -> Vec<f32> {
         let quants = d.quants.as_slice()[row * d.n..(row + 1) * d.n].iter().map(|q| f32::from(*q));
-        let blocks = d.n / BLOCK_LEN;
+        let blocks = d.n / B::LEN;
         quants.chain(d.scales.as_slice()[row * blocks..(row + 1) * blocks].iter().copied()).collect()
     }
 }
@@ -158,11 +138,11 @@ const BLOCKS_PER_TASK: usize = 16;
 
 /// Calls `each` with the values, quants and scale of every block.
 #[inline(always)]
-fn every_block<M: Machine>(m: M, a: Args<'_>, mut each: impl FnMut(&[f32], &mut [i8], &mut [f32])) {
+fn every_block<M: Machine, B: Blocks>(m: M, a: Args<'_>, mut each: impl FnMut(&[f32], &mut [i8], &mut [f32])) {
     let blocks = a.scales.len();
     tasks!(m, blocks.div_ceil(BLOCKS_PER_TASK), 1, |t| {
         for b in m.steps(t * BLOCKS_PER_TASK, blocks.min((t + 1) * BLOCKS_PER_TASK), 1) {
-            let at = b * BLOCK_LEN..(b + 1) * BLOCK_LEN;
+            let at = b * B::LEN..(b + 1) * B::LEN;
             each(&a.x[at.clone()], &mut a.quants[at], &mut a.scales[b..b + 1]);
         }
     });
@@ -175,7 +155,7 @@ fn scaled<M: Machine>(m: M, largest: &OneF<M>, x: &[f32], quants: &mut [i8], sca
     let d = one.max(&one.div(largest, &one.splat(LARGEST)), &one.splat(f32::MIN_POSITIVE));
     one.store(&d, scale, 0);
     let reciprocal = m.broadcast(&one.div(&one.splat(1.0), &d));
-    for c in m.steps(0, BLOCK_LEN, m.lanes()) {
+    for c in m.steps(0, x.len(), m.lanes()) {
         m.store_i8(&m.round_i(&m.mul(&m.load(x, c), &reciprocal)), quants, c);
     }
 }
@@ -184,7 +164,7 @@ fn scaled<M: Machine>(m: M, largest: &OneF<M>, x: &[f32], quants: &mut [i8], sca
 #[inline(always)]
 fn largest<M: Machine, const N: usize>(m: M, x: &[f32]) -> OneF<M> {
     let mut tops = m.zeros::<N>();
-    for c in m.steps(0, BLOCK_LEN, N * m.lanes()) {
+    for c in m.steps(0, x.len(), N * m.lanes()) {
         for (s, top) in tops.iter_mut().enumerate() {
             *top = m.max(&m.abs(&m.load(x, c + s * m.lanes())), top);
         }

@@ -1,8 +1,6 @@
-// A and B in f16 by fours, on their way to tiles, and squares of C on theirs from matrix units.
+// A and B in f16 by fours, on their way to tiles.
 @group(0) @binding(4) var<storage, read> a4: array<vec4<f16>>; // a, by fours
 @group(0) @binding(5) var<storage, read> b4: array<vec4<f16>>; // b, by fours
-
-var<workgroup> edge: array<f32, 1024>; // a square of each warp, where C ends within it
 
 // Number `at` of a, or zero beyond its row.
 fn a_or_zero(at: u32, inside: bool) -> f32 {
@@ -52,16 +50,4 @@ fn four_of_b(p: u32, column: u32) -> vec4<f16> {
         b_or_zero(at + 2u, left > 2u),
         b_or_zero(at + 3u, left > 3u),
     ));
-}
-
-// Stores a square as far as C goes.
-fn put(square: coop_mat16x16<f32, C>, row: u32, column: u32, warp: u32, lane: u32) {
-    coopStoreT(square, &edge[warp * 256u], 16u);
-    workgroupBarrier();
-    for (var at = lane; at < 256u; at += 32u) {
-        if row + at / 16u < sizes.m && column + at % 16u < sizes.n {
-            c[(row + at / 16u) * sizes.n + column + at % 16u] = edge[warp * 256u + at];
-        }
-    }
-    workgroupBarrier();
 }

@@ -2,17 +2,17 @@
 
 use super::naive::blocks;
 use super::simd::MAXIMA;
-use super::{Args, BLOCK_LEN, QuantizeQ8};
+use super::{Args, Blocks, QuantizeQ8};
 use crate::kernel::Rung;
 use crate::machine::Machine;
 
 /// See the file's first line.
 pub struct Parallel;
 
-/// Blocks of one task: some microseconds.
-const BLOCKS: usize = 512;
+/// Values of one task: some microseconds.
+const VALUES: usize = 1 << 14;
 
-impl Rung<QuantizeQ8> for Parallel {
+impl<B: Blocks> Rung<QuantizeQ8<B>> for Parallel {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         let x = a.x;
@@ -20,13 +20,13 @@ impl Rung<QuantizeQ8> for Parallel {
         let quants: &mut [f32] = bytemuck::cast_slice_mut(a.quants);
         m.par_chunks_with(
             quants,
-            BLOCKS * BLOCK_LEN / 4,
+            VALUES / 4,
             a.scales,
-            BLOCKS,
+            VALUES / B::LEN,
             #[inline(always)]
             |m, t, quants, scales| {
-                let x = &x[t * BLOCKS * BLOCK_LEN..][..scales.len() * BLOCK_LEN];
-                blocks::<_, MAXIMA>(m, Args { x, quants: bytemuck::cast_slice_mut(quants), scales });
+                let x = &x[t * VALUES..][..scales.len() * B::LEN];
+                blocks::<_, B, MAXIMA>(m, Args { x, quants: bytemuck::cast_slice_mut(quants), scales });
             },
         );
     }

@@ -1,16 +1,16 @@
 //! idea: four running maxima hide each other's latency
 
 use super::naive::blocks;
-use super::{Args, QuantizeQ8};
+use super::{Args, Blocks, QuantizeQ8};
 use crate::kernel::Rung;
 use crate::machine::Machine;
 
 /// See the file's first line.
 pub struct Unrolled;
 
-impl Rung<QuantizeQ8> for Unrolled {
+impl<B: Blocks> Rung<QuantizeQ8<B>> for Unrolled {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        blocks::<M::One, 4>(m.one(), a);
+        blocks::<M::One, B, 4>(m.one(), a);
     }
 }

@@ -2,7 +2,8 @@
 
 use core::arch::x86_64::*;
 
-use super::{Args, BLOCK_LEN, LARGEST};
+use super::{Args, LARGEST};
+use crate::dtype::q8_0::BLOCK_LEN;
 use crate::machine::{Avx512, Isa};
 
 /// The file's first line.

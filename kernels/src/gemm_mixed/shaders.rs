@@ -1,0 +1,55 @@
+//! The ladders for GPUs: which files, what is bound, how many workgroups.
+
+use crate::foreign::{Binding, Pass, Shader, shader};
+use crate::kernel::Shape;
+
+const BOUND: &[Binding] = &[Binding::Sizes, Binding::Operand(2), Binding::Operand(0), Binding::Operand(3)];
+/// And room for W in f16.
+const BOUND_AND_ROOM: &[Binding] = &[
+    Binding::Sizes,
+    Binding::Operand(2),
+    Binding::Operand(0),
+    Binding::Operand(3),
+    Binding::Scratch(|s| 2 * s.n * s.k),
+];
+
+/// The ladder over a format, whose files are named.
+macro_rules! ladder {
+    ($($format:literal),+) => {
+        &[
+            shader!("naive", ["../gemm/shared/sizes", "shared/operands", $($format),+], BOUND, |s| {
+                vec![Pass::new("main", [s.n.div_ceil(16), s.m.div_ceil(16), 1], &[s.m, s.n, s.k])]
+            }),
+            shader!(
+                "unpacked_tiles",
+                ["../gemm/shared/sizes", "shared/operands", "shared/tiles", "../gemm/shared/put_squares", $($format),+],
+                BOUND,
+                |s| vec![product(s)],
+            )
+            .after("naive"),
+            shader!(
+                "unpacked_first",
+                ["../gemm/shared/sizes", "shared/operands", "shared/tiles", "../gemm/shared/put_squares", $($format),+],
+                BOUND_AND_ROOM,
+                |s| {
+                    let unpack = Pass::new("unpack", [(s.k / 4).div_ceil(64), s.n, 1], &[s.m, s.n, s.k]);
+                    vec![unpack, product(s)]
+                },
+            )
+            .after("unpacked_tiles"),
+        ]
+    };
+}
+
+/// Every shader over a format, rung 0 first.
+pub(super) const Q8_0: &[Shader] = ladder!("shared/q8_0", "../dtype/q8_0", "../dtype/half_words");
+pub(super) const Q4_0: &[Shader] = ladder!("shared/q4_0", "../dtype/q4_0", "../dtype/half_words");
+pub(super) const Q4_K: &[Shader] = ladder!("shared/q4_k", "../dtype/q4_k");
+pub(super) const Q6_K: &[Shader] = ladder!("shared/q6_k", "../dtype/q6_k", "../dtype/half_words");
+
+/// Rows and columns of C for a workgroup.
+const TILE: usize = 128;
+
+fn product(s: &Shape) -> Pass {
+    Pass::new("main", [s.n.div_ceil(TILE), s.m.div_ceil(TILE), 1], &[s.m, s.n, s.k])
+}

@@ -1,0 +1,1 @@
+const FOURS: u32 = 64u; // of a block

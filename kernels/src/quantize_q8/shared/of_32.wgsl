@@ -1,0 +1,1 @@
+const FOURS: u32 = 8u; // of a block
