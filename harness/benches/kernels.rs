@@ -75,7 +75,7 @@ fn native_group(c: &mut Criterion<WallTime>, kernel: &'static dyn Kernel, host: 
             }
             group.bench_function(about.name, |b| {
                 let case = case.get_or_init(|| {
-                    let cold = || native::typical_input(host, &kernel.cost(&shape), SEED);
+                    let cold = || native::typical_input(host, kernel, &shape, SEED);
                     let input = if test { Input::typical(SEED) } else { cold() };
                     RefCell::new(kernel.prepare(&shape, &input).expect("the kernel's own shapes fit"))
                 });

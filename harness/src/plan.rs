@@ -179,6 +179,11 @@ impl Plan {
         self.code.iter().map(|g| g.names.len()).sum::<usize>() + self.steps.iter().map(|s| s.names.len()).sum::<usize>()
     }
 
+    /// Number of kernels and shapes that run natively: the others were selected for their shaders alone.
+    pub fn native_groups(&self) -> usize {
+        self.groups.iter().filter(|g| !g.variants.is_empty()).count()
+    }
+
     /// Number of cells on one processor.
     pub fn cells(&self) -> usize {
         self.groups.iter().map(|g| g.variants.len()).sum()

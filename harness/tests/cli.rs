@@ -225,6 +225,14 @@ fn the_tour_writes_records_tables_and_the_page_and_keeps_the_records_of_the_last
 }
 
 #[test]
+fn a_tour_of_machine_code_alone_measures_nothing_here() {
+    let place = Place::new();
+    place.succeeds(&["run", "decode_step_fixed/.*31/optimized$", "--hw", "playstation", "-q", "--out", "out"]);
+    let (records, _) = harness::journal::read(&place.path("out/records.jsonl")).expect("records");
+    assert!(records.len() == 1 && records.iter().all(|r| timed(r) && r.tier == Tier::Emulated), "{records:?}");
+}
+
+#[test]
 fn a_report_is_also_a_comment_a_block_of_a_readme_and_pictures() {
     let place = Place::new();
     place.succeeds(&["run", "softmax/stories", "--hw", "atom-n270", "--modelled-only", "-q", "--out", "out"]);

@@ -92,6 +92,36 @@ fn a_regression_between_two_files_is_exit_code_1() {
 }
 
 #[test]
+fn a_cell_that_loses_its_time_fails_the_gate_and_one_that_was_not_run_does_not() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let place = place.path();
+    let lines = succeeds(place, &MODELLED);
+    write(place, "a.jsonl", &lines, |_| ());
+    let gate = |base: &str, other: &str| run(place, &["cmp", base, other, "--fail-on-regression", "5%"]);
+    for (status, reason) in [("does-not-fit", "needs 9 MiB"), ("not-available", "no such rung"), ("void", "not proven")]
+    {
+        let outcome = serde_json::json!({"status": status, "reason": reason});
+        write(place, "b.jsonl", &lines, |r| {
+            if r["variant"] == "naive" {
+                r["outcome"] = outcome.clone();
+            }
+        });
+        let failed = gate("a.jsonl", "b.jsonl");
+        let shown = error(&failed);
+        assert_eq!(code(&failed), Some(1), "{status}: {shown}");
+        assert!(shown.contains("lost their time") && shown.contains(reason) && shown.lines().count() == 1, "{shown}");
+        // A time where there was none is no regression, and without the gate nothing fails.
+        assert_eq!(code(&gate("b.jsonl", "a.jsonl")), Some(0));
+        assert_eq!(code(&run(place, &["cmp", "a.jsonl", "b.jsonl"])), Some(0));
+    }
+    let others: String =
+        lines.lines().filter(|l| !l.contains("\"variant\":\"naive\"")).map(|l| format!("{l}\n")).collect();
+    assert!(others.lines().count() < lines.lines().count());
+    write(place, "c.jsonl", &others, |_| ());
+    assert_eq!(code(&gate("a.jsonl", "c.jsonl")), Some(0));
+}
+
+#[test]
 fn records_of_other_hosts_and_formats_are_never_compared_in_silence() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let place = place.path();

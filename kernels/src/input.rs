@@ -31,8 +31,8 @@ pub struct Input {
     pub seed: u64,
     /// What the numbers are like.
     pub flavor: Flavor,
-    /// Weights are kept in so many copies that together they reach this many bytes, so that each run finds them cold.
-    /// 0 = one copy.
+    /// Each operand of weights, and each other order of one, is kept in so many copies that together they reach this many
+    /// bytes, so that each run finds it cold. 0 = one copy.
     pub rotation_bytes: usize,
     /// A tensor of a model file, instead of seeded weights.
     pub weights: Option<Source>,

@@ -89,23 +89,26 @@ fn checked(records: Vec<Record>) -> Result<Vec<Record>, Failure> {
     Ok(records)
 }
 
-/// The cell furthest from agreement, if any is. An interval that reaches beyond the threshold is no agreement either.
+/// The cell furthest from agreement, if any is. An interval that reaches beyond the threshold is no agreement either; still
+/// less is a time in one run alone, or two that cannot be compared.
 fn disagreement(rows: &[Comparison], threshold: f64) -> Option<String> {
-    let apart = |c: &&Comparison| c.interval().is_some_and(|i| Verdict::of(&i, threshold) != Verdict::Same);
-    let distance = |c: &&Comparison| c.interval().map_or(0.0, |i| i.low.ln().abs().max(i.high.ln().abs()));
+    let apart = |c: &&Comparison| match c.interval() {
+        Some(i) => Verdict::of(&i, threshold) != Verdict::Same,
+        None => c.base_ns.or(c.other_ns).is_some(),
+    };
+    let distance = |c: &&Comparison| c.interval().map_or(f64::INFINITY, |i| i.low.ln().abs().max(i.high.ln().abs()));
     let count = rows.iter().filter(apart).count();
     let worst = rows.iter().filter(apart).max_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-    let i = worst.interval()?;
-    Some(format!(
-        "{count} of {} cells, the furthest {}/{} {} at {:.3} ({:.3} to {:.3})",
-        rows.len(),
-        worst.kernel,
-        worst.shape,
-        worst.other,
-        i.value,
-        i.low,
-        i.high
-    ))
+    let of = rows.len();
+    Some(match worst.interval() {
+        Some(i) => format!(
+            "{count} of {of} cells, the furthest {}/{} {} at {:.3} ({:.3} to {:.3})",
+            worst.kernel, worst.shape, worst.other, i.value, i.low, i.high
+        ),
+        None => {
+            format!("{count} of {of} cells, one of them {}/{} {}", worst.kernel, worst.shape, worst.notes.join("; "))
+        }
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +155,31 @@ mod tests {
         let failure = outcome.expect_err("refused");
         assert!(failure.code == 1 && failure.message.contains("not saved") && runs == MOST_RUNS, "{failure:?}");
         assert_eq!(load(folder.path(), "main").expect("there"), [run(100.0), run(100.0)].concat());
+    }
+
+    #[test]
+    fn a_time_in_one_run_alone_is_no_agreement() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let with_another = |timed: bool| {
+            let other = Outcome::DoesNotFit { reason: "killed for memory".into() };
+            let mut second = run(50.0).remove(0);
+            second.variant = "b".into();
+            second.outcome = if timed { second.outcome } else { other };
+            [run(100.0), vec![second]].concat()
+        };
+        let taken = Cell::new(0);
+        let saved = |timed: &dyn Fn(usize) -> bool| {
+            let measure = || {
+                taken.set(taken.get() + 1);
+                Ok(with_another(timed(taken.get())))
+            };
+            save(folder.path(), "main", 0.01, measure)
+        };
+        let failure = saved(&|run| run % 2 == 0).expect_err("never twice the same");
+        assert!(failure.code == 1 && failure.message.contains("killed for memory"), "{failure:?}");
+        assert!(load(folder.path(), "main").is_err());
+        // What has no time in either run is as it was.
+        assert!(saved(&|_| false).is_ok());
     }
 
     #[test]

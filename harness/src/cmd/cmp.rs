@@ -53,7 +53,8 @@ pub struct CmpArgs {
     /// From which change on a difference matters.
     #[arg(long, default_value = "1%", env = "RETROBENCH_THRESHOLD", value_parser = parse_percent)]
     threshold: f64,
-    /// Exit 1 where anything is slower than its base by more than this, at both ends of the interval.
+    /// Exit 1 where anything is slower than its base by more than this, at both ends of the interval, or has no time any more
+    /// where its base has one. What only one side ran is shown and is no regression.
     #[arg(long, value_name = "PERCENT", env = "RETROBENCH_FAIL_ON_REGRESSION", value_parser = parse_percent)]
     fail_on_regression: Option<f64>,
     /// Compares records that were measured on different hosts all the same.
@@ -249,6 +250,7 @@ fn contest(
         seed: args.cells.common.seed,
         warden,
     };
+    let variants: Vec<String> = contest.contestants.iter().map(|c| c.variant.clone()).collect();
     let mut contested = contest.open().map_err(fail)?;
     let lacks = contested.lacks();
     let able: Vec<usize> = (0..names.len()).filter(|c| lacks[*c].is_none()).collect();
@@ -264,13 +266,16 @@ fn contest(
         low: None,
         high: None,
         verdict: None,
+        lost: false,
         notes: Vec::new(),
     };
     let base = able.first().copied().unwrap_or(0);
+    // A later build of a variant that an earlier one has.
+    let lost = |c: usize| !able.is_empty() && c > base && variants[c] == variants[base];
     // Who cannot be sampled is compared with nobody, and says why.
     let unable = (0..names.len()).filter_map(|c| {
         let note = format!("no time of {}: {}", names[c], lacks[c].as_ref()?);
-        Some(Comparison { notes: vec![note], ..row(base, c) })
+        Some(Comparison { notes: vec![note], lost: lost(c), ..row(base, c) })
     });
     let mut rows: Vec<Comparison> = unable.collect();
     if able.len() < 2 {
@@ -304,7 +309,7 @@ fn contest(
     Ok(rows)
 }
 
-/// Exit 1 where something is slower by more than is allowed; exit 3 where every cap went unproven.
+/// Exit 1 where something is slower by more than is allowed or has lost its time; exit 3 where every cap went unproven.
 fn gate(args: &CmpArgs, rows: &[Comparison]) -> Result<(), Failure> {
     let void = |c: &Comparison| c.notes.iter().find(|n| n.starts_with("void: cap")).cloned();
     if let Some(reason) = rows.iter().find_map(void)
@@ -323,19 +328,26 @@ fn gate(args: &CmpArgs, rows: &[Comparison]) -> Result<(), Failure> {
         format!("{}/{}: {} takes {range} the time of {}", c.kernel, c.shape, c.other, c.base)
     };
     let slower: Vec<String> = rows.iter().filter(beyond).map(named).collect();
-    let open = rows.iter().filter(|c| !beyond(c) && c.interval().is_some_and(|i| i.high > 1.0 + limit)).count();
+    let lost: Vec<String> = rows.iter().filter(|c| c.lost).map(without_time).collect();
+    let percent = 100.0 * limit;
+    let wide = |c: &Comparison| c.interval().is_some_and(|i| i.high > 1.0 + limit);
+    let open = rows.iter().filter(|c| !beyond(c) && wide(c)).count();
     if open > 0 {
-        let percent = 100.0 * limit;
         eprintln!(
             "retrobench: {open} comparison(s) may hide a regression beyond {percent} %: too wide an interval to tell"
         );
     }
-    match slower.first() {
-        None => Ok(()),
-        Some(first) => {
-            Err(Failure::wrong(format!("{} regression(s) beyond {} %; {first}", slower.len(), 100.0 * limit)))
-        }
-    }
+    let counted = |what: String, all: &[String]| Some(format!("{} {what}; {}", all.len(), all.first()?));
+    let failed = [
+        counted(format!("regression(s) beyond {percent} %"), &slower),
+        counted("cell(s) lost their time".into(), &lost),
+    ];
+    let failed: Vec<String> = failed.into_iter().flatten().collect();
+    if failed.is_empty() { Ok(()) } else { Err(Failure::wrong(failed.join("; "))) }
+}
+
+fn without_time(c: &Comparison) -> String {
+    format!("{}/{}: {} has none, {} has one ({})", c.kernel, c.shape, c.other, c.base, c.notes.join("; "))
 }
 
 const HEADS: &[&str] =

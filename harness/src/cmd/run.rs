@@ -69,8 +69,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let machines = Hardware::select(&args.hw).map_err(Failure::input)?;
     let command = command_line();
     let mut sink = Sink::new(Some(Journal::start(&args.out.join("records.jsonl"))))?;
-    let native = !args.modelled_only;
-    let budget_s = args.seconds / plan.groups.len() as f64;
+    // Rungs in machine code and shaders alone leave nothing to measure here, and so nothing to calibrate for.
+    let native = !args.modelled_only && plan.native_groups() > 0;
+    let budget_s = native_share_s(args.seconds, &plan);
     let here = Here { native_s: native.then_some(budget_s), capped_s: None };
     let share = Share::of(args.part.shard, &plan, here, &machines);
     // The model of this host runs the native cells once more.
@@ -113,6 +114,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     output::verdict(&sink.records)
 }
 
+/// Seconds of native measuring for each kernel and shape that has any: groups of shaders alone take no share.
+fn native_share_s(seconds: f64, plan: &Plan) -> f64 {
+    seconds / plan.native_groups().max(1) as f64
+}
+
 /// One token of whole models: the built-in one here, that and the smallest published one on every modelled machine, beside
 /// what others measured of it.
 fn whole_models(args: &RunArgs, machines: &Hardware, gates: &Gates, command: &str) -> Result<Vec<Record>, Failure> {
@@ -135,4 +141,23 @@ fn whole_models(args: &RunArgs, machines: &Hardware, gates: &Gates, command: &st
         records.extend(published.map_err(Failure::input)?);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_runs_here_shares_the_time() {
+        let share = |filter: &str| native_share_s(20.0, &Plan::select(Some(filter)).expect("matches"));
+        let (steps, shaders) = ("decode_step_fixed", "gemv_f32/stories260k/.*/warp_per_row$");
+        for alone in [steps, shaders] {
+            assert_eq!(share(alone), 20.0, "{alone}");
+        }
+        assert!(Plan::select(Some(shaders)).expect("matches").groups.iter().any(|g| !g.shaders.is_empty()));
+        let one = "gemv_f32/stories260k/attn-q/naive$";
+        assert_eq!(share(one), share(&format!("{one}|{shaders}")));
+        let two = Plan::select(Some("gemv_f32/stories260k/(attn-q|ffn-up)/naive$")).expect("matches");
+        assert_eq!(native_share_s(20.0, &two), 10.0);
+    }
 }

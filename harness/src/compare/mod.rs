@@ -81,6 +81,9 @@ pub struct Comparison {
     pub high: Option<f64>,
     /// What that says; absent where there is nothing to compare, and the notes say why.
     pub verdict: Option<Verdict>,
+    /// True where a cell has a time in the base and its later self was run and has none: that is no better than slow.
+    #[serde(skip)]
+    pub lost: bool,
     /// What a reader has to know: why there is no verdict, drift, two modes.
     pub notes: Vec<String>,
 }

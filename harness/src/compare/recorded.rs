@@ -139,6 +139,7 @@ fn hull(pairs: &[(&Record, &Record)], names: (&str, &str), threshold: f64) -> Co
     let mut whole = all.iter().find(|c| c.verdict.is_none()).unwrap_or(&all[0]).clone();
     whole.notes = all.iter().flat_map(|c| c.notes.clone()).collect();
     whole.notes.dedup();
+    whole.lost = all.iter().any(|c| c.lost);
     let Some(intervals) = intervals else { return whole };
     let mean_log = intervals.iter().map(|i| i.value.ln()).sum::<f64>() / intervals.len() as f64;
     let ratio = Interval {
@@ -199,6 +200,7 @@ fn row(base: &Record, other: &Record, names: (&str, &str)) -> Comparison {
         low: None,
         high: None,
         verdict: None,
+        lost: false,
         notes: Vec::new(),
     }
 }
@@ -211,6 +213,7 @@ fn pair(base: &Record, other: &Record, names: (&str, &str), threshold: f64) -> C
         (row.base, row.other) = (within_file(base, names.0), within_file(other, names.1));
     }
     let (Some(b), Some(o)) = (timing(base), timing(other)) else {
+        row.lost = same_cell && timing(base).is_some();
         let without = [(names.0, base), (names.1, other)];
         row.notes = without.iter().filter_map(|(n, r)| Some(format!("no time of {n}: {}", reason(r)?))).collect();
         return row;
@@ -342,6 +345,26 @@ mod tests {
         ] {
             assert!(row.verdict.is_none() && row.notes[0].contains(word), "{row:?}");
         }
+    }
+
+    #[test]
+    fn a_cell_that_lost_its_time_is_told_from_one_that_was_not_run_and_from_a_variant_that_has_none() {
+        let void = |variant: &str| {
+            let outcome = Outcome::DoesNotFit { reason: "too large".into() };
+            Record { outcome, ..sampled(variant, 100.0) }
+        };
+        let (timed, without) = (sampled("a", 100.0), void("a"));
+        let lost = |base: &[Record], other: &[Record]| {
+            let rows = sets(("old", "new"), base, other, 0.01, false).unwrap();
+            rows.iter().map(|c| c.lost).collect::<Vec<_>>()
+        };
+        let pair = |base: &Record, other: &Record| lost(&[base.clone()], &[other.clone()]);
+        assert_eq!([pair(&timed, &without), pair(&without, &timed)], [[true], [false]]);
+        assert_eq!([pair(&timed, &timed), pair(&without, &without)], [[false], [false]]);
+        // A baseline holds two runs.
+        assert_eq!(lost(&[timed.clone(), timed.clone()], &[without.clone()]), [true]);
+        assert_eq!(lost(&[timed.clone(), sampled("b", 1.0)], &[timed.clone()]), [false, false]);
+        assert!(within(&[timed, void("b")], Axis::Variant, 0.01).iter().all(|c| !c.lost));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use kernels::weights::Source;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use self::ceilings::Limited;
-use self::memory::Room;
+use self::memory::{Footprint, Room};
 use self::schedule::{Bench, Candidate, Clock, Limits, SAMPLE_NS, Samples, Wall};
 use crate::environment::{Host, available_bytes};
 use crate::guard::{self, Floor, Peaks};
@@ -111,19 +111,32 @@ pub fn pool(threads: usize) -> Result<ThreadPool, ThreadsError> {
     pool.map_err(|e| ThreadsError { threads, reason: e.to_string() })
 }
 
-/// Operands as a cell of this cost gets them on this host: weights that do not fit the second-level cache in enough copies
-/// to be out of every cache when they come again.
-pub fn typical_input(host: &Host, cost: &Cost, seed: u64) -> Input {
-    Input { rotation_bytes: Room::of(host).rotation_bytes(cost.bytes, false), ..Input::typical(seed) }
+/// Operands as a cell of this kernel and shape gets them on this host: what does not fit the second-level cache in enough
+/// copies to be out of every cache when it comes again.
+pub fn typical_input(host: &Host, kernel: &dyn Kernel, shape: &Shape, seed: u64) -> Input {
+    let rotation_bytes = rotation_bytes(host, kernel, shape, 1, None).unwrap_or(0);
+    Input { rotation_bytes, ..Input::typical(seed) }
 }
 
-/// Bytes of copies that the weights of a cell of this cost rotate through where so many processes have them at once, or how
-/// much more memory that takes than there is.
-pub fn rotation_bytes(host: &Host, cost: &Cost, processes: usize) -> Result<usize, String> {
+/// Bytes of copies that each operand of a kernel at a shape rotates through where so many processes have them at once, none
+/// with more than `most` bytes of memory; or how much more memory that takes than there is.
+///
+/// # Errors
+/// Where the shape does not fit the kernel, and where the operands do not fit.
+pub fn rotation_bytes(
+    host: &Host,
+    kernel: &dyn Kernel,
+    shape: &Shape,
+    processes: usize,
+    most: Option<u64>,
+) -> Result<usize, String> {
     let room = Room::of(host);
     let share = room.available_bytes.map(|bytes| bytes / processes.max(1) as u64);
-    let room = Room { available_bytes: share, ..room };
-    room.does_not_fit(cost.bytes).map_or(Ok(room.rotation_bytes(cost.bytes, false)), Err)
+    let room = Room { available_bytes: share.into_iter().chain(most).min(), ..room };
+    let cost_bytes = kernel.cost(shape).bytes;
+    room.does_not_fit(cost_bytes).map_or(Ok(()), Err)?;
+    let footprint = Footprint::before(kernel, shape).map_err(|e| e.to_string())?;
+    room.does_not_fit(footprint.all).map_or(Ok(room.rotation_bytes(cost_bytes, &footprint, false)), Err)
 }
 
 /// A host ready to time: its facts, threads and, where it was calibrated, its ceilings.
@@ -178,17 +191,26 @@ impl Bay {
             .map(|(v, about)| self.rung(v, about))
             .collect();
         let room = Room { available_bytes: self.available_bytes(), ..self.room };
-        // Mapped weights are paged in on use: a file larger than memory works.
-        let operand_bytes = if weights.is_some() { None } else { Some(cost.bytes) };
-        if let Some(reason) = operand_bytes.and_then(|bytes| room.does_not_fit(bytes)) {
-            rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() }));
-        } else {
-            let rotation_bytes = room.rotation_bytes(cost.bytes, self.options.warm);
-            let input = Input { rotation_bytes, weights: weights.cloned(), ..Input::typical(self.options.seed) };
-            let mut case = kernel.prepare(shape, &input)?;
-            let cold = rotation_bytes > 0 && room.is_cold(case.rotation_bytes());
-            self.run(case.as_mut(), &mut rungs);
-            self.settle(&mut rungs, &cost, cold);
+        // Mapped weights are paged in on use: a file larger than memory works. Others are not even laid out where what the
+        // contract reads of them does not fit.
+        let unfit = |bytes: u64| if weights.is_some() { None } else { room.does_not_fit(bytes) };
+        let footprint = match unfit(cost.bytes) {
+            Some(reason) => Err(reason),
+            None => {
+                let footprint = Footprint::before(kernel, shape)?;
+                unfit(footprint.all).map_or(Ok(footprint), Err)
+            }
+        };
+        match footprint {
+            Err(reason) => rungs.iter_mut().for_each(|r| r.settle(Outcome::DoesNotFit { reason: reason.clone() })),
+            Ok(footprint) => {
+                let rotation_bytes = room.rotation_bytes(cost.bytes, &footprint, self.options.warm);
+                let input = Input { rotation_bytes, weights: weights.cloned(), ..Input::typical(self.options.seed) };
+                let mut case = kernel.prepare(shape, &input)?;
+                let cold = !self.options.warm && room.is_cold(cost.bytes, &Footprint::of(case.as_mut()));
+                self.run(case.as_mut(), &mut rungs);
+                self.settle(&mut rungs, &cost, cold);
+            }
         }
         let records = rungs.into_iter().filter(|r| wanted.contains(&r.index));
         Ok(records.map(|rung| self.record(kernel, shape, &cost, rung)).collect())

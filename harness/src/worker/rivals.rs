@@ -64,8 +64,9 @@ impl<'a> Contest<'a> {
     /// # Errors
     /// Where the operands do not fit, a limit cannot be enforced, or a worker cannot be started.
     pub fn open(self) -> Result<Contested<'a>, WorkerError> {
-        let cost = self.group.kernel.cost(&self.group.shape);
-        let rotation_bytes = native::rotation_bytes(&Host::read(), &cost, self.programs.len())
+        let Group { kernel, shape, .. } = self.group;
+        let most = self.warden.and_then(|warden| warden.caps.memory_bytes);
+        let rotation_bytes = native::rotation_bytes(&Host::read(), *kernel, shape, self.programs.len(), most)
             .map_err(|reason| WorkerError::Failed(format!("does not fit: {reason}")))?;
         let limits = self.warden.map(|warden| {
             let mut enforcement = warden.enforcement();
