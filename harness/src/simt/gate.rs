@@ -115,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn shaders_of_f16_meeting_packed_weights_match_the_reference() {
+        use kernels::gemm_mixed::GemmMixed;
+        every_shader(&Entry::<GemmMixed<kernels::dtype::q8_0::BlockQ8_0>>::new());
+        every_shader(&Entry::<GemmMixed<kernels::dtype::q4_0::BlockQ4_0>>::new());
+        every_shader(&Entry::<GemmMixed<kernels::dtype::q4_k::BlockQ4K>>::new());
+        every_shader(&Entry::<GemmMixed<kernels::dtype::q6_k::BlockQ6K>>::new());
+    }
+
+    #[test]
+    fn quantizing_shaders_match_the_reference() {
+        use kernels::quantize_q8::{Of32, Of256, QuantizeQ8};
+        every_shader(&Entry::<QuantizeQ8<Of32>>::new());
+        every_shader(&Entry::<QuantizeQ8<Of256>>::new());
+    }
+
+    #[test]
     fn softmax_and_rmsnorm_shaders_match_the_reference() {
         every_shader(&Entry::<kernels::softmax::Softmax>::new());
         every_shader(&Entry::<kernels::rmsnorm::RmsNorm>::new());
