@@ -160,6 +160,13 @@ fn around(value: f64, [low, high]: [f64; 2]) -> Interval {
     Interval { value, low: end(low).min(value), high: end(high).max(value) }
 }
 
+/// Any order as likely as any other (Fisher and Yates).
+pub(crate) fn shuffle<T>(order: &mut [T], rng: &mut ChaCha8Rng) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, below(rng, i + 1));
+    }
+}
+
 fn bootstrap(value: f64, n: usize, mut statistic: impl FnMut(&[usize]) -> f64) -> Interval {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut rounds = vec![0; n];
@@ -300,6 +307,18 @@ mod tests {
                 assert!((930..=most).contains(&covered), "{medians} and {ratios} of {TRIALS} with {n} samples");
             }
         }
+    }
+
+    #[test]
+    fn every_order_is_as_likely_as_any_other() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut orders = std::collections::BTreeMap::new();
+        for _ in 0..6000 {
+            let mut order = [0, 1, 2];
+            shuffle(&mut order, &mut rng);
+            *orders.entry(order).or_insert(0) += 1;
+        }
+        assert!(orders.len() == 6 && orders.values().all(|n| (900..1100).contains(n)), "{orders:?}");
     }
 
     #[test]
