@@ -179,7 +179,7 @@ impl Outcome {
 pub struct Timing {
     /// Time of one run, ns: the median of the samples (native) or the model's figure.
     pub time_ns: f64,
-    /// Band round `time_ns`: 95 % bootstrap interval (native) or the model's error band (modelled).
+    /// Band round `time_ns`: 95 % interval (native) or the model's error band (modelled).
     pub low_ns: f64,
     /// Upper end of the band.
     pub high_ns: f64,
@@ -238,7 +238,8 @@ pub struct Cycles {
     pub program_bytes: u64,
 }
 
-/// Speedup over naive, with its 95 % interval (equal to the value where the tier is deterministic).
+/// Speedup over naive: with its 95 % interval where it was measured, with the band that the bands of both times leave where it
+/// was modelled or emulated. Of rung 0 itself it has no width.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Speedup {
@@ -248,6 +249,29 @@ pub struct Speedup {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+}
+
+/// Rung 0 of a ladder as it was modelled or emulated: the speedups of its rungs are taken from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Base {
+    /// Time, and the ends of its band, ns; absent where rung 0 has no time.
+    ns: Option<[f64; 3]>,
+}
+
+impl Base {
+    /// Puts the speedup of the ladder's next rung into its outcome; rung 0 comes first. Each of the two times may lie anywhere
+    /// in its own band, as if their errors were independent: wider than the truth, because a model errs alike on neighbouring
+    /// rungs.
+    pub fn put_speedup(&mut self, rung: usize, outcome: &mut Outcome) {
+        let Outcome::Timed(t) = outcome else { return };
+        if rung == 0 {
+            self.ns = Some([t.time_ns, t.low_ns, t.high_ns]);
+        }
+        t.speedup = self.ns.map(|[time, low, high]| match rung {
+            0 => Speedup { ratio: 1.0, low: 1.0, high: 1.0 },
+            _ => Speedup { ratio: time / t.time_ns, low: low / t.high_ns, high: high / t.low_ns },
+        });
+    }
 }
 
 /// The resource that limits a cell.

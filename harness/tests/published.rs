@@ -1,7 +1,7 @@
 //! The GPU model against published measurements: what the project claims of its error.
 
 use harness::profile::{GpuProfile, Loaded};
-use harness::published::predict::{Prediction, predict};
+use harness::published::predict::predict;
 use harness::published::{fit, gaps, rows, score};
 use harness::record::Bound;
 
@@ -28,7 +28,7 @@ fn decoding_is_predicted_within_a_fifth_and_the_constants_are_those_fitted() {
     let attention: Vec<_> = attention.filter_map(|p| Some((p, p.error(0.0)?))).collect();
     assert_eq!(attention.len(), 3);
     for (p, error) in attention {
-        let Prediction::Time { bound, .. } = p.prediction else { unreachable!("it has an error") };
+        let bound = p.prediction.bound(0.0).expect("it has an error");
         let by_bytes = p.row.unit == "GB/s";
         let expected = if by_bytes { -0.1..=0.1 } else { -0.4..=0.0 };
         assert!(expected.contains(&error), "{}: {error}", p.row.id);

@@ -13,7 +13,7 @@ mod residuals;
 use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use rayon::ThreadPool;
 use serde::Serialize;
 
@@ -90,9 +90,7 @@ fn measure(host: &Host, pool: &ThreadPool) -> Result<Calibration, CalibrateError
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for _ in 0..RUNS {
-        for i in (1..order.len()).rev() {
-            order.swap(i, rng.next_u32() as usize % (i + 1));
-        }
+        stats::shuffle(&mut order, &mut rng);
         for &job in &order {
             times[job].push(jobs[job].run(pool));
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::Failure;
 use crate::profile::gpu::Generation;
 use crate::profile::{GpuProfile, Loaded};
-use crate::published::predict::{Predicted, Prediction, predict};
+use crate::published::predict::{Predicted, predict};
+use crate::published::prediction::Prediction;
 use crate::published::{Task, fit, gaps, rows, score};
 use crate::report::listing::{Datum, Listing};
 
@@ -30,10 +31,10 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
     let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
     let line = |p: &Predicted| {
         let (value, error, bound, note) = match &p.prediction {
-            Prediction::Time { bound, .. } => (
+            Prediction::Time { .. } => (
                 p.value(gap(p)).map_or(String::new(), |v| format!("{v:.4}")),
                 p.error(gap(p)).map_or(String::new(), |e| format!("{:+.0}", 100.0 * e)),
-                bound.name(),
+                p.prediction.bound(gap(p)).map_or("", |bound| bound.name()),
                 "",
             ),
             Prediction::None(reason) => (String::new(), String::new(), "", reason.as_str()),

@@ -6,7 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::stats::{Interval, StatsError, below, median, median_of};
+use crate::stats::{Interval, Level, StatsError, below, median, median_of, widened};
 
 /// Two samples of every candidate, ns: at equal distances from the middle of the block.
 pub type Block = Vec<[f64; 2]>;
@@ -94,9 +94,7 @@ fn among(medians: &[f64], value: f64) -> Option<[f64; 2]> {
     (n > 1).then(|| percentiles(value, n, |rng| (0..n).map(|_| medians[below(rng, n)]).sum::<f64>() / n as f64))
 }
 
-/// The percentile interval of a resampled figure, widened as Student's interval is over the normal one for so few
-/// independent parts: without, the bootstrap of few is too narrow (Hesterberg 2015, What Teachers Should Know About the
-/// Bootstrap, section 5.2).
+/// The percentile interval of a resampled figure, widened for so few independent parts.
 fn percentiles(value: f64, parts: usize, mut resample: impl FnMut(&mut ChaCha8Rng) -> f64) -> [f64; 2] {
     if parts < 2 {
         return [f64::NEG_INFINITY, f64::INFINITY];
@@ -105,41 +103,9 @@ fn percentiles(value: f64, parts: usize, mut resample: impl FnMut(&mut ChaCha8Rn
     let mut values: Vec<f64> = (0..RESAMPLES).map(|_| resample(&mut rng)).collect();
     values.sort_unstable_by(f64::total_cmp);
     let rank = (TAIL * RESAMPLES as f64) as usize;
-    let n = parts as f64;
-    let widened = (n / (n - 1.0)).sqrt() * student(parts - 1) / student(usize::MAX);
+    let widened = widened(parts, Level::P99);
     let end = |at: f64| value + (at - value) * widened;
     [end(values[rank].min(value)), end(values[RESAMPLES - 1 - rank].max(value))]
-}
-
-/// The 99.5 % point of Student's distribution (any table of it), between its entries by the reciprocal of the degrees of
-/// freedom.
-fn student(freedom: usize) -> f64 {
-    const POINTS: [(f64, f64); 16] = [
-        (1.0, 63.657),
-        (2.0, 9.925),
-        (3.0, 5.841),
-        (4.0, 4.604),
-        (5.0, 4.032),
-        (6.0, 3.707),
-        (7.0, 3.499),
-        (8.0, 3.355),
-        (9.0, 3.250),
-        (10.0, 3.169),
-        (12.0, 3.055),
-        (15.0, 2.947),
-        (20.0, 2.845),
-        (30.0, 2.750),
-        (60.0, 2.660),
-        (f64::INFINITY, 2.576),
-    ];
-    let freedom = if freedom == usize::MAX { f64::INFINITY } else { freedom.max(1) as f64 };
-    let after = POINTS.iter().position(|(n, _)| *n >= freedom).unwrap_or(POINTS.len() - 1);
-    let (n1, t1) = POINTS[after];
-    if n1 == freedom {
-        return t1;
-    }
-    let (n0, t0) = POINTS[after - 1];
-    t1 + (t0 - t1) * (1.0 / freedom - 1.0 / n1) / (1.0 / n0 - 1.0 / n1)
 }
 
 /// How many neighbouring blocks are resampled together: twice the correlation time of the signs of the deviations from
@@ -234,13 +200,6 @@ mod tests {
                 .count();
             assert!(missed <= 12, "{missed} of 400 with {runs} runs of {blocks}");
         }
-    }
-
-    #[test]
-    fn the_points_of_student_fall_with_freedom() {
-        let points: Vec<f64> = (1..200).map(student).collect();
-        assert!(points.windows(2).all(|p| p[0] > p[1]));
-        assert!((student(11) - 3.106).abs() < 0.01 && (student(100) - 2.626).abs() < 0.01);
     }
 
     proptest! {

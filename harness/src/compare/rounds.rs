@@ -7,7 +7,7 @@ use rand_chacha::rand_core::SeedableRng;
 
 use super::judge::{self, Block, log_ratios};
 use super::signs;
-use crate::stats::{Interval, StatsError, below, median};
+use crate::stats::{Interval, StatsError, median, shuffle};
 
 /// What can be sampled.
 pub trait Subjects {
@@ -107,9 +107,7 @@ impl Rounds {
 
     fn block<S: Subjects>(&self, subjects: &mut S, rng: &mut ChaCha8Rng) -> Result<Block, S::Error> {
         let mut order: Vec<usize> = (0..self.candidates).collect();
-        for i in (1..order.len()).rev() {
-            order.swap(i, below(rng, i + 1));
-        }
+        shuffle(&mut order, rng);
         let mut block = vec![[0.0; 2]; self.candidates];
         for &candidate in &order {
             block[candidate][0] = subjects.sample(candidate)?;

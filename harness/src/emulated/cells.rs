@@ -10,7 +10,7 @@ use super::convention::{self, Misfit};
 use super::program::Program;
 use super::{processor, switch_on};
 use crate::profile::{Emulated, Loaded};
-use crate::record::{Bound, CostRef, Cycles, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{Base, Bound, CostRef, Cycles, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// Most cycles of one run: a program that takes more is taken for one that does not end.
 const MOST_CYCLES: u64 = 20_000_000_000;
@@ -33,7 +33,7 @@ pub fn cells(
         return Ok(Vec::new());
     }
     let cost = kernel.cost(shape);
-    let mut naive_ns = None;
+    let mut base = Base::default();
     let mut records = Vec::new();
     for (rung, code) in rungs.iter().enumerate() {
         // Rung 0 is what every speedup is taken from, wanted or not.
@@ -41,13 +41,7 @@ pub fn cells(
             continue;
         }
         let mut outcome = outcome(environment.seed, kernel, shape, code, &machine.profile)?;
-        if let Outcome::Timed(timing) = &mut outcome {
-            naive_ns = naive_ns.or((rung == 0).then_some(timing.time_ns));
-            timing.speedup = naive_ns.map(|naive| {
-                let ratio = naive / timing.time_ns;
-                Speedup { ratio, low: ratio, high: ratio }
-            });
-        }
+        base.put_speedup(rung, &mut outcome);
         if wanted(code.name) {
             records.push(Record {
                 schema: SCHEMA,

@@ -17,7 +17,7 @@ use kernels::model::{Dtype, inventory};
 
 use super::DECODE;
 use crate::profile::Hardware;
-use crate::record::{Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 use crate::simt::{self, gate::ShaderGate};
 use crate::timed::cells::{self, Context};
 
@@ -179,18 +179,8 @@ impl Whole<'_> {
         let machine = MachineRef { peak_ops_per_s: None, ..machine.clone() };
         let mut steps: Vec<Step> =
             WAYS.map(|way| self.way(way, all, rungs, machine.clone(), memory_bytes)).into_iter().collect();
-        let ns = |step: &Step| match &step.record.outcome {
-            Outcome::Timed(timing) => Some(timing.time_ns),
-            _ => None,
-        };
-        if let Some(naive) = steps.first().and_then(ns) {
-            for step in &mut steps {
-                if let Outcome::Timed(timing) = &mut step.record.outcome {
-                    let ratio = naive / timing.time_ns;
-                    timing.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
-                }
-            }
-        }
+        let mut base = Base::default();
+        steps.iter_mut().enumerate().for_each(|(rung, step)| base.put_speedup(rung, &mut step.record.outcome));
         steps
     }
 

@@ -184,7 +184,7 @@ mod tests {
             let shapes = kernel.test_shapes().into_iter().filter(|s| least(s) > 0);
             let shape = shapes.min_by_key(least).expect("a test shape that is not empty");
             let before = Footprint::before(*kernel, &shape).expect("a test shape");
-            let input = Input { rotation_bytes: 1 << 14, ..Input::typical(1) };
+            let input = Input { rotation_bytes: 2 * before.copied as usize, ..Input::typical(1) };
             let mut case = kernel.prepare(&shape, &input).expect("a test shape");
             let after = Footprint::of(case.as_mut());
             assert_eq!(Footprint { copies: before.copies, ..after }, before, "{}", kernel.name());

@@ -8,11 +8,12 @@ use kernels::compare::Verdict;
 use kernels::kernel::{Case, NotAvailable};
 use kernels::machine::Isa;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use rayon::ThreadPool;
 
 use crate::caught::caught;
 use crate::pace::{self, Pacing};
+use crate::stats::shuffle;
 
 /// Time, so that tests can bring their own.
 pub(crate) trait Clock: Sync {
@@ -262,12 +263,6 @@ fn spread(rounds: usize) -> Vec<usize> {
         }
     }
     rank
-}
-
-fn shuffle(order: &mut [usize], rng: &mut ChaCha8Rng) {
-    for i in (1..order.len()).rev() {
-        order.swap(i, rng.next_u32() as usize % (i + 1));
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::predict::{Predicted, Prediction};
+use super::predict::Predicted;
+use super::prediction::Prediction;
 use super::{GapRow, Task};
 use crate::profile::gpu::Generation;
 
@@ -17,7 +18,8 @@ pub fn fits(p: &Predicted) -> bool {
     matches!(p.row.task, Task::Decode { .. }) && matches!(p.prediction, Prediction::Time { .. }) && p.row.rung == "best"
 }
 
-/// The gap with the least mean absolute error over these rows, ns; none without rows.
+/// The gap with the least mean absolute error over these rows, ns; none without rows. Each gap that is tried ranks the rungs
+/// by itself.
 pub fn gap<'a>(rows: impl Iterator<Item = &'a Predicted>) -> Option<f64> {
     let rows: Vec<&Predicted> = rows.collect();
     if rows.is_empty() {

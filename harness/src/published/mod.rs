@@ -4,6 +4,7 @@
 
 pub mod fit;
 pub mod predict;
+pub mod prediction;
 mod rows;
 pub mod score;
 

@@ -1,6 +1,5 @@
 //! What the GPU model says of a row. Generating a token is the sum of its kernels at their shapes, each by the rung that
 //! stands for the software, and of a gap between kernels; what the host adds to a token is the profile's.
-
 use std::collections::BTreeMap;
 
 use kernels::KERNELS;
@@ -10,6 +9,7 @@ use kernels::model::config::{Attention, Config};
 use kernels::model::step::{self, Operation};
 use kernels::model::{Dtype, published};
 
+use super::prediction::{Calls, OperationCost, Prediction};
 use super::{Format, Row, RowsError, Task};
 use crate::profile::gpu::Generation;
 use crate::profile::{GpuProfile, Loaded};
@@ -18,32 +18,6 @@ use crate::simt::cells::{operand_bytes, priced, stays_cached};
 use crate::simt::gate::ShaderGate;
 use crate::simt::rules::Rules;
 use crate::simt::sample::{Counted, count};
-
-/// What is predicted of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Prediction {
-    /// ns, as a sum of `ns` and of `gaps` gaps.
-    Time {
-        /// Kernels and host, without gaps.
-        ns: f64,
-        /// Gaps between kernels; none where a kernel is alone and its launch is in `ns`.
-        gaps: f64,
-        /// What most of the kernels' time is bound by.
-        bound: Bound,
-    },
-    /// Nothing, and why.
-    None(String),
-}
-
-impl Prediction {
-    /// ns with so long a gap.
-    pub fn ns(&self, gap_ns: f64) -> Option<f64> {
-        match self {
-            Prediction::Time { ns, gaps, .. } => Some(ns + gaps * gap_ns),
-            Prediction::None(_) => None,
-        }
-    }
-}
 
 /// A row with what is predicted of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,7 +78,7 @@ pub fn predict(rows: Vec<Row>, machines: &[Loaded<GpuProfile>]) -> Result<Vec<Pr
         let prediction = match &row.task {
             Task::None(reason) => Prediction::None(reason.clone()),
             Task::AllReduce { ranks, bytes } => match all_reduce_ns(&gpu, *ranks, *bytes) {
-                Some(ns) => Prediction::Time { ns, gaps: 0.0, bound: Bound::Latency },
+                Some(ns) => Prediction::alone(ns, Bound::Latency),
                 None => Prediction::None("the profile has no link".into()),
             },
             Task::Kernel { kernel, sizes, parts } => {
@@ -171,13 +145,14 @@ fn one(
     let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, chosen: 0, tour: false };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
-    let cost = match kernel {
+    let launch_ns = gpu.machine.launch_ns.value;
+    let rungs = match kernel {
         "gemm_fp8" => counts.deep(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung)?,
         _ if kernel.starts_with("gemm_f16") => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
-        _ => counts.best(gpu, kernel, &shape(k), &row.rung, warm)?,
+        _ => counts.rungs(gpu, kernel, &shape(k), &row.rung, warm)?,
     };
-    let launches = cost.launches * gpu.machine.launch_ns.value;
-    Ok(Prediction::Time { ns: cost.body_ns + launches, gaps: 0.0, bound: cost.bound })
+    let rungs = rungs.iter().map(|cost| cost.launched(launch_ns)).collect();
+    Ok(Prediction::Time { host_ns: 0.0, calls: vec![Calls { times: 1.0, rungs }] })
 }
 
 /// A GPU whose f16 are pairs of FP8: as many bytes, tiles and steps for twice the products, at its rate of FP8. What
@@ -225,31 +200,18 @@ fn prefill(
     tokens: usize,
     rung: &str,
 ) -> Result<Prediction, String> {
-    let (mut ns, mut by) = (gpu.machine.host_token_ns.value, BTreeMap::new());
+    let mut calls = Vec::new();
     for operation in step(config, format, tokens)?.iter().filter(|o| is_product(o)) {
         let head = operation.shape.n == config.vocab;
         let shape = Shape { m: if head { 1 } else { tokens }, ..operation.shape.clone() };
-        let cost = match head {
-            true => counts.best(gpu, operation.kernel, &shape, "best", Some(false))?,
+        let rungs = match head {
+            true => counts.rungs(gpu, operation.kernel, &shape, "best", Some(false))?,
             false => counts.deep(gpu, gemm(operation.kernel)?, &shape, rung)?,
         };
-        let time = operation.times as f64 * (cost.body_ns + cost.launches * gpu.machine.launch_ns.value);
-        ns += time;
-        *by.entry(cost.bound).or_insert(0.0) += time;
+        let rungs = rungs.iter().map(|cost| cost.launched(gpu.machine.launch_ns.value)).collect();
+        calls.push(Calls { times: operation.times as f64, rungs });
     }
-    Ok(Prediction::Time { ns, gaps: 0.0, bound: longest(by) })
-}
-
-fn longest(by: BTreeMap<Bound, f64>) -> Bound {
-    by.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(Bound::Launch, |b| b.0)
-}
-
-/// What one operation takes on one machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct OperationCost {
-    body_ns: f64,
-    launches: f64,
-    bound: Bound,
+    Ok(Prediction::Time { host_ns: gpu.machine.host_token_ns.value, calls })
 }
 
 fn decode(
@@ -266,21 +228,16 @@ fn decode(
     if needs > has {
         return Ok(Prediction::None(format!("does not fit: {:.0} of {:.0} GB", needs / 1e9, has / 1e9)));
     }
-    let (mut ns, mut gaps) = (gpu.machine.host_token_ns.value, 0.0);
-    let mut by: BTreeMap<Bound, f64> = BTreeMap::new();
+    let mut calls = Vec::new();
     for operation in &step {
         let product = is_product(operation);
         // A token's weights and cache are larger than any L2, its activations smaller.
         let warm = !product && operation.kernel != "attention_decode";
         let rung = if product { rung } else { "best" };
-        let cost = counts.best(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
-        let times = operation.times as f64;
-        let body = times * cost.body_ns;
-        ns += body;
-        gaps += times * cost.launches;
-        *by.entry(cost.bound).or_insert(0.0) += body;
+        let rungs = counts.rungs(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
+        calls.push(Calls { times: operation.times as f64, rungs });
     }
-    Ok(Prediction::Time { ns, gaps, bound: longest(by) })
+    Ok(Prediction::Time { host_ns: gpu.machine.host_token_ns.value, calls })
 }
 
 fn is_product(operation: &Operation) -> bool {
@@ -341,42 +298,48 @@ impl Counts {
         Self { gate: ShaderGate::default(), rules, counted: BTreeMap::new() }
     }
 
-    /// Time of the fastest of these rungs over a product. Every step of k is as the one before, so beyond [`DEPTHS`] the
-    /// time grows by what it grows between them.
-    fn deep(&mut self, gpu: &GpuProfile, kernel: &str, shape: &Shape, rungs: &str) -> Result<OperationCost, String> {
+    /// What these rungs take over a product. Every step of k is as the one before, so beyond [`DEPTHS`] the time grows by what
+    /// it grows between them.
+    fn deep(
+        &mut self,
+        gpu: &GpuProfile,
+        kernel: &str,
+        shape: &Shape,
+        rungs: &str,
+    ) -> Result<Vec<OperationCost>, String> {
         let [near, far] = DEPTHS;
         if shape.k <= far {
-            return self.best(gpu, kernel, shape, rungs, None);
+            return self.rungs(gpu, kernel, shape, rungs, None);
         }
         let cost = KERNELS.iter().find(|k| k.name() == kernel).map(|k| k.cost(shape));
         let warm = cost.is_some_and(|cost| stays_cached(cost.bytes as f64, gpu));
         let steps = (shape.k - far) as f64 / (far - near) as f64;
-        let mut best: Option<OperationCost> = None;
+        let mut deep = Vec::new();
         for rung in rungs.split(" or ") {
-            let mut at = |k| self.best(gpu, kernel, &Shape { k, ..shape.clone() }, rung, Some(warm));
-            let (near, far) = (at(near)?, at(far)?);
-            let body_ns = far.body_ns + (far.body_ns - near.body_ns) * steps;
-            if best.is_none_or(|b| body_ns < b.body_ns) {
-                best = Some(OperationCost { body_ns, ..far });
-            }
+            let mut at = |k| self.rungs(gpu, kernel, &Shape { k, ..shape.clone() }, rung, Some(warm));
+            let grown = |(near, far): (&OperationCost, &OperationCost)| OperationCost {
+                body_ns: far.body_ns + (far.body_ns - near.body_ns) * steps,
+                ..*far
+            };
+            deep.extend(at(near)?.iter().zip(&at(far)?).map(grown));
         }
-        best.ok_or_else(|| format!("no rung of {kernel}"))
+        Ok(deep)
     }
 
-    /// Time of the rung of this name, or of the fastest.
-    fn best(
+    /// What the rungs of these names take, or all of them: those that the machine can run, one or more.
+    fn rungs(
         &mut self,
         gpu: &GpuProfile,
         kernel: &str,
         shape: &Shape,
         rung: &str,
         warm: Option<bool>,
-    ) -> Result<OperationCost, String> {
+    ) -> Result<Vec<OperationCost>, String> {
         let found = KERNELS.iter().find(|k| k.name() == kernel && !k.shaders().is_empty());
         let kernel: &dyn Kernel = *found.ok_or_else(|| format!("no shader of a kernel {kernel}"))?;
         let (needed, ladder) = self.ladder(gpu, kernel, shape, rung)?;
         let warm = warm.unwrap_or_else(|| stays_cached(*needed, gpu));
-        let mut best: Option<OperationCost> = None;
+        let mut able = Vec::new();
         for (shader, counted) in ladder {
             let counted = counted.as_ref().map_err(|e| format!("{}/{shader}: {e}", kernel.name()))?;
             // A rung that the machine cannot run leaves the others.
@@ -384,11 +347,12 @@ impl Counts {
             let launches = counted.len() as f64;
             let body_ns = priced.ns - launches * gpu.machine.launch_ns.value;
             let bound = priced.shares.iter().map(|s| s.0).find(|b| *b != Bound::Launch).unwrap_or(Bound::Launch);
-            if best.is_none_or(|b| body_ns + launches * 1e3 < b.body_ns + b.launches * 1e3) {
-                best = Some(OperationCost { body_ns, launches, bound });
-            }
+            able.push(OperationCost { body_ns, launches, bound });
         }
-        best.ok_or_else(|| format!("the {} runs no rung {rung} of {}", gpu.name, kernel.name()))
+        if able.is_empty() {
+            return Err(format!("the {} runs no rung {rung} of {}", gpu.name, kernel.name()));
+        }
+        Ok(able)
     }
 
     fn ladder(

@@ -261,7 +261,8 @@ fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
     } else if high.2.low > low.2.high {
         format!("{tier}: on {} the ladder is worth {} and {}", place.short(), claim(high), claim(low))
     } else {
-        format!("{tier}: on {} the ladder is worth about {} at every shape", place.short(), units::ratio(high.2.ratio))
+        let (from, to) = (claim(low), claim(high));
+        format!("{tier}: on {} the ladder is worth {from} to {to}, which their bands do not tell apart", place.short())
     })
 }
 
@@ -363,4 +364,48 @@ fn reasons(rungs: &[&Record]) -> String {
 pub(super) fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::timed;
+    use crate::record::{Base, Outcome};
+
+    /// A ladder of two on a machine whose model may be off by a quarter either way, as the models write it.
+    fn modelled(machine: &str, naive_ns: f64, simd_ns: f64) -> Vec<Record> {
+        let mut base = Base::default();
+        let rungs = [("naive", naive_ns), ("simd", simd_ns)].into_iter().enumerate();
+        let record = |(rung, (variant, ns))| {
+            let mut r = Record { rung: rung as u32, ..timed(Tier::Modelled, machine, variant, ns) };
+            if let Outcome::Timed(t) = &mut r.outcome {
+                (t.low_ns, t.high_ns, t.speedup) = (ns / 1.25, ns * 1.25, None);
+            }
+            base.put_speedup(rung, &mut r.outcome);
+            r
+        };
+        rungs.map(record).collect()
+    }
+
+    #[test]
+    fn what_a_model_s_bands_do_not_carry_is_no_finding() {
+        let said = |simd_ns: f64| {
+            let book = Book::new(&modelled("a", 100.0, simd_ns));
+            (ladder(&book.ladders(0, 0)[0]), kernel(&book, 0))
+        };
+        // Bands of a quarter each: below 1.5625 times a gain may be none.
+        for simd_ns in [99.0, 65.0] {
+            let (on_one, of_kernel) = said(simd_ns);
+            assert!(on_one.contains("No rung is clearly faster than naive"), "{on_one}");
+            assert!(of_kernel[0].contains("no rung is clearly faster"), "{of_kernel:?}");
+        }
+        assert!(said(63.0).0.contains("simd is worth 1.6× over naive"), "{}", said(63.0).0);
+        let over = |a_ns: f64, b_ns: f64| {
+            let records = [modelled("a", 100.0, a_ns), modelled("b", 100.0, b_ns)].concat();
+            heatmap(&Book::new(&records), 0, 0)
+        };
+        assert!(over(99.0, 100.0).contains("No rung pays clearly more"), "{}", over(99.0, 100.0));
+        assert!(over(10.0, 20.0).contains("No rung pays clearly more"), "{}", over(10.0, 20.0));
+        assert!(over(10.0, 40.0).contains("simd pays 10"), "{}", over(10.0, 40.0));
+    }
 }

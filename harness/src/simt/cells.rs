@@ -13,7 +13,7 @@ use super::rules::Rules;
 use super::sample::{Counted, count};
 use crate::caught::caught;
 use crate::profile::{GpuProfile, Loaded};
-use crate::record::{Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all cells of a run share.
 pub struct Context<'a> {
@@ -60,12 +60,10 @@ pub fn cells_within(
     let cost = counts.cost;
     let mut records = Vec::new();
     for machine in machines {
-        let mut naive_ns = None;
+        let mut base = Base::default();
         for &shader in &wanted {
-            let outcome = counts.outcome(context, kernel, shader, &machine.profile);
-            if let (0, Outcome::Timed(t)) = (shader, &outcome) {
-                naive_ns = Some(t.time_ns);
-            }
+            let mut outcome = counts.outcome(context, kernel, shader, &machine.profile);
+            base.put_speedup(shader, &mut outcome);
             if shaders.contains(&shader) {
                 records.push(Record {
                     schema: SCHEMA,
@@ -78,7 +76,7 @@ pub fn cells_within(
                     idea: all[shader].idea.into(),
                     after: all[shader].after.map(Into::into),
                     machine: machine_ref(machine, &cost),
-                    outcome: with_speedup(outcome, naive_ns),
+                    outcome,
                     cost: CostRef { operations: cost.operations, bytes: cost.bytes },
                     caps: Vec::new(),
                     environment: context.environment.clone(),
@@ -250,17 +248,6 @@ pub fn priced(gpu: &GpuProfile, counted: &[Counted], warm: bool) -> Result<Price
     let (ns, shares) = total(1.0)?;
     let ends = [total(1.0 - REGISTER_BAND)?.0, total(1.0 + REGISTER_BAND)?.0];
     Ok(Priced { ns, low_ns: ends[0].min(ends[1]).min(ns), high_ns: ends[0].max(ends[1]).max(ns), shares })
-}
-
-fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
-    match (outcome, naive_ns) {
-        (Outcome::Timed(mut t), Some(naive)) => {
-            let ratio = naive / t.time_ns;
-            t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
-            Outcome::Timed(t)
-        }
-        (other, _) => other,
-    }
 }
 
 /// Operations per second of this kind of work at best.

@@ -1,5 +1,8 @@
-//! Which workgroups of a launch are interpreted to stand for all: one from the inside, one from each edge, and neighbours
-//! that tell what workgroups share.
+//! Which workgroups of a launch are interpreted to stand for all: the first on every axis stands for all but the last, which
+//! stands for itself, as it may be a ragged edge; and the neighbours of the first tell what workgroups share. True of kernels
+//! whose workgroups do alike, as those here do. One from the middle would do no better: where a few workgroups in a row share
+//! operands, as heads of a group share keys, the middle of a power of two is a border between two such rows, and the first and
+//! the second are in one.
 
 use kernels::foreign::Pass;
 use kernels::kernel::{Case, Shape};

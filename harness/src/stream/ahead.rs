@@ -180,8 +180,14 @@ fn open_direct(job: &Job) -> io::Result<File> {
     options.custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32);
     #[cfg(not(target_os = "linux"))]
     options.custom_flags(0);
-    options.open(&job.file)
+    options.open(&job.file).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidInput => io::Error::new(e.kind(), format!("{NOT_DIRECT}: {e}")),
+        _ => e,
+    })
 }
+
+/// Why reading ahead is not to be had on some file systems.
+pub(super) const NOT_DIRECT: &str = "its file system does not read past the page cache";
 
 #[cfg(test)]
 mod tests {

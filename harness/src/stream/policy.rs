@@ -21,6 +21,9 @@ pub(super) trait Supply {
     fn block(&mut self, i: usize) -> io::Result<&[u8]>;
 }
 
+/// Why pages are not to be kept in some processes.
+pub(super) const NOT_LOCKED: &str = "cannot be locked in memory";
+
 /// The policy of a job over an open file.
 pub(super) fn supply(job: &Job, file: File, blocks: &[Block]) -> io::Result<Box<dyn Supply>> {
     let bytes = job.policy.format().layer_bytes() as usize;
@@ -100,7 +103,7 @@ impl Window {
                 map.advise(Advice::WillNeed)?;
                 map.lock().map_err(|e| {
                     let mib = pinned_bytes >> 20;
-                    io::Error::new(e.kind(), format!("{mib} MiB cannot be locked in memory, see `ulimit -l`: {e}"))
+                    io::Error::new(e.kind(), format!("{mib} MiB {NOT_LOCKED}, see `ulimit -l`: {e}"))
                 })?;
                 Some(map)
             }

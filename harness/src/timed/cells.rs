@@ -7,7 +7,7 @@ use super::{Estimate, Mode, Params, lanes, model};
 use crate::caught::caught;
 use crate::gate::Gate;
 use crate::profile::{Loaded, Profile};
-use crate::record::{CostRef, Counts, Environment, MachineRef, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{Base, CostRef, Counts, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all modelled cells of a run share.
 pub struct Context<'a> {
@@ -48,7 +48,7 @@ pub fn cells_within(
     let mut case = kernel.prepare(shape, &input)?;
     let bytes = working_set_bytes.unwrap_or_else(|| streamed_bytes(case.as_mut()) as f64);
     let warm = fits_cache(bytes, profile);
-    let mut naive_ns = None;
+    let mut base = Base::default();
     let mut records = Vec::new();
     for (v, about) in abouts.iter().enumerate() {
         let wanted = variants.contains(&v);
@@ -56,10 +56,9 @@ pub fn cells_within(
         if !wanted && v != 0 {
             continue;
         }
-        let (outcome, isa, threads) = outcome(context, kernel, case.as_mut(), v, about, profile, &params, warm, &cost);
-        if let (0, Outcome::Timed(t)) = (v, &outcome) {
-            naive_ns = Some(t.time_ns);
-        }
+        let (mut outcome, isa, threads) =
+            outcome(context, kernel, case.as_mut(), v, about, profile, &params, warm, &cost);
+        base.put_speedup(v, &mut outcome);
         if wanted {
             records.push(Record {
                 schema: SCHEMA,
@@ -72,7 +71,7 @@ pub fn cells_within(
                 idea: about.idea.into(),
                 after: about.after.map(Into::into),
                 machine: machine_ref(machine, &cost, isa, threads),
-                outcome: with_speedup(outcome, naive_ns),
+                outcome,
                 cost: CostRef { operations: cost.operations, bytes: cost.bytes },
                 caps: Vec::new(),
                 environment: context.environment.clone(),
@@ -172,17 +171,6 @@ fn timing(estimate: &Estimate, profile: &Profile, lanes: usize, warm: bool, cost
         cycles: None,
         nmse: 0.0,
         backward_error: 0.0,
-    }
-}
-
-fn with_speedup(outcome: Outcome, naive_ns: Option<f64>) -> Outcome {
-    match (outcome, naive_ns) {
-        (Outcome::Timed(mut t), Some(naive)) => {
-            let ratio = naive / t.time_ns;
-            t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
-            Outcome::Timed(t)
-        }
-        (other, _) => other,
     }
 }
 

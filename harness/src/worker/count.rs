@@ -46,6 +46,10 @@ fn core(host: &Host) -> Option<Profile> {
     let mut profile = find(CORE).ok()?.profile;
     // One core moves the bytes of all: they are shared out, not multiplied.
     profile.machine.cores.value = 1;
+    // As many levels as the host has, as far as it tells: another's last cache would keep bytes from the bus.
+    if let (false, Some(last)) = (host.caches.is_empty(), profile.caches.last().cloned()) {
+        profile.caches.resize(host.caches.len(), last);
+    }
     for (figures, cache) in profile.caches.iter_mut().zip(&host.caches) {
         figures.kib.value = cache.bytes as f64 / 1024.0;
         figures.ways.value = cache.ways;
@@ -58,7 +62,33 @@ fn core(host: &Host) -> Option<Profile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::Cache;
     use kernels::KERNELS;
+
+    #[test]
+    fn the_core_has_the_host_s_levels_and_no_others() {
+        let level = |level: u32, kib: usize| Cache { level, bytes: kib << 10, ways: 8, line_bytes: 64, shared_by: 1 };
+        let all = [level(1, 64), level(2, 4096), level(3, 8192), level(4, 65536)];
+        for levels in 1..=all.len() {
+            let host = Host { caches: all[..levels].to_vec(), ..Host::read() };
+            let core = core(&host).expect("the core is built in");
+            let kib: Vec<f64> = core.caches.iter().map(|c| c.kib.value).collect();
+            assert_eq!(kib, all[..levels].iter().map(|c| c.bytes as f64 / 1024.0).collect::<Vec<_>>());
+        }
+        // Where the system tells nothing, the named core's.
+        assert!(core(&Host { caches: Vec::new(), ..Host::read() }).is_some_and(|core| core.caches.len() == 3));
+    }
+
+    #[test]
+    fn what_leaves_a_second_level_cache_without_a_third_crosses_the_bus() {
+        let kernel = KERNELS.iter().find(|k| k.name() == "softmax").expect("there");
+        let level = |level: u32, kib: usize| Cache { level, bytes: kib << 10, ways: 8, line_bytes: 64, shared_by: 1 };
+        let shape = kernel.shapes().into_iter().max_by_key(|s| kernel.cost(s).bytes).expect("shapes");
+        let cost = kernel.cost(&shape);
+        let host = Host { caches: vec![level(1, 4), level(2, (cost.bytes >> 13) as usize)], ..Host::read() };
+        let bytes = bytes_per_call(*kernel, &shape, &[0], None, &Isa::ALL, &host).expect("a shape of the kernel");
+        assert!(bytes[0] >= 0.9 * cost.bytes as f64, "{bytes:?} of {cost:?}");
+    }
 
     #[test]
     fn cold_weights_count_once_and_cached_ones_not_at_all() {

@@ -105,17 +105,18 @@ struct WireShape {
     n: usize,
     k: usize,
     parts: usize,
+    chosen: usize,
 }
 
 impl From<&Shape> for WireShape {
     fn from(s: &Shape) -> Self {
-        Self { name: s.name.to_string(), m: s.m, n: s.n, k: s.k, parts: s.parts }
+        Self { name: s.name.to_string(), m: s.m, n: s.n, k: s.k, parts: s.parts, chosen: s.chosen }
     }
 }
 
 impl From<WireShape> for Shape {
     fn from(s: WireShape) -> Self {
-        Self { name: Cow::Owned(s.name), m: s.m, n: s.n, k: s.k, parts: s.parts, tour: false }
+        Self { name: Cow::Owned(s.name), m: s.m, n: s.n, k: s.k, parts: s.parts, chosen: s.chosen, tour: false }
     }
 }
 

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::cells;
 use crate::plan::Step;
 use crate::profile::{Emulated, Loaded};
-use crate::record::{CostRef, Environment, Outcome, Record, SCHEMA, Speedup, Tier, Timing};
+use crate::record::{Base, CostRef, Environment, Outcome, Record, SCHEMA, Tier, Timing};
 use model::Model;
 use packed::Packed;
 use sequencer::{Sequencer, Stopped};
@@ -108,15 +108,11 @@ pub fn steps(environment: &Environment, sizes: &Sizes, step: &Step, machine: &Lo
         (wanted(rung) && there).then(|| outcome(model(way), &profile, way))
     };
     let outcomes: Vec<_> = (0..Step::RUNGS.len()).into_par_iter().map(outcome).collect();
-    let mut naive_ns = None;
+    let mut base = Base::default();
     let mut done = Vec::new();
     for (rung, ((name, way), outcome)) in Step::RUNGS.into_iter().zip(&WAYS).zip(outcomes).enumerate() {
         let Some((mut outcome, parts)) = outcome else { continue };
-        if let Outcome::Timed(timing) = &mut outcome {
-            naive_ns = naive_ns.or((rung == 0).then_some(timing.time_ns));
-            let ratio = naive_ns.map(|naive| naive / timing.time_ns);
-            timing.speedup = ratio.map(|ratio| Speedup { ratio, low: ratio, high: ratio });
-        }
+        base.put_speedup(rung, &mut outcome);
         let model = model(way);
         let weights = if way.ternary { Packed::bytes_of(model) } else { model.weight_bytes() };
         if step.names.contains(&name) {

@@ -81,7 +81,7 @@ fn flags(frame: &Frame) -> Markup {
 
 fn how_to_read(book: &Book) -> Markup {
     let means = |tier: Tier| match tier {
-        Tier::Native => "this host, free: variants in interleaved rounds; the median, with its 95 % bootstrap interval",
+        Tier::Native => "this host, free: variants in interleaved rounds; the median, with its 95 % interval",
         Tier::Capped => "this host under limits that probes before and after the run have proven",
         Tier::Modelled => {
             "a timing model runs the same source on a machine's figures; the band is the model's expected error"

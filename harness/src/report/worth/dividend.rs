@@ -7,10 +7,9 @@
 
 use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
-use super::super::group::{Book, Ladder};
+use super::super::group::{Book, Ladder, speedup};
 use super::super::listing::{Datum, Listing};
 use super::super::{ReportError, units};
-use super::gain;
 use super::gains::{PLACE, place};
 use crate::record::{Speedup, Tier};
 
@@ -24,7 +23,8 @@ struct Dividend<'a> {
 }
 
 fn gain_of(l: &Ladder) -> Option<Speedup> {
-    gain(l.naive()?, l.best()?)
+    l.naive()?;
+    speedup(l.best()?)
 }
 
 /// What free means for ladders of this kind.

@@ -2,10 +2,9 @@
 
 use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
-use super::super::group::{Book, Ladder, floor as floor_of, timing};
+use super::super::group::{self, Book, Ladder, floor as floor_of, timing};
 use super::super::listing::{Datum, Listing};
 use super::super::{ReportError, units};
-use super::gain;
 use crate::record::{Record, Speedup};
 
 /// Naive and the best rung of a ladder of several.
@@ -39,7 +38,7 @@ pub(super) fn place(book: &Book, k: usize, s: usize, l: &Ladder) -> Vec<Datum> {
 pub fn speedup(book: &Book) -> Listing {
     let row = |(k, s, l): (usize, usize, Ladder)| {
         let (naive, best) = ends(&l)?;
-        let Speedup { ratio, low, high } = gain(naive, best)?;
+        let Speedup { ratio, low, high } = group::speedup(best)?;
         let time = |r| Datum::opt(timing(r).map(|t| t.time_ns), Datum::TimeNs);
         let mut row = place(book, k, s, &l);
         row.extend([Datum::text(&best.variant), time(naive), time(best), Datum::Ratio(ratio)]);
@@ -47,8 +46,8 @@ pub fn speedup(book: &Book) -> Listing {
         Some(row)
     };
     Listing {
-        about: "What the best rung is worth over naive. The band is the bootstrap interval (native, capped) or what the bands of \
-                both times leave (modelled, emulated), as if their errors were independent."
+        about: "What the best rung is worth over naive. The band is the 95 % interval (native, capped) or what the bands of both \
+                times leave (modelled, emulated), as if their errors were independent."
             .into(),
         heads: [&PLACE[..], &["best", "naive_ns", "best_ns", "speedup", "low", "high"]].concat(),
         rows: ladders(book).filter_map(row).collect(),
@@ -111,7 +110,7 @@ fn tiers(book: &Book) -> Vec<String> {
 /// # Errors
 /// [`ReportError::Draw`].
 pub fn speedup_chart(book: &Book) -> Result<Option<Picture>, ReportError> {
-    let rows = by_tier(book, |l| ends(l).and_then(|(naive, best)| gain(naive, best)));
+    let rows = by_tier(book, |l| ends(l).and_then(|(_, best)| group::speedup(best)));
     let (title, under) = (
         "What the best rung of each kernel is worth",
         "times naive; mark: the middle machine of the tier, line: from the least to the greatest, of one machine its band",

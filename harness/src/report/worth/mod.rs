@@ -10,9 +10,8 @@ pub mod years;
 
 use super::ReportError;
 use super::chart::Picture;
-use super::group::{Book, band, speedup, timing};
+use super::group::Book;
 use super::listing::Listing;
-use crate::record::{Record, Speedup, Tier};
 
 /// One figure of worth.
 #[derive(Clone, Copy, Debug)]
@@ -52,25 +51,13 @@ pub const METRICS: &[Metric] = &[
     },
 ];
 
-/// What the best rung of a ladder is worth over naive, with a band. Where the record has an interval (native, capped) that is it.
-/// Elsewhere each of the two times may lie anywhere in its own band, as if their errors were independent: wider than the truth,
-/// because a model errs alike on neighbouring rungs.
-pub fn gain(naive: &Record, best: &Record) -> Option<Speedup> {
-    let of = speedup(best)?;
-    if of.low < of.high || best.rung == naive.rung || !matches!(best.tier, Tier::Modelled | Tier::Emulated) {
-        return Some(of);
-    }
-    let (slow, fast) = (timing(naive).and_then(band)?, timing(best).and_then(band)?);
-    Some(Speedup { ratio: of.ratio, low: slow.0 / fast.1, high: slow.1 / fast.0 })
-}
-
 /// On ladders whose answers can be computed by hand.
 #[cfg(test)]
 mod tests {
     use super::waterfall::{CAUSES, steps};
     use super::*;
     use crate::journal::tests::timed;
-    use crate::record::{Bound, Counts, Outcome, Timing};
+    use crate::record::{Base, Bound, Counts, Outcome, Record, Speedup, Tier, Timing};
     use crate::report::listing::Datum;
 
     /// A rung with a time, on a machine of a class and year.
@@ -86,8 +73,8 @@ mod tests {
         (r.machine.name, r.machine.class, r.machine.year) = (machine.into(), class.into(), Some(year));
         edit(&mut r, |t| {
             (t.low_ns, t.high_ns) = if tier == Tier::Modelled { (ns / 1.2, ns * 1.2) } else { (ns, ns) };
-            let ratio = naive / ns;
-            t.speedup = Some(Speedup { ratio, low: ratio, high: ratio });
+            let (ratio, band) = (naive / ns, if tier == Tier::Modelled { 1.44 } else { 1.0 });
+            t.speedup = Some(Speedup { ratio, low: ratio / band, high: ratio * band });
             t.floor_ns = Some(5.0);
         });
         r
@@ -140,7 +127,13 @@ mod tests {
 
     #[test]
     fn a_modelled_speedup_has_the_band_that_both_times_leave() {
-        let book = Book::new(&ladder(Tier::Modelled, ("a", "cpu", 2000), 100.0, 20.0));
+        let mut records = ladder(Tier::Modelled, ("a", "cpu", 2000), 100.0, 20.0);
+        let mut base = Base::default();
+        for (rung, r) in records.iter_mut().enumerate() {
+            edit(r, |t| t.speedup = None);
+            base.put_speedup(rung, &mut r.outcome);
+        }
+        let book = Book::new(&records);
         let listing = gains::speedup(&book);
         let [ratio, low, high] = ["speedup", "low", "high"].map(|h| number(cell(&listing, 0, h)));
         assert!((ratio - 5.0).abs() < 1e-9 && (low - 5.0 / 1.44).abs() < 1e-9 && (high - 5.0 * 1.44).abs() < 1e-9);

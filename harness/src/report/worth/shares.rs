@@ -5,9 +5,8 @@
 use super::super::ReportError;
 use super::super::chart::Picture;
 use super::super::chart::curve::{self, Axis, Curves};
-use super::super::group::Book;
+use super::super::group::{Book, speedup};
 use super::super::listing::{Datum, Listing};
-use super::gain;
 use crate::record::Tier;
 
 /// Where the listing reads the curves.
@@ -19,7 +18,7 @@ fn gains(book: &Book, tier: Tier) -> Vec<f64> {
     for (k, (_, shapes)) in book.kernels.iter().enumerate() {
         for s in 0..shapes.len() {
             let of_tier = book.ladders(k, s).into_iter().filter(|l| l.site.tier == tier);
-            gains.extend(of_tier.filter_map(|l| Some(gain(l.naive()?, l.best()?)?.ratio)));
+            gains.extend(of_tier.filter(|l| l.naive().is_some()).filter_map(|l| Some(speedup(l.best()?)?.ratio)));
         }
     }
     gains.sort_by(f64::total_cmp);
