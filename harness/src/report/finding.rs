@@ -260,6 +260,8 @@ fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
         format!("{tier}: on {} the ladder is worth {}", place.short(), claim(high))
     } else if high.2.low > low.2.high {
         format!("{tier}: on {} the ladder is worth {} and {}", place.short(), claim(high), claim(low))
+    } else if units::ratio(low.2.ratio) == units::ratio(high.2.ratio) {
+        format!("{tier}: on {} the ladder is worth {} at every shape", place.short(), units::ratio(high.2.ratio))
     } else {
         let (from, to) = (claim(low), claim(high));
         format!("{tier}: on {} the ladder is worth {from} to {to}, which their bands do not tell apart", place.short())
