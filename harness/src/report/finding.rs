@@ -401,7 +401,7 @@ mod tests {
             assert!(on_one.contains("No rung is clearly faster than naive"), "{on_one}");
             assert!(of_kernel[0].contains("no rung is clearly faster"), "{of_kernel:?}");
         }
-        assert!(said(63.0).0.contains("simd is worth 1.6× over naive"), "{}", said(63.0).0);
+        assert!(said(63.0).0.contains("simd is worth 1.59× over naive"), "{}", said(63.0).0);
         let over = |a_ns: f64, b_ns: f64| {
             let records = [modelled("a", 100.0, a_ns), modelled("b", 100.0, b_ns)].concat();
             heatmap(&Book::new(&records), 0, 0)
