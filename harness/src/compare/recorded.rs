@@ -271,6 +271,8 @@ fn interval(b: &Timing, o: &Timing, measured: bool, same_cell: bool) -> Result<I
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::compare::Verdict;
     use crate::journal::tests::timed;
@@ -358,12 +360,12 @@ mod tests {
             let rows = sets(("old", "new"), base, other, 0.01, false).unwrap();
             rows.iter().map(|c| c.lost).collect::<Vec<_>>()
         };
-        let pair = |base: &Record, other: &Record| lost(&[base.clone()], &[other.clone()]);
+        let pair = |base: &Record, other: &Record| lost(from_ref(base), from_ref(other));
         assert_eq!([pair(&timed, &without), pair(&without, &timed)], [[true], [false]]);
         assert_eq!([pair(&timed, &timed), pair(&without, &without)], [[false], [false]]);
         // A baseline holds two runs.
-        assert_eq!(lost(&[timed.clone(), timed.clone()], &[without.clone()]), [true]);
-        assert_eq!(lost(&[timed.clone(), sampled("b", 1.0)], &[timed.clone()]), [false, false]);
+        assert_eq!(lost(&[timed.clone(), timed.clone()], from_ref(&without)), [true]);
+        assert_eq!(lost(&[timed.clone(), sampled("b", 1.0)], from_ref(&timed)), [false, false]);
         assert!(within(&[timed, void("b")], Axis::Variant, 0.01).iter().all(|c| !c.lost));
     }
 

@@ -95,7 +95,8 @@ impl Room {
             return 0;
         }
         let most = self.available_bytes.map_or(ROTATION_CAP, |available| ROTATION_CAP.min(available / 2));
-        // The last copy of each ends up to one copy beyond; where a run reads a share, the others' copies come on top.
+        // The last copy of each reaches up to one copy beyond its rotation. A kernel whose runs read a share of its weights
+        // makes as many more copies of them, since a rotation is one of bytes that are read.
         let each = most.saturating_sub(footprint.copied) / footprint.operands.max(1);
         let each = (each as f64 * footprint.share_read(cost_bytes)) as usize;
         (4 * self.llc_bytes).min(each)

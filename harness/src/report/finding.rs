@@ -260,6 +260,8 @@ fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
         format!("{tier}: on {} the ladder is worth {}", place.short(), claim(high))
     } else if high.2.low > low.2.high {
         format!("{tier}: on {} the ladder is worth {} and {}", place.short(), claim(high), claim(low))
+    } else if units::ratio(low.2.ratio) == units::ratio(high.2.ratio) {
+        format!("{tier}: on {} the ladder is worth {} at every shape", place.short(), units::ratio(high.2.ratio))
     } else {
         let (from, to) = (claim(low), claim(high));
         format!("{tier}: on {} the ladder is worth {from} to {to}, which their bands do not tell apart", place.short())
@@ -399,7 +401,7 @@ mod tests {
             assert!(on_one.contains("No rung is clearly faster than naive"), "{on_one}");
             assert!(of_kernel[0].contains("no rung is clearly faster"), "{of_kernel:?}");
         }
-        assert!(said(63.0).0.contains("simd is worth 1.6× over naive"), "{}", said(63.0).0);
+        assert!(said(63.0).0.contains("simd is worth 1.59× over naive"), "{}", said(63.0).0);
         let over = |a_ns: f64, b_ns: f64| {
             let records = [modelled("a", 100.0, a_ns), modelled("b", 100.0, b_ns)].concat();
             heatmap(&Book::new(&records), 0, 0)
