@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn tasks_that_say_nothing_are_refused() {
         assert!(task("decode llama-2-7b q5_1 3").unwrap_err().contains("q5_1"));
-        assert!(task("prefill llama-2-7b q4_0 512").is_err());
+        assert!(task("prefill llama-2-7b q3_k_s 512").is_err());
         assert!(task("gemm_f32 1 x 3").unwrap_err().contains("\"x\""));
         assert!(task("mla_attend_f16 16 8192 512 many").unwrap_err().contains("\"many\""));
         assert!(task("rest").is_err());

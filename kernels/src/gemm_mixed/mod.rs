@@ -35,25 +35,24 @@ pub trait Format: Packed {
     const ABOUT: &'static str;
     /// Its ladder for GPUs.
     const SHADERS: &'static [Shader];
-    /// True where the tour shows it.
-    const TOUR: bool = false;
 }
 
 macro_rules! of_format {
-    ($block:ty, $kernel:literal, $name:literal, $shaders:ident $(, $tour:literal)?) => {
+    ($block:ty, $kernel:literal, $name:literal, $shaders:ident) => {
         impl Format for $block {
             const KERNEL: &'static str = $kernel;
             const ABOUT: &'static str = concat!(
-                "C[m, n] = A[m, k] W[n, k]^T, A f16, ", $name, " weights, sums f32: a prompt through a layer, as GPUs do it"
+                "C[m, n] = A[m, k] W[n, k]^T, A f16, ",
+                $name,
+                " weights, sums f32: a prompt through a layer, as GPUs do it"
             );
             const SHADERS: &'static [Shader] = shaders::$shaders;
-            $(const TOUR: bool = $tour;)?
         }
     };
 }
 of_format!(BlockQ8_0, "gemm_f16_q8_0", "q8_0", Q8_0);
 of_format!(BlockQ4_0, "gemm_f16_q4_0", "q4_0", Q4_0);
-of_format!(BlockQ4K, "gemm_f16_q4_k", "q4_K", Q4_K, true);
+of_format!(BlockQ4K, "gemm_f16_q4_k", "q4_K", Q4_K);
 of_format!(BlockQ6K, "gemm_f16_q6_k", "q6_K", Q6_K);
 
 /// Operands of one run.
@@ -103,9 +102,8 @@ impl<F: Format> Contract for GemmMixed<F> {
     type Args<'a> = Args<'a, F>;
 
     fn shapes() -> Vec<Shape> {
-        let tour = Shape::new("r1-distill-qwen-1.5b/attn-k-prefill", 128, 256, 1536);
         vec![
-            Shape { tour: F::TOUR, ..tour },
+            Shape::tour("r1-distill-qwen-1.5b/attn-k-batch", 64, 256, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),
         ]

@@ -8,7 +8,7 @@ enable wgpu_cooperative_matrix;
 fn unpack(@builtin(global_invocation_id) id: vec3<u32>) {
     let fours = sizes.k / 4u;
     if id.x < fours {
-        w4[id.y * fours + id.x] = unpacked(id.y, id.x * 4u);
+        w4[id.y * fours + id.x] = vec4<f16>(unpacked(id.y, id.x * 4u));
     }
 }
 

@@ -7,5 +7,5 @@ fn four_of_w(row: u32, p: u32) -> vec4<f16> {
     if row >= sizes.n || p >= sizes.k {
         return vec4<f16>();
     }
-    return unpacked(row, p);
+    return vec4<f16>(unpacked(row, p));
 }

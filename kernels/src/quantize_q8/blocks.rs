@@ -20,8 +20,6 @@ pub trait Blocks: Sized + Send + Sync + 'static {
     const LADDER: &'static [Variant<QuantizeQ8<Self>>];
     /// Its ladder for GPUs.
     const SHADERS: &'static [Shader];
-    /// True where the tour shows it.
-    const TOUR: bool;
 }
 
 /// Blocks of 32: q8_0.
@@ -68,10 +66,8 @@ impl Blocks for Of32 {
         Variant::<QuantizeQ8<Self>>::arch("x86_avx512", Isa::Avx512, x86_avx512::IDEA, x86_avx512::run).after("simd")
     );
     const SHADERS: &'static [Shader] = shaders::OF_32;
-    const TOUR: bool = true;
 }
 
-/// Of 32 the tour tells the same.
 impl Blocks for Of256 {
     const LEN: usize = 256;
     const KERNEL: &'static str = "quantize_q8_k";
@@ -79,5 +75,4 @@ impl Blocks for Of256 {
         "i8 quants and an f32 scale for each 256 values of m rows of n, f32: x for integer GEMVs of K formats";
     const LADDER: &'static [Variant<QuantizeQ8<Self>>] = ladder!();
     const SHADERS: &'static [Shader] = shaders::OF_256;
-    const TOUR: bool = false;
 }

@@ -62,7 +62,7 @@ impl<B: Blocks> Contract for QuantizeQ8<B> {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape { tour: B::TOUR, ..Shape::new("r1-distill-qwen-1.5b/decode", 1, 1536, 1) },
+            Shape::tour("r1-distill-qwen-1.5b/decode", 1, 1536, 1),
             Shape::new("r1-distill-qwen-1.5b/ffn-down", 1, 8960, 1),
             Shape::new("r1-distill-qwen-1.5b/prefill-512", 512, 1536, 1),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill-512", 512, 8960, 1),

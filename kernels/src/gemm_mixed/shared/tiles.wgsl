@@ -1,4 +1,14 @@
 // The product on matrix units: tiles of A and of W lie in workgroup memory, sixteen squares of sums are in a warp.
+@group(0) @binding(2) var<storage, read> a4: array<vec4<f16>>; // m × k, by fours
+
+// Four neighbours of a row of A; zeros beyond the last row.
+fn four_of_a(row: u32, p: u32) -> vec4<f16> {
+    if row >= sizes.m || p >= sizes.k {
+        return vec4<f16>();
+    }
+    return a4[(row * sizes.k + p) / 4u];
+}
+
 const ROWS: u32 = 128; // of C for a workgroup: two warps of 64
 const COLUMNS: u32 = 128; // two warps of 64
 const DEPTH: u32 = 32; // of a tile
