@@ -58,12 +58,21 @@ impl Input {
 
     /// [`Input::values`], encoded one by one. Zero is taken to be all bits zero.
     pub fn encoded<T: Canary>(&self, stream: u64, len: usize, scale: f32, encode: impl Fn(f32) -> T) -> Buffer<T> {
-        let mut rng = self.rng(stream);
-        match self.flavor {
-            Flavor::Blank => Buffer::zeroed(len),
-            Flavor::Typical => Buffer::filled(len, |_| encode(typical(rng.next_u32(), scale))),
-            Flavor::Adversarial => Buffer::filled(len, |i| encode(adversarial(rng.next_u32(), i, scale))),
+        if self.flavor == Flavor::Blank {
+            return Buffer::zeroed(len);
         }
+        let mut values = self.drawn(stream, scale);
+        Buffer::filled(len, |_| encode(values.next().unwrap_or_default()))
+    }
+
+    /// The same values one after the other, without end.
+    pub fn drawn(&self, stream: u64, scale: f32) -> impl Iterator<Item = f32> {
+        let (mut rng, flavor) = (self.rng(stream), self.flavor);
+        (0..).map(move |i| match flavor {
+            Flavor::Blank => 0.0,
+            Flavor::Typical => typical(rng.next_u32(), scale),
+            Flavor::Adversarial => adversarial(rng.next_u32(), i, scale),
+        })
     }
 
     /// [`Input::values`], none beyond `largest`: for what goes through several products, or what an exp follows, where huge

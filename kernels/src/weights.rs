@@ -188,10 +188,13 @@ impl<T: Stored + Block> Weights<T> {
         if input.flavor == Flavor::Blank {
             return Ok(Self::copied(Buffer::zeroed(blocks), input));
         }
-        let mut values = input.values(0, rows * cols, 1.0);
-        values.as_mut_slice().iter_mut().for_each(|v| *v = within_f16_scales(*v, largest));
-        let mut rest = values.as_slice().chunks_exact(T::LEN);
-        Ok(Self::copied(Buffer::filled(blocks, |_| rest.next().map_or_else(T::zeroed, T::encode)), input))
+        // Block by block: as f32 all of them would be eight times as large.
+        let (mut values, mut block) = (input.drawn(0, 1.0), vec![0.0; T::LEN]);
+        let next = |_| {
+            block.iter_mut().zip(&mut values).for_each(|(v, drawn)| *v = within_f16_scales(drawn, largest));
+            T::encode(&block)
+        };
+        Ok(Self::copied(Buffer::filled(blocks, next), input))
     }
 }
 

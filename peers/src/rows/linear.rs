@@ -153,9 +153,10 @@ impl Linear {
     pub fn dense(&self) -> Dense {
         let Self { m, n, k, rotation_bytes, .. } = *self;
         let w = self.w.as_slice();
-        let b = if m == 1 { self.w.clone() } else { Buffer::filled(k * n, |i| w[i % n * k + i / n]) };
+        let copied = |of: &[f32]| Buffer::filled(of.len(), |i| of[i]);
+        let b = if m == 1 { copied(w) } else { Buffer::filled(k * n, |i| w[i % n * k + i / n]) };
         let input = Input { rotation_bytes, ..Input::typical(1) };
-        Dense { m, n, k, x: self.x.clone(), b: Copies::new(b, &input), c: Buffer::zeroed(m * n) }
+        Dense { m, n, k, x: copied(self.x.as_slice()), b: Copies::new(b, &input), c: Buffer::zeroed(m * n) }
     }
 
     /// Error of an output, over rows spread through it.
