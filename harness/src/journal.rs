@@ -5,14 +5,22 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::record::{Record, SCHEMA};
+use crate::record::{Outcome, Record, SCHEMA};
 
 /// Why a journal cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file or its folder cannot be made or written.
+    /// The file takes no more.
     #[error("{path}: cannot write records: {reason}; records written so far are kept")]
     Write {
+        /// File.
+        path: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The file or its folder cannot be made or opened.
+    #[error("{path}: cannot keep records there: {reason}; name another place")]
+    Open {
         /// File.
         path: String,
         /// The operating system's words.
@@ -37,36 +45,55 @@ pub enum JournalError {
 /// A file of records being written.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    /// Standard output where there is none.
+    file: Option<File>,
     path: PathBuf,
 }
 
 impl Journal {
     /// Goes on at the end of a file, or starts it, making its folder. Where a run was stopped in the middle of a line, a new
-    /// one is begun: the next record must not be lost with what was torn.
+    /// one is begun: the next record must not be lost with what was torn. `-` is standard output.
     pub fn append_to(path: &Path) -> Result<Self, JournalError> {
-        let fail = |e: std::io::Error| write_error(path, &e);
-        if let Some(folder) = path.parent() {
+        if path.as_os_str() == "-" {
+            return Ok(Self { file: None, path: path.to_path_buf() });
+        }
+        let open = |reason: String| JournalError::Open { path: path.display().to_string(), reason };
+        let fail = |e: std::io::Error| open(e.to_string());
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            if folder.exists() && !folder.is_dir() {
+                return Err(open(format!("{} is a file, not a folder", folder.display())));
+            }
             fs::create_dir_all(folder).map_err(fail)?;
         }
         let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
         if is_torn(path).map_err(fail)? {
             file.write_all(b"\n").map_err(fail)?;
         }
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self { file: Some(file), path: path.to_path_buf() })
     }
 
-    /// Starts a file. One that is there already is kept beside it, as `NAME.previous.jsonl`.
+    /// Starts a file. One that is there already is kept beside it, as `NAME.previous.jsonl`, unless it is empty: a run that was
+    /// stopped before its first record must not cost those of the run before.
     pub fn start(path: &Path) -> Result<Self, JournalError> {
-        if path.is_file() {
-            fs::rename(path, path.with_extension("previous.jsonl")).map_err(|e| write_error(path, &e))?;
+        if fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() > 0) {
+            let previous = path.with_extension("previous.jsonl");
+            let fail =
+                |e: std::io::Error| JournalError::Open { path: previous.display().to_string(), reason: e.to_string() };
+            fs::rename(path, &previous).map_err(fail)?;
         }
         Self::append_to(path)
     }
 
     /// Appends one record as one line, in one write.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
-        self.file.write_all(line(record).as_bytes()).map_err(|e| write_error(&self.path, &e))
+        let line = line(record);
+        let written = match &mut self.file {
+            Some(file) => file.write_all(line.as_bytes()),
+            None => std::io::stdout().lock().write_all(line.as_bytes()),
+        };
+        let fail =
+            |e: std::io::Error| JournalError::Write { path: self.path.display().to_string(), reason: e.to_string() };
+        written.map_err(fail)
     }
 }
 
@@ -83,15 +110,21 @@ fn is_torn(path: &Path) -> std::io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-fn write_error(path: &Path, e: &std::io::Error) -> JournalError {
-    JournalError::Write { path: path.display().to_string(), reason: e.to_string() }
-}
-
 /// A record as its line, newline included.
 pub fn line(record: &Record) -> String {
     let mut json = serde_json::to_string(record).unwrap_or_else(|e| format!("{{\"unwritable\":\"{e}\"}}"));
     json.push('\n');
     json
+}
+
+/// Why a record's time is none.
+fn impossible(record: &Record) -> Option<String> {
+    let Outcome::Timed(t) = &record.outcome else { return None };
+    let no_time = |ns: f64| !(ns.is_finite() && ns >= 0.0);
+    let all = [("time_ns", t.time_ns, no_time(t.time_ns) || t.time_ns == 0.0)];
+    let bands = [("low_ns", t.low_ns), ("high_ns", t.high_ns)].map(|(key, ns)| (key, ns, no_time(ns)));
+    let (key, ns, _) = all.into_iter().chain(bands).find(|(.., wrong)| *wrong)?;
+    Some(format!("{key} is {ns}, no time"))
 }
 
 /// Reads a file of records; the second list says which lines were skipped and why.
@@ -110,7 +143,10 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, Vec<String>), JournalError> {
             continue;
         }
         match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) if record.schema == SCHEMA => records.push(record),
+            Ok(record) if record.schema == SCHEMA => match impossible(&record) {
+                None => records.push(record),
+                Some(why) => skipped.push(format!("{shown}:{number}: {why}")),
+            },
             Ok(record) => {
                 skipped.push(format!("{shown}:{number}: schema {}, this build reads {SCHEMA}", record.schema))
             }
@@ -223,6 +259,31 @@ pub(crate) mod tests {
             let lost = usize::from(torn > 0 && torn < whole.len() - 1);
             assert_eq!((records.len(), skipped.len()), (3 - usize::from(torn < whole.len() - 1), lost), "{torn}");
         }
+    }
+
+    #[test]
+    fn a_run_stopped_before_its_first_record_costs_none_of_the_last() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("records.jsonl");
+        Journal::start(&path).expect("created").append(&sample()).expect("written");
+        for _ in 0..3 {
+            Journal::start(&path).expect("started");
+        }
+        let previous = read(&path.with_extension("previous.jsonl")).expect("kept");
+        assert_eq!(previous.0, [sample()]);
+        let below_a_file = Journal::append_to(&path.join("more.jsonl")).expect_err("no folder").to_string();
+        assert!(below_a_file.contains("is a file, not a folder"), "{below_a_file}");
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_no_record() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("records.jsonl");
+        let lines = [-1.0, 0.0, 10.0].map(|ns| line(&timed(Tier::Native, "this-host", "naive", ns)));
+        fs::write(&path, lines.concat()).expect("written");
+        let (records, skipped) = read(&path).expect("read");
+        assert_eq!((records.len(), skipped.len()), (1, 2), "{skipped:?}");
+        assert!(skipped[0].contains(":1: time_ns is -1, no time"), "{skipped:?}");
     }
 
     #[test]

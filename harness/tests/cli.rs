@@ -86,7 +86,7 @@ fn lists_name_every_kernel_and_every_machine() {
 fn what_hw_show_prints_is_a_profile() {
     let place = Place::new();
     let shown = place.succeeds(&["hw", "show", "atom-n270"]);
-    let own = place.write("own.toml", shown.replace("atom-n270", "my-netbook").as_bytes());
+    let own = place.write("my-netbook.toml", shown.replace("atom-n270", "my-netbook").as_bytes());
     let records = place.records(&["measure", "gemv_f32/stories260k/attn-q/", "--hw", &own]);
     assert!(records.iter().all(|r| r.machine.id == "my-netbook" && r.tier == Tier::Modelled));
 }
@@ -205,6 +205,117 @@ fn a_full_disk_costs_no_result_and_devices_stay_devices() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn paths_need_not_be_text_and_links_and_pipes_stay_what_they_are() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let odd = |flag: &str, name: &[u8]| {
+        let mut command = place.command(&["measure", "rope/stories260k", "--hw", "atom-n270", "-q"]);
+        let output = command.arg(flag).arg(OsStr::from_bytes(name)).output().expect("it starts");
+        assert!(output.status.success(), "{flag}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(fs::read_dir(place.path(".")).expect("there").flatten().any(|e| e.file_name().as_bytes() == name));
+    };
+    odd("--journal", b"\xff.jsonl");
+    odd("--export-csv", b"\xff.csv");
+
+    let synth = ["synth", "--model", "stories260k", "--dtype", "f32", "-q", "--out"];
+    let pipe = place.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).expect("a model").len()
+    });
+    place.succeeds(&[&synth[..], &["pipe"]].concat());
+    place.write("model.gguf", b"");
+    std::os::unix::fs::symlink("model.gguf", place.path("link.gguf")).expect("a link");
+    place.succeeds(&[&synth[..], &["link.gguf"]].concat());
+    let kind = |name: &str| fs::symlink_metadata(place.path(name)).expect("there").file_type();
+    assert!(!kind("pipe").is_file() && kind("link.gguf").is_symlink());
+    let model = fs::metadata(place.path("model.gguf")).expect("there");
+    assert_eq!(reader.join().expect("it reads") as u64, model.len());
+    let output = place.run(&[&synth[..], &["-"]].concat());
+    assert_eq!(output.stdout.len() as u64, model.len(), "standard output has the model alone");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_measured_until_ctrl_c_is_printed() {
+    let place = Place::new();
+    let mut command = place.command(&["measure", "rmsnorm|softmax", "--seconds", "0.5", "-q", "-o", "jsonl"]);
+    command.args(["--journal", "j.jsonl"]).stdout(Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    let started = std::time::Instant::now();
+    while fs::read(place.path("j.jsonl")).unwrap_or_default().is_empty() {
+        assert!(started.elapsed().as_secs() < 60, "no record in a minute");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let records: Vec<Record> = lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    assert!(!records.is_empty() && records.iter().all(timed), "{lines}");
+}
+
+#[test]
+fn what_selects_nothing_or_contradicts_itself_is_said() {
+    let place = Place::new();
+    for (words, says) in [
+        ("measure decode_step", "commodore-64"),
+        ("measure gemv_f32/.*/several_rows$", "--hw h100"),
+        ("measure gemm_f32 --hw zx-spectrum-48k", "raspberry-pi-5"),
+        ("run decode_step --modelled-only --hw h100 -q", "zx-spectrum-48k"),
+        ("measure softmax --tier native --hw class:gpu", "add modelled"),
+        ("measure softmax --isa scalar --hw h100", "--isa is for measuring here"),
+        ("measure rope --export-csv nowhere.csv/x", "cannot write"),
+        ("measure rope --cap h100", "which this is not"),
+        ("calibrate --out Bad_Name.toml", "a-z"),
+        ("calibrate --out host.json", ".toml"),
+        ("study links --trials 8", "study verdicts"),
+        ("report x.jsonl -o md --out site", "leave one of them out"),
+        ("generate --model tinyllama-1.1b", "--hw"),
+        ("generate --model tinyllama-1.1b --hw h100 --tokenizer absent", "--tokenizer"),
+        ("generate --journal tokens.jsonl", "--hw"),
+        ("generate --model llama-2-7b:q9", "q4_0"),
+        ("generate --hw atom-n270 --pace --rungs gemv_f32=simd", "naive and best"),
+    ] {
+        place.write("nowhere.csv", b"a file, no folder");
+        let words: Vec<&str> = words.split(' ').collect();
+        if words.contains(&"--cap") {
+            // Refused where flags are read, in the words of that.
+            let output = place.run(&words);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(2) && error.contains(says), "{words:?}: {error}");
+        } else {
+            place.refuses(&words, &[says]);
+        }
+    }
+    assert!(!place.path("tokens.jsonl").exists());
+    place.succeeds(&["measure", "decode_step", "--shard", "1/2", "-q"]);
+    let noise: Vec<u8> = (0..9999u32).flat_map(|i| [b'\n', (i % 251) as u8 | 0x80]).collect();
+    let output = place.run(&["report", &place.write("noise", &noise)]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && error.lines().count() < 10 && error.contains("more lines"), "{error}");
+}
+
+#[test]
+fn records_of_two_hosts_are_kept_apart() {
+    let place = Place::new();
+    let here = place.succeeds(&["measure", "rmsnorm/stories260k", "--seconds", "0.02", "-q", "-o", "jsonl"]);
+    let cpu = serde_json::from_str::<Record>(here.lines().next().expect("one")).expect("a record").environment.cpu;
+    let quoted = format!("\"cpu\":{}", serde_json::to_string(&cpu).expect("text"));
+    assert!(here.contains(&quoted), "{here}");
+    place.write("a.jsonl", here.as_bytes());
+    place.write("b.jsonl", here.replace(&quoted, "\"cpu\":\"Another Processor\"").as_bytes());
+    place.refuses(&["rank", "a.jsonl", "b.jsonl"], &["two hosts", "Another Processor"]);
+    let csv = place.succeeds(&["report", "a.jsonl", "b.jsonl", "-o", "csv"]);
+    assert_eq!(csv.lines().filter(|line| line.contains("this-host-2")).count(), here.lines().count());
+    assert_eq!(csv.lines().filter(|line| line.contains("this-host-1")).count(), here.lines().count());
+}
+
+#[test]
 fn the_tour_writes_records_tables_and_the_page_and_keeps_the_records_of_the_last() {
     let place = Place::new();
     let tour =
@@ -288,6 +399,21 @@ fn tokens_of_small_models_are_emulated_and_others_are_said_not_to_be() {
     let output = place.run(&["generate", "--model", "stories15m", "--hw", "zx-spectrum-48k"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("not available: vectors of 768 values"), "{said}");
+}
+
+#[test]
+fn a_model_of_no_numbers_ends_with_a_clear_error() {
+    let place = Place::new();
+    let mut model = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/old-machines-278k.gguf")).expect("there");
+    // Scales of the last blocks that are not a number.
+    let end = model.len();
+    model[end - 4000..].fill(0xff);
+    let model = place.write("broken.gguf", &model);
+    for temperature in ["0", "0.8"] {
+        let output = place.run(&["generate", "--model", &model, "--steps", "4", "--temperature", temperature]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && error.contains("no numbers or all alike"), "{temperature}: {error}");
+    }
 }
 
 #[test]

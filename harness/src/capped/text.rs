@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Caps, Simd};
-use crate::profile::{Profile, find};
+use crate::profile::{Hardware, Profile, find};
 
 /// `(path shown, text)` of every `profiles/cap/*.toml`, listed by `build.rs`.
 const TEXTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/caps.rs"));
@@ -20,7 +20,7 @@ pub enum CapError {
     /// Neither `resource=limit` nor a name.
     #[error(
         "cap '{0}': no such limit; use memory=256MiB, cores=1, bandwidth=2GB/s, storage=100MB/s, cpu=50%, simd=sse2, a \
-         name ({names}), a machine of `retrobench list profiles` or a .toml file", names = names().join(", ")
+         name ({names}), a processor of `retrobench list profiles` or a .toml file", names = names().join(", ")
     )]
     Unknown(String),
     /// A value that does not fit the resource.
@@ -90,6 +90,10 @@ impl Caps {
             Some((path, text)) => Self::from_toml(path, text),
             None => match find(name) {
                 Ok(machine) => Self::of_machine(&machine.profile),
+                Err(_) if Hardware::select(name).is_ok_and(|found| !found.is_empty()) => Err(CapError::Value {
+                    item: one_line(name),
+                    reason: "this host can be limited like one processor, which this is not".into(),
+                }),
                 Err(_) => Err(CapError::Unknown(one_line(name))),
             },
         }
@@ -250,6 +254,7 @@ mod tests {
             ("simd=mmx", "sse2"),
             ("speed=3", "no such limit"),
             ("no-such-name", "one-core"),
+            ("h100", "one processor, which this is not"),
             ("", "no such limit"),
             ("a\nb.toml", "FORMAT.md"),
         ] {

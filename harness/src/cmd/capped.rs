@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use kernels::weights::Source;
 
 use super::Failure;
-use super::measure::Sink;
+use super::sink::Sink;
 use crate::plan::Plan;
 use crate::record::{Outcome, Record, Tier};
 use crate::worker::{Warden, clean_up_on_interrupt};

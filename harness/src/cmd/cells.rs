@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use kernels::machine::Isa;
 
-use super::measure::{Gates, Sink, elsewhere, natively, options, parse_caps, parse_isa, warden};
+use super::measure::{Gates, elsewhere, natively, options, parse_caps, parse_isa, warden};
+use super::sink::Sink;
 use super::{Common, Failure, capped, command_line, output};
 use crate::capped::Caps;
 use crate::environment::Host;
@@ -28,7 +29,7 @@ pub struct CellArgs {
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps, conflicts_with = "hw")]
     pub cap: Option<Caps>,
     /// Native instruction set of the portable variants [default: the widest here].
-    #[arg(long, env = "RETROBENCH_ISA", value_parser = parse_isa)]
+    #[arg(long, env = "RETROBENCH_ISA", value_parser = parse_isa, conflicts_with = "hw")]
     pub isa: Option<Isa>,
     /// Time for the samples of each comparison, or of each kernel and shape: 5s, 500ms, 2min.
     #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
@@ -96,7 +97,10 @@ pub fn read_whole(path: &Path) -> Result<Vec<Record>, Failure> {
     let (records, skipped) = journal::read(path).map_err(Failure::input)?;
     match skipped.first() {
         None => Ok(records),
-        Some(first) => Err(Failure::input(format!("{first}; {} line(s) cannot be compared", skipped.len()))),
+        Some(first) => Err(Failure::input(format!(
+            "{first}; {} cannot be compared",
+            if skipped.len() == 1 { "that line".into() } else { format!("{} such lines", skipped.len()) }
+        ))),
     }
 }
 

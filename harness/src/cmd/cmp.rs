@@ -58,7 +58,7 @@ pub struct CmpArgs {
     #[arg(long, value_name = "PERCENT", env = "RETROBENCH_FAIL_ON_REGRESSION", value_parser = parse_percent)]
     fail_on_regression: Option<f64>,
     /// Compares records that were measured on different hosts all the same.
-    #[arg(long, env = "RETROBENCH_ACROSS_HOSTS")]
+    #[arg(long, env = "RETROBENCH_ACROSS_HOSTS", value_parser = super::switch)]
     across_hosts: bool,
     #[command(flatten)]
     cells: CellArgs,
@@ -86,6 +86,7 @@ impl From<By> for Axis {
 
 /// Compares, prints, and says by its exit whether anything is slower.
 pub fn run(args: &CmpArgs) -> Result<(), Failure> {
+    args.output.ready()?;
     if let Some(name) = &args.save_baseline {
         return baseline::save(&args.baselines, name, args.threshold, || args.cells.records(&plan(args)?));
     }

@@ -26,7 +26,7 @@ pub struct DocumentArgs {
     #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
     records: Vec<PathBuf>,
     /// Prints what would be written instead.
-    #[arg(long, env = "RETROBENCH_DRY_RUN")]
+    #[arg(long, env = "RETROBENCH_DRY_RUN", value_parser = super::switch)]
     dry_run: bool,
 }
 

@@ -11,14 +11,15 @@ use kernels::machine::Isa;
 use kernels::model::config::Config;
 use kernels::model::{Dtype, published as known};
 
-use super::measure::{Sink, parse_caps};
+use super::measure::parse_caps;
 use super::output::{plain_table, print};
+use super::sink::Sink;
 use super::{Common, Failure, command_line, emulated_steps};
 use crate::capped::Caps;
 use crate::environment::Host;
 use crate::gate::Gate;
 use crate::generate::modelled::{self, Step, part_ns};
-use crate::generate::{self, Job, KernelTime, Run};
+use crate::generate::{self, GenerateError, Job, KernelTime, Run};
 use crate::journal::Journal;
 use crate::profile::Hardware;
 use crate::record::{Environment, Outcome, Record};
@@ -64,13 +65,13 @@ pub struct GenerateArgs {
     /// Limits on this host, as `measure --cap` has them: memory=256MiB,cores=1,bandwidth=2GB/s,...
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
-    /// Plays the text at the pace of the first machine of --hw.
-    #[arg(long, env = "RETROBENCH_PACE")]
+    /// Plays the text at the pace of the first machine of --hw: of its naive way with --rungs naive, else of its fastest.
+    #[arg(long, env = "RETROBENCH_PACE", value_parser = super::switch)]
     pace: bool,
     /// Prints the kernels of a token, here and on each machine.
-    #[arg(long, env = "RETROBENCH_TRACE")]
+    #[arg(long, env = "RETROBENCH_TRACE", value_parser = super::switch)]
     trace: bool,
-    /// Appends records of the tokens of --hw to this file.
+    /// Appends records of the tokens of --hw to this file (- = standard output).
     #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
     journal: Option<PathBuf>,
     #[command(flatten)]
@@ -83,7 +84,7 @@ fn parse_kv(text: &str) -> Result<KvKind, String> {
 }
 
 fn parse_temperature(text: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|t: &f32| t.is_finite() && *t >= 0.0).ok_or_else(|| "a number of at least 0".into())
+    text.parse().ok().filter(|t: &f32| t.is_finite() && *t >= 0.0).ok_or_else(|| "a number from 0 to 3.4e38".into())
 }
 
 fn parse_share(text: &str) -> Result<f32, String> {
@@ -101,17 +102,14 @@ struct Subject {
 /// Generates, and models where machines are named.
 pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let subject = subject(args.model.as_deref())?;
-    if args.pace && args.hw.is_none() {
-        return Err(Failure::input("--pace: at whose pace? Name a machine with --hw"));
-    }
+    consistent(args, &subject)?;
+    let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
     let machines = args.hw.as_deref().map(Hardware::select).transpose().map_err(Failure::input)?.unwrap_or_default();
     let steps = model(args, &subject, &machines)?;
     let emulated =
         emulated_steps::run(&args.common, &command_line(), &subject.config, tokens(args, &subject), &machines);
     let records = steps.iter().map(|step| &step.record).chain(emulated.iter().map(|step| &step.record));
-    if let Some(path) = args.journal.as_ref().filter(|_| args.hw.is_some()) {
-        Sink::new(Some(Journal::append_to(path)))?.take(records.clone().cloned().collect())?;
-    }
+    sink.take(records.clone().cloned().collect())?;
     if subject.runs {
         let pace = args.pace.then(|| pace_ns(args, records)).transpose()?;
         generate(args, pace)?;
@@ -121,12 +119,62 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses wishes that contradict each other, and those that would be ignored.
+fn consistent(args: &GenerateArgs, subject: &Subject) -> Result<(), Failure> {
+    if args.hw.is_none() {
+        if args.pace {
+            return Err(Failure::input("--pace: at whose pace? Name a machine with --hw"));
+        }
+        if args.journal.is_some() {
+            return Err(Failure::input("--journal keeps the records of tokens on machines: name some with --hw"));
+        }
+    }
+    if args.pace && ![Rungs::naive(), Rungs::best()].contains(&args.rungs) {
+        return Err(Failure::input("--pace: a machine's token is known with --rungs naive and best alone"));
+    }
+    if subject.runs {
+        if args.hw.is_some() && args.kv != KvKind::default() {
+            eprintln!("retrobench: tokens of --hw have keys and values in f32; --kv is of the text made here");
+        }
+        return Ok(());
+    }
+    let name = &subject.config.name;
+    if args.hw.is_none() {
+        return Err(Failure::input(format!(
+            "--model {name} has a name and figures but no file, so there is no text: name machines with --hw, or a model file"
+        )));
+    }
+    let ignored = [
+        ("--cap", args.cap.is_some()),
+        ("--tokenizer", args.tokenizer.is_some()),
+        ("--pace", args.pace),
+        ("--kv", args.kv != KvKind::default()),
+        ("--prompt", !args.prompt.is_empty()),
+        ("--temperature", args.temperature != 0.0),
+    ];
+    match ignored.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(Failure::input(format!("{flag}: --model {name} has no file, so there is no text; leave it out")))
+        }
+        None => Ok(()),
+    }
+}
+
 fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
     let named = model.filter(|path| !path.exists()).and_then(|path| published(path.to_str()?));
     if let Some((config, dtype)) = named {
         return Ok(Subject { config, dtype, runs: false });
     }
-    if let Some(name) = model.filter(|path| !path.exists() && path.components().count() == 1) {
+    let given = model.filter(|path| !path.exists() && path.components().count() == 1);
+    if let Some((name, dtype)) = given.and_then(|path| path.to_str()?.split_once(':'))
+        && known::named(name).is_some()
+    {
+        let types = TYPES.map(|t| t.to_string().to_lowercase()).join(", ");
+        return Err(Failure::input(format!(
+            "--model {name}:{dtype}: no type of weights is {dtype:?}; there are {types}"
+        )));
+    }
+    if let Some(name) = given {
         let names: Vec<String> = known::all().into_iter().map(|config| config.name).collect();
         let (name, names) = (name.display(), names.join(", "));
         return Err(Failure::input(format!("--model {name}: no such file, nor a published model; those are {names}")));
@@ -137,11 +185,13 @@ fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
     Ok(Subject { config, dtype: matrix.map_or(Dtype::F32, |t| t.dtype), runs: true })
 }
 
+/// Types of the weights of published models.
+const TYPES: [Dtype; 7] = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K];
+
 /// `MODEL[:TYPE]`, f32 without a type.
 fn published(text: &str) -> Option<(Config, Dtype)> {
     let (name, dtype) = text.split_once(':').unwrap_or((text, "f32"));
-    let types = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K];
-    let dtype = types.into_iter().find(|t| t.to_string().eq_ignore_ascii_case(dtype))?;
+    let dtype = TYPES.into_iter().find(|t| t.to_string().eq_ignore_ascii_case(dtype))?;
     Some((known::named(name)?, dtype))
 }
 
@@ -184,7 +234,10 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
     };
     let (run, tier) = match &args.cap {
         None => {
-            let run = generate::run(&job, &mut say).map_err(Failure::input)?;
+            let run = generate::run(&job, &mut say).map_err(|e| match e {
+                GenerateError::NoNumbers => Failure::wrong(e.to_string()),
+                _ => Failure::input(e),
+            })?;
             print("\n")?;
             (run, "native".to_string())
         }
@@ -287,17 +340,22 @@ fn tokens(args: &GenerateArgs, subject: &Subject) -> usize {
     (args.steps / 2).clamp(1, subject.config.context.max(1))
 }
 
-/// Time of a token of the first machine, ns, by the rungs asked for.
-fn pace_ns<'a>(args: &GenerateArgs, mut steps: impl Iterator<Item = &'a Record>) -> Result<f64, Failure> {
-    let wanted = u32::from(args.rungs != Rungs::naive());
-    match steps.find(|record| record.rung == wanted).map(|record| (&record.outcome, &record.machine.name)) {
-        Some((Outcome::Timed(timing), _)) => Ok(timing.time_ns),
-        Some((outcome, name)) => {
-            let why = outcome.reason().unwrap_or_default();
-            Err(Failure::input(format!("--pace: no time of a token on the {name}: {why}")))
-        }
-        None => Err(Failure::input("--pace: no machine")),
-    }
+/// Time of a token of the first machine, ns: its naive way, or its fastest.
+fn pace_ns<'a>(args: &GenerateArgs, steps: impl Iterator<Item = &'a Record>) -> Result<f64, Failure> {
+    // Machines come by kind; the first as they were named is that of the first name.
+    let first = args.hw.as_deref().and_then(|hw| hw.split(',').next()).unwrap_or_default();
+    let machines = Hardware::select(first).map_err(Failure::input)?;
+    let id = machines.ids().next().unwrap_or_default();
+    let naive = args.rungs == Rungs::naive();
+    let steps: Vec<&Record> = steps.filter(|r| r.machine.id == id && (r.rung == 0 || !naive)).collect();
+    let times = steps.iter().filter_map(|r| match &r.outcome {
+        Outcome::Timed(timing) => Some(timing.time_ns),
+        _ => None,
+    });
+    times.min_by(f64::total_cmp).ok_or_else(|| {
+        let why = steps.iter().find_map(|r| r.outcome.reason()).unwrap_or("no program there does this model");
+        Failure::input(format!("--pace: no time of a token on {id}: {why}"))
+    })
 }
 
 /// A line for each machine and way, and the kernels of the best way.

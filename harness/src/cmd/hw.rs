@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use toml::Value;
 
-use super::measure::{Gates, Sink, elsewhere};
+use super::measure::{Gates, elsewhere};
 use super::output::{plain_table, print, progress};
+use super::sink::Sink;
 use super::{Failure, command_line};
+use crate::capped::Caps;
 use crate::plan::Plan;
 use crate::profile::{GpuProfile, Hardware, Loaded, Profile, Sheet};
 use crate::record::{Environment, Outcome, Record};
@@ -42,10 +44,10 @@ enum HwVerb {
         #[arg(env = "RETROBENCH_FILTER")]
         filter: Option<String>,
         /// Only the figures: nothing is modelled.
-        #[arg(long, env = "RETROBENCH_FIGURES")]
+        #[arg(long, env = "RETROBENCH_FIGURES", value_parser = super::switch)]
         figures: bool,
     },
-    /// Checks profile files and says what is wrong with the first bad one.
+    /// Checks files of machines and of limits (`--cap`) and says what is wrong with the first bad one.
     Check {
         /// Paths of .toml files.
         #[arg(required = true)]
@@ -166,7 +168,8 @@ fn one(name: &str) -> Result<Sides, Failure> {
 fn diff(first: &str, second: &str) -> Result<(), Failure> {
     let (a, b) = (one(first)?, one(second)?);
     if a.kind != b.kind {
-        let message = format!("{first} is a {} and {second} a {}: their figures are others", a.kind, b.kind);
+        let message =
+            format!("{first} is of kind {} and {second} of kind {}: their figures are others", a.kind, b.kind);
         return Err(Failure::input(message));
     }
     let mut table = plain_table(&["figure", first, second]);
@@ -197,9 +200,6 @@ fn diff(first: &str, second: &str) -> Result<(), Failure> {
     if differs("link.") {
         print("A link decides nothing on one machine: `retrobench study links` has several.\n")?;
     }
-    if differs("matrix.") {
-        print("No rung uses matrix units: WGSL has none.\n")?;
-    }
     Ok(())
 }
 
@@ -224,7 +224,8 @@ fn fastest<'a>(records: impl Iterator<Item = &'a Record>) -> BTreeMap<(String, S
 fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure> {
     let plan = Plan::select(filter).map_err(Failure::input)?;
     // Both at once: shaders are interpreted once for all.
-    let machines = Hardware::select(&format!("{first},{second}")).map_err(Failure::input)?;
+    let mut machines = Hardware::select(first).map_err(Failure::input)?;
+    machines.append(Hardware::select(second).map_err(Failure::input)?);
     let share = Share::of(None, &plan, Here { native_s: None, capped_s: None }, &machines);
     let bar = progress(share.cells(), false);
     let mut sink = Sink::new(None)?;
@@ -260,12 +261,20 @@ fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure>
     print(&if flipped == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
 }
 
+/// True for a file of limits: every machine has a class or a kind.
+fn is_of_limits(text: &str) -> bool {
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    table.contains_key("id") && !["class", "kind", "machine"].iter().any(|key| table.contains_key(*key))
+}
+
 fn check(files: &[PathBuf]) -> Result<(), Failure> {
     for file in files {
-        // With a folder before it even a name without .toml is a path, never a built-in machine.
-        let shown = std::path::Path::new(".").join(file);
-        let shown = if file.is_absolute() { file } else { &shown };
-        let Hardware { cpus, gpus, emulated } = Hardware::select(&shown.to_string_lossy()).map_err(Failure::input)?;
+        if let Some(text) = std::fs::read_to_string(file).ok().filter(|text| is_of_limits(text)) {
+            let caps = Caps::from_toml(&file.to_string_lossy(), &text).map_err(Failure::input)?;
+            print(&format!("{}: right: limits: {caps}\n", file.display()))?;
+            continue;
+        }
+        let Hardware { cpus, gpus, emulated } = Hardware::load(file).map_err(Failure::input)?;
         let right: Vec<String> = cpus
             .iter()
             .map(|l| format!("processor {}, hash {}", l.profile.id, l.hash))

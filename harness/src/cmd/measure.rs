@@ -1,28 +1,27 @@
 //! `measure`: the cells a filter selects, natively, under limits, modelled, or several of these.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use kernels::KERNELS;
 use kernels::kernel::ShapeError;
 use kernels::machine::Isa;
-use kernels::model::{Dtype, ModelFile, WeightsSelector};
+use kernels::model::WeightsSelector;
 use kernels::weights::Source;
 use rayon::prelude::*;
 
 use super::output::{self, OutputArgs};
-use super::{Common, Failure, Part, capped, command_line};
+use super::sink::Sink;
+use super::{Common, Failure, Part, capped, command_line, weights};
 use crate::capped::{CapError, Caps};
 use crate::emulated;
 use crate::environment::Host;
 use crate::gate::Gate;
-use crate::journal::{Journal, JournalError};
+use crate::journal::Journal;
 use crate::native::{self, Bay};
 use crate::plan::{Group, Plan};
-use crate::profile::{Class, Emulated, GpuProfile, Hardware, Loaded};
+use crate::profile::{Class, Emulated, GpuProfile, Hardware, Loaded, Profile};
 use crate::record::{Environment, Record};
 use crate::shard::{Here, Share, Stage};
 use crate::simt;
@@ -37,8 +36,8 @@ pub struct MeasureArgs {
     /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
     #[arg(env = "RETROBENCH_FILTER")]
     filter: Option<String>,
-    /// How the numbers come to be.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TierArg::Native], env = "RETROBENCH_TIER")]
+    /// How the numbers come to be [default: those that --hw and --cap select, else native].
+    #[arg(long, value_enum, value_delimiter = ',', env = "RETROBENCH_TIER")]
     tier: Vec<TierArg>,
     /// Machines to model or emulate: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
     #[arg(long, env = "RETROBENCH_HW")]
@@ -65,7 +64,7 @@ pub struct MeasureArgs {
     part: Part,
     #[command(flatten)]
     output: OutputArgs,
-    /// Appends each record to this file as soon as it is measured.
+    /// Appends each record to this file as soon as it is measured (- = standard output).
     #[arg(long, value_name = "FILE", env = "RETROBENCH_JOURNAL")]
     journal: Option<PathBuf>,
 }
@@ -99,15 +98,23 @@ pub fn parse_seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the cells and prints their records.
 pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
-    let sources = args.weights.as_ref().map(open_weights).transpose()?.unwrap_or_default();
-    let plan = plan(args.filter.as_deref(), &sources)?;
-    if args.tier.contains(&TierArg::Capped) && args.cap.is_none() {
-        return Err(Failure::input("--tier capped: capped to what? Name limits, such as --cap memory=256MiB,cores=1"));
-    }
+    let sources = args.weights.as_ref().map(weights::open).transpose()?.unwrap_or_default();
+    let plan = weights::plan(args.filter.as_deref(), &sources)?;
+    consistent(args)?;
     // Naming machines or limits selects their tiers; native then has to be asked for.
     let named = args.hw.is_some() || args.cap.is_some();
-    let native = args.tier.contains(&TierArg::Native) && (!named || args.tier.len() > 1);
+    let native = args.tier.contains(&TierArg::Native) || args.tier.is_empty() && !named;
     let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
+    if !native && args.cap.is_none() {
+        let here = [("--isa", args.isa.is_some()), ("--host-profile", args.host_profile.is_some())];
+        if let Some((flag, _)) = here.iter().find(|(_, given)| *given) {
+            return Err(Failure::input(format!(
+                "{flag} is for measuring here: add --tier native,modelled, or leave it out"
+            )));
+        }
+    }
+    let calibrated = args.host_profile.as_deref().map(host_profile).transpose()?;
+    args.output.ready()?;
     let machines = if modelled {
         Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
     } else {
@@ -115,7 +122,22 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     };
     let command = command_line();
     let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
-    let measured = cells_of(args, &plan, &sources, native, &machines, &command, &mut sink);
+    let (output, again) = (args.output.clone(), command.clone());
+    sink.when_interrupted(move |records| {
+        let cells = if records.len() == 1 { "cell" } else { "cells" };
+        eprintln!("retrobench: interrupted; {} {cells} measured until then", records.len());
+        // This process ends: there is nobody left to tell of an error but the reader.
+        if let Err(failure) = output.write(records, &again) {
+            eprintln!("retrobench: {}", failure.message);
+        }
+    });
+    let here = native.then_some(calibrated);
+    let measured = cells_of(args, &plan, &sources, here, &machines, &command, &mut sink);
+    sink.settled();
+    // A part of a run may have nothing to do.
+    if measured.is_ok() && sink.records.is_empty() && args.part.shard.is_none() {
+        return Err(nothing(&plan, if native { "this host" } else { args.hw.as_deref().unwrap_or("all") }));
+    }
     // Whatever stopped it, what was measured until then is not lost.
     if measured.is_ok() || !sink.records.is_empty() {
         args.output.write(&sink.records, &command)?;
@@ -130,28 +152,73 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     output::verdict(&sink.records)
 }
 
-/// Measures and models every cell into the sink.
+/// Refuses tiers that contradict what is named beside them.
+fn consistent(args: &MeasureArgs) -> Result<(), Failure> {
+    let lacks = |tier| !args.tier.is_empty() && !args.tier.contains(&tier);
+    if args.tier.contains(&TierArg::Capped) && args.cap.is_none() {
+        return Err(Failure::input("--tier capped: capped to what? Name limits, such as --cap memory=256MiB,cores=1"));
+    }
+    if args.hw.is_some() && lacks(TierArg::Modelled) {
+        return Err(Failure::input("--hw models machines and --tier leaves that out: add modelled to it, or drop one"));
+    }
+    if args.cap.is_some() && lacks(TierArg::Capped) {
+        return Err(Failure::input("--cap limits this host and --tier leaves that out: add capped to it, or drop one"));
+    }
+    Ok(())
+}
+
+/// The profile of a host that `calibrate` measured.
+fn host_profile(path: &Path) -> Result<Loaded, Failure> {
+    let loaded = Loaded::<Profile>::load(path).map_err(Failure::input)?;
+    let class = loaded.profile.class;
+    if class == Class::Host {
+        return Ok(loaded);
+    }
+    Err(Failure::input(format!(
+        "--host-profile {}: it is of class {}, not of a host that `retrobench calibrate` measured; --hw models it",
+        path.display(),
+        class.as_str()
+    )))
+}
+
+/// Why a filter gave no record `on` some machines: where what it selects runs.
+pub fn nothing(plan: &Plan, on: &str) -> Failure {
+    let has = |machine: &Loaded<Emulated>| {
+        let code = plan.code.iter().flat_map(|g| g.kernel.machine_code().iter().filter(|c| g.names.contains(&c.name)));
+        !plan.steps.is_empty() || code.into_iter().any(|c| c.processor == emulated::processor(&machine.profile))
+    };
+    let machines = Hardware::built_in().unwrap_or_default().emulated;
+    let ids: Vec<&str> = machines.iter().filter(|m| has(m)).map(|m| m.profile.id.as_str()).collect();
+    let kinds = [
+        (plan.cells(), "variants (here without --hw, or --hw raspberry-pi-5 and other processors)".to_string()),
+        (plan.shader_cells(), "shaders (--hw h100 and other GPUs)".to_string()),
+        (plan.code_cells(), format!("machine code (--hw {})", ids.join(","))),
+    ];
+    let there: Vec<String> = kinds.into_iter().filter(|(cells, _)| *cells > 0).map(|(_, kind)| kind).collect();
+    Failure::input(format!("nothing of what is selected runs on {on}: it is {}", there.join(" and ")))
+}
+
+/// Measures and models every cell into the sink; natively where `here` is, with what is known of this host.
 fn cells_of(
     args: &MeasureArgs,
     plan: &Plan,
     sources: &[Source],
-    native: bool,
+    here: Option<Option<Loaded>>,
     machines: &Hardware,
     command: &str,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
     let seconds = |there: bool| there.then_some(args.seconds);
-    let here = Here { native_s: seconds(native), capped_s: seconds(args.cap.is_some()) };
-    let share = Share::of(args.part.shard, plan, here, machines);
+    let stages = Here { native_s: seconds(here.is_some()), capped_s: seconds(args.cap.is_some()) };
+    let share = Share::of(args.part.shard, plan, stages, machines);
     let bar = output::progress(share.cells(), args.common.quiet);
-    if native {
+    if let Some(calibrated) = here {
         let options = native::Options {
             time_budget: Duration::from_secs_f64(args.seconds),
             isa: args.isa,
             ..options(&args.common)
         };
         let environment = Environment::here(command, args.common.seed);
-        let calibrated = args.host_profile.as_deref().map(Loaded::load).transpose().map_err(Failure::input)?;
         let bay = Bay::new(Host::read(), options, environment, calibrated).map_err(Failure::input)?;
         natively(&plan.only(|g| share.has(Stage::Native, g)), &bay, sources, &bar, sink)?;
     }
@@ -194,28 +261,6 @@ pub fn options(common: &Common) -> native::Options {
         options.threads = threads.into();
     }
     options
-}
-
-/// Records as they come: kept, and appended to a journal where there is one.
-pub struct Sink {
-    /// So far.
-    pub records: Vec<Record>,
-    journal: Option<Journal>,
-}
-
-impl Sink {
-    /// Nothing yet; `journal` is open, or why it is not.
-    pub fn new(journal: Option<Result<Journal, JournalError>>) -> Result<Self, Failure> {
-        Ok(Self { records: Vec::new(), journal: journal.transpose().map_err(Failure::input)? })
-    }
-
-    /// Takes the records of a finished cell.
-    pub fn take(&mut self, records: Vec<Record>) -> Result<(), Failure> {
-        let first = self.records.len();
-        self.records.extend(records);
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        self.records[first..].iter().try_for_each(|record| journal.append(record)).map_err(Failure::input)
-    }
 }
 
 /// The native cells of a plan, one kernel and shape after the other.
@@ -335,40 +380,4 @@ fn on_gpus(
     };
     let all: Result<Vec<_>, _> = plan.groups.par_iter().filter(|g| !g.shaders.is_empty()).map(one).collect();
     all.map_err(Failure::input)?.into_iter().try_for_each(|records| sink.take(records))
-}
-
-/// The tensors a selector names: one, or every matrix of the first layer and outside the layers.
-fn open_weights(selector: &WeightsSelector) -> Result<Vec<Source>, Failure> {
-    let file = Arc::new(ModelFile::open(&selector.file).map_err(Failure::input)?);
-    let names: Vec<String> = match &selector.tensor {
-        Some(name) => vec![name.clone()],
-        None => {
-            let first_or_none = |n: &str| !n.starts_with("blk.") || n.starts_with("blk.0.");
-            let chosen =
-                file.tensors().iter().filter(|t| t.dtype.is_supported() && t.rows > 1 && first_or_none(&t.name));
-            chosen.map(|t| t.name.clone()).collect()
-        }
-    };
-    if names.is_empty() {
-        let shown = selector.file.display();
-        return Err(Failure::input(format!(
-            "{shown}: no matrix of {} in it; name a tensor as {shown}:TENSOR",
-            Dtype::supported()
-        )));
-    }
-    let sources: Result<Vec<Source>, _> = names.iter().map(|n| file.mapped(n).map(Source::new)).collect();
-    let sources = sources.map_err(Failure::input)?;
-    if let Some(useless) = sources.iter().find(|s| KERNELS.iter().all(|k| k.shape_of(s).is_none())) {
-        let reason = "no kernel takes this tensor as its weights; they take matrices, tensors of several rows";
-        return Err(Failure::input(format!("{}: {reason}", useless.name())));
-    }
-    Ok(sources)
-}
-
-/// A plan over the kernels' own shapes, or over the shapes of the given tensors.
-fn plan(filter: Option<&str>, sources: &[Source]) -> Result<Plan, Failure> {
-    if sources.is_empty() {
-        return Plan::select(filter).map_err(Failure::input);
-    }
-    Plan::over(filter, |kernel| sources.iter().filter_map(|s| kernel.shape_of(s)).collect()).map_err(Failure::input)
 }

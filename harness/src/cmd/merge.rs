@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use super::output::{print, write_file};
+use super::output::write_file;
 use crate::journal::{self, JournalError};
 use crate::merge::merge;
 
@@ -43,11 +43,9 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     }
     let merged = merge(&files).map_err(Failure::input)?;
     let text: String = merged.records.iter().map(journal::line).collect();
-    if args.out.as_os_str() == "-" {
-        print(&text)?;
-    } else {
-        write_file(&args.out, text.as_bytes())?;
-    }
-    eprintln!("merge: {} files, {} records, {} of them twice", files.len(), merged.records.len(), merged.duplicates);
+    write_file(&args.out, text.as_bytes())?;
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (files, records) = (count(files.len(), "file"), count(merged.records.len(), "record"));
+    eprintln!("merge: {files}, {records}, {} of them twice", merged.duplicates);
     Ok(())
 }

@@ -25,11 +25,13 @@ mod published;
 mod rank;
 mod report;
 mod run;
+mod sink;
 mod streaming;
 mod study;
 mod sweep;
 mod synth;
 mod verdicts;
+mod weights;
 mod worker;
 mod worth;
 
@@ -112,7 +114,7 @@ pub struct Common {
     #[arg(long, env = "RETROBENCH_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// No progress bar.
-    #[arg(long, short, env = "RETROBENCH_QUIET")]
+    #[arg(long, short, env = "RETROBENCH_QUIET", value_parser = switch)]
     quiet: bool,
 }
 
@@ -122,6 +124,15 @@ pub struct Part {
     /// Only part i of n of the cells, balanced by cost; `merge` joins the parts.
     #[arg(long, value_name = "I/N", env = "RETROBENCH_SHARD")]
     shard: Option<Shard>,
+}
+
+/// A flag without a value, as its variable sets it.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("its RETROBENCH_* variable is 1, true, yes or on, or 0, false, no, off or empty".into()),
+    }
 }
 
 /// How a verb ends when it does not succeed.
@@ -185,7 +196,8 @@ pub fn main() -> ExitCode {
 
 /// The command that reproduces what this process does. A part of a run is reproduced by the whole run: its records name that.
 pub fn command_line() -> String {
-    without_shard(std::env::args().skip(1))
+    // A path need not be text; a record is.
+    without_shard(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
 }
 
 fn without_shard(arguments: impl Iterator<Item = String>) -> String {
@@ -204,6 +216,32 @@ fn without_shard(arguments: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_flag_has_a_variable_and_switches_take_what_people_write() {
+        use clap::CommandFactory;
+        fn flags(command: &clap::Command, without: &mut Vec<String>) {
+            for flag in command.get_arguments().filter(|a| a.get_long().is_some_and(|l| l != "help" && l != "version"))
+            {
+                let variable = flag.get_env().map(|v| v.to_string_lossy().into_owned()).unwrap_or_default();
+                if !variable.starts_with("RETROBENCH_") {
+                    without.push(format!("{} --{}", command.get_name(), flag.get_long().unwrap_or_default()));
+                }
+                if matches!(flag.get_action(), clap::ArgAction::SetTrue) {
+                    let known = format!("{:?}", flag.get_value_parser());
+                    assert!(!known.contains("bool"), "{variable}: {known} takes true and false alone");
+                }
+            }
+            command.get_subcommands().for_each(|verb| flags(verb, without));
+        }
+        let mut without = Vec::new();
+        flags(&Cli::command(), &mut without);
+        assert!(without.is_empty(), "{without:?}");
+        for (text, on) in [("1", true), ("Yes", true), ("", false), ("0", false), ("off", false)] {
+            assert_eq!(switch(text), Ok(on), "{text:?}");
+        }
+        assert!(switch("ture").is_err());
+    }
 
     #[test]
     fn a_part_names_the_command_of_the_whole() {

@@ -12,6 +12,7 @@ use crate::journal;
 use crate::record::{Outcome, Record};
 use crate::report::listing::{Datum, Listing};
 use crate::report::{self, Report};
+use crate::worker::on_interrupt;
 
 /// Formats of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,6 +47,12 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// Refuses files that could not be written in the end: better now than after the measuring.
+    pub fn ready(&self) -> Result<(), Failure> {
+        let files = [&self.export_markdown, &self.export_json, &self.export_csv];
+        files.into_iter().flatten().try_for_each(|path| ready(path))
+    }
+
     /// Prints and exports the records.
     pub fn write(&self, records: &[Record], command: &str) -> Result<(), Failure> {
         self.write_as(|format| rendered(format, &Report { title: "retrobench", command, records, notes: &[] }))
@@ -55,10 +62,7 @@ impl OutputArgs {
     pub fn write_as(&self, render: impl Fn(Format) -> Result<String, Failure>) -> Result<(), Failure> {
         let exports =
             [(&self.export_markdown, Format::Md), (&self.export_json, Format::Json), (&self.export_csv, Format::Csv)];
-        let write = |path: &Path, format| {
-            let text = render(format)?;
-            if path.as_os_str() == "-" { print(&text) } else { write_file(path, text.as_bytes()) }
-        };
+        let write = |path: &Path, format| write_file(path, render(format)?.as_bytes());
         let mut done = vec![write(Path::new("-"), self.output)];
         done.extend(exports.into_iter().filter_map(|(path, format)| Some(write(path.as_deref()?, format))));
         // One place that cannot be written to does not cost the others their results.
@@ -102,37 +106,110 @@ pub fn listing_text(format: Format, listings: &[Listing]) -> Result<String, Fail
     })
 }
 
-/// Writes a file whole or not at all: a full disk leaves no half of it.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let fail = |e: std::io::Error| Failure::input(format!("{}: cannot write: {e}", path.display()));
-    // What a link names is written, and a device or a pipe is written to, never replaced.
-    let path = &std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
-    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-        let mut device = std::fs::OpenOptions::new().write(true).open(path).map_err(fail)?;
-        return device.write_all(bytes).map_err(fail);
+/// Where a path leads.
+enum Goal {
+    /// `-`.
+    Standard,
+    /// A device or a pipe: it is written to, never replaced.
+    Device(PathBuf),
+    /// A file, behind links where there are some, and its folder.
+    File(PathBuf, PathBuf),
+}
+
+impl Goal {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Standard);
+        }
+        let path = std::fs::canonicalize(path).unwrap_or(path.to_path_buf());
+        match std::fs::metadata(&path) {
+            Ok(m) if m.is_dir() => return Err(std::io::Error::other("it is a folder, not a file")),
+            Ok(m) if !m.is_file() => return Ok(Self::Device(path)),
+            _ => {}
+        }
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Some(file) = folder.ancestors().find(|f| f.exists()).filter(|f| !f.is_dir()) {
+            return Err(std::io::Error::other(format!("{} is a file, not a folder", file.display())));
+        }
+        let folder = folder.to_path_buf();
+        Ok(Self::File(path, folder))
     }
-    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(fail)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    let file = file.persist(path).map_err(|e| fail(e.error))?;
+}
+
+fn cannot(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+    move |e| Failure::input(format!("{}: cannot write: {e}", path.display()))
+}
+
+/// Refuses a file that could not be written; makes its folder.
+pub fn ready(path: &Path) -> Result<(), Failure> {
+    let fail = cannot(path);
+    let Goal::File(_, folder) = Goal::of(path).map_err(&fail)? else { return Ok(()) };
+    std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder)).map(drop).map_err(fail)
+}
+
+/// Writes a file whole or not at all: a full disk leaves no half of it. `-` is standard output.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_whole(path, 0, |out| out.write_all(bytes))
+}
+
+/// The same of what `write` writes, some bytes; none where the disk has not so much room.
+pub fn write_whole(
+    path: &Path,
+    needs: u64,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let fail = cannot(path);
+    let (path, folder) = match Goal::of(path).map_err(&fail)? {
+        Goal::File(path, folder) => (path, folder),
+        Goal::Device(path) => {
+            let mut device = std::fs::OpenOptions::new().write(true).open(path).map_err(&fail)?;
+            return write(&mut device).map_err(fail);
+        }
+        Goal::Standard => {
+            let mut out = std::io::stdout().lock();
+            return match write(&mut out).and_then(|()| out.flush()) {
+                // A reader that has gone away (`| head`) is no error.
+                Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::input(format!("standard output: {e}"))),
+                _ => Ok(()),
+            };
+        }
+    };
+    std::fs::create_dir_all(&folder).map_err(&fail)?;
+    room(&folder, needs).map_err(&fail)?;
+    let mut named = tempfile::Builder::new();
     // A temporary file is private; a report is for everyone the umask allows.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(fail)?;
+    named.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = named.tempfile_in(&folder).map_err(&fail)?;
+    let unfinished = file.path().to_path_buf();
+    let token = on_interrupt(move || drop(std::fs::remove_file(unfinished)));
+    let written = write(file.as_file_mut());
+    if let Ok(there) = std::fs::metadata(&path) {
+        // What is replaced stays as open as it was.
+        file.as_file().set_permissions(there.permissions()).map_err(&fail)?;
     }
-    drop(file);
-    Ok(())
+    let done = written.and_then(|()| file.persist(path).map(drop).map_err(|e| e.error));
+    drop(token);
+    done.map_err(fail)
+}
+
+/// What is left free on a disk.
+const SPARE_BYTES: u64 = 64 << 20;
+
+/// An error where a folder's disk has no room for so many bytes; what needs little just tries.
+fn room(folder: &Path, needs: u64) -> std::io::Result<()> {
+    let disk = rustix::fs::statvfs(folder)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if needs == 0 || free >= needs.saturating_add(SPARE_BYTES) {
+        return Ok(());
+    }
+    let gb = |bytes: u64| bytes as f64 / 1e9;
+    Err(std::io::Error::other(format!("it would take {:.2} GB, and {:.2} GB are free there", gb(needs), gb(free))))
 }
 
 /// Standard output. A reader that has gone away (`| head`) is no error.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::input(format!("standard output: {e}"))),
-        _ => Ok(()),
-    }
+    write_file(Path::new("-"), text.as_bytes())
 }
 
 /// A borderless table that fits the terminal.
@@ -164,7 +241,8 @@ pub fn verdict(records: &[Record]) -> Result<(), Failure> {
     match wrong.first() {
         None => Ok(()),
         Some(first) => {
-            Err(Failure::wrong(format!("{} wrong result(s), their times are withheld; {first}", wrong.len())))
+            let results = if wrong.len() == 1 { "wrong result, its time is" } else { "wrong results, their times are" };
+            Err(Failure::wrong(format!("{} {results} withheld; {first}", wrong.len())))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `rank`: variants or machines in order, over the cells that all of them have.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::cells::{CellArgs, files_or_filter, read_whole};
@@ -8,7 +10,7 @@ use super::output::{self, Format, OutputArgs, listing_text};
 use super::{Failure, command_line};
 use crate::compare::rank::{CAUTION, Ranking, rank};
 use crate::plan::Plan;
-use crate::record::Record;
+use crate::record::{Record, Tier};
 use crate::report::listing::Listing;
 use crate::report::units;
 
@@ -29,11 +31,13 @@ pub struct RankArgs {
 
 /// Ranks and prints.
 pub fn run(args: &RankArgs) -> Result<(), Failure> {
+    args.output.ready()?;
     let records: Vec<Record> = match files_or_filter(&args.what)? {
         Ok(files) => files.iter().map(|f| read_whole(f)).collect::<Result<Vec<_>, _>>()?.concat(),
         Err(filter) => args.cells.records(&Plan::select(filter).map_err(Failure::input)?)?,
     };
     output::verdict(&records)?;
+    one_host(&records, args.by)?;
     let rankings = rank(&records, args.by.into());
     if rankings.is_empty() {
         return Err(Failure::input(format!(
@@ -42,6 +46,25 @@ pub fn run(args: &RankArgs) -> Result<(), Failure> {
         )));
     }
     args.output.write_as(|format| rendered(format, &rankings))
+}
+
+/// Refuses measurements of two hosts under one name.
+fn one_host(records: &[Record], by: By) -> Result<(), Failure> {
+    let host = |r: &Record| (r.environment.cpu.clone(), r.environment.host.clone());
+    let mut known: BTreeMap<(Tier, String), (String, String)> = BTreeMap::new();
+    for r in records.iter().filter(|r| matches!(r.tier, Tier::Native | Tier::Capped)) {
+        let name = if matches!(by, By::Machine) { r.machine.name.clone() } else { r.machine.id.clone() };
+        let here = host(r);
+        let first = known.entry((r.tier, name)).or_insert_with(|| here.clone());
+        if *first != here {
+            return Err(Failure::input(format!(
+                "measured on two hosts, \"{}, {}\" and \"{}, {}\": rank each by itself; `retrobench cmp A B --across-hosts` \
+                 compares them",
+                first.0, first.1, here.0, here.1
+            )));
+        }
+    }
+    Ok(())
 }
 
 const HEADS: &[&str] = &["kernel", "tier", "machine", "place", "name", "geometric_mean", "cells", "notes"];

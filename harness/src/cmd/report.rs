@@ -16,9 +16,9 @@ pub struct ReportArgs {
     /// Files of records (JSON lines); several are read one after the other.
     #[arg(required = true)]
     records: Vec<PathBuf>,
-    /// Folder to write the site (index.html and what it links to) and report.md to.
-    #[arg(long, default_value = "reports/out", env = "RETROBENCH_OUT")]
-    out: PathBuf,
+    /// Folder to write the site (index.html and what it links to) and report.md to [default: reports/out].
+    #[arg(long, env = "RETROBENCH_OUT")]
+    out: Option<PathBuf>,
     /// Title of the page.
     #[arg(long, default_value = TITLE, env = "RETROBENCH_TITLE")]
     title: String,
@@ -26,12 +26,15 @@ pub struct ReportArgs {
     #[arg(long, short, value_enum, env = "RETROBENCH_OUTPUT")]
     output: Option<Format>,
     /// Also writes the charts as PNG, to the folder png of the site.
-    #[arg(long, env = "RETROBENCH_PNG")]
+    #[arg(long, env = "RETROBENCH_PNG", value_parser = super::switch)]
     png: bool,
 }
 
 /// Title where none is given.
 pub const TITLE: &str = "retrobench: what each optimization is worth";
+
+/// Lines of a file that are named when they cannot be read; the rest is counted.
+const SKIPPED_SHOWN: usize = 5;
 
 /// Records of several files, and the lines that were skipped, which are said.
 pub fn read(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<String>), Failure> {
@@ -39,7 +42,12 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<String>), Failure> {
     for path in paths {
         let (more, skipped) = journal::read(path).map_err(Failure::input)?;
         records.extend(more);
-        notes.extend(skipped);
+        let beyond = skipped.len().saturating_sub(SKIPPED_SHOWN);
+        notes.extend(skipped.into_iter().take(SKIPPED_SHOWN));
+        if beyond > 0 {
+            let lines = if beyond == 1 { "line" } else { "lines" };
+            notes.push(format!("{}: {beyond} more {lines} that cannot be read", path.display()));
+        }
     }
     for note in &notes {
         eprintln!("retrobench: skipped {note}");
@@ -52,19 +60,23 @@ pub fn read(paths: &[PathBuf]) -> Result<(Vec<Record>, Vec<String>), Failure> {
 
 /// Reads the records and writes the pages.
 pub fn run(args: &ReportArgs) -> Result<(), Failure> {
+    if args.output.is_some() && args.out.is_some() && !args.png {
+        return Err(Failure::input("-o prints the report, --out is the folder of its site: leave one of them out"));
+    }
     let (records, notes) = read(&args.records)?;
+    let out = args.out.as_deref().unwrap_or(Path::new("reports/out"));
     // The page names the command that made the records, not the one that rendered them.
     let command = records[0].environment.command.clone();
     let report = Report { title: &args.title, command: &command, records: &records, notes: &notes };
     if args.png {
         for (name, picture) in report::charts(&records).map_err(Failure::input)? {
             let bytes = picture.png().map_err(Failure::input)?;
-            write_file(&args.out.join("png").join(format!("{name}.png")), &bytes)?;
+            write_file(&out.join("png").join(format!("{name}.png")), &bytes)?;
         }
     }
     match args.output {
         Some(format) => print(&rendered(format, &report)?),
-        None => write(&args.out, &args.title, &command, &records, &notes),
+        None => write(out, &args.title, &command, &records, &notes),
     }
 }
 

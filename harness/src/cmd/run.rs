@@ -8,8 +8,9 @@ use kernels::model::Dtype;
 use kernels::model::config::Config;
 
 use super::calibrate::YEAR;
-use super::measure::{Gates, Sink, elsewhere, natively, on_machines, options, parse_seconds};
+use super::measure::{Gates, elsewhere, natively, nothing, on_machines, options, parse_seconds};
 use super::output::{self, print, write_file};
+use super::sink::Sink;
 use super::{Common, Failure, Part, command_line, report};
 use crate::environment::Host;
 use crate::generate::native::Rounds;
@@ -35,7 +36,7 @@ pub struct RunArgs {
     #[arg(env = "RETROBENCH_FILTER")]
     filter: Option<String>,
     /// Only the modelled and the emulated tier.
-    #[arg(long, env = "RETROBENCH_MODELLED_ONLY")]
+    #[arg(long, env = "RETROBENCH_MODELLED_ONLY", value_parser = super::switch)]
     modelled_only: bool,
     /// Seconds of native measuring, shared by the kernels and shapes.
     #[arg(long, default_value_t = 20.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
@@ -97,6 +98,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if args.filter.is_none() && args.part.shard.is_none() {
         bar.set_message("whole models");
         sink.take(whole_models(args, &machines, &gates, &command)?)?;
+    }
+    if sink.records.is_empty() && args.part.shard.is_none() {
+        return Err(nothing(&plan, &args.hw));
     }
     // The model on this host's own profile only checks the model: its records are no result.
     let mut notes = Vec::new();

@@ -8,7 +8,7 @@ use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
 use super::cells::parse_time;
 use super::measure::parse_caps;
-use super::output::{Format, listing_text, print};
+use super::output::{Format, listing_text, print, ready};
 use super::{Failure, copies, limits, links, published, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
@@ -24,26 +24,27 @@ pub struct StudyArgs {
     /// Format of standard output.
     #[arg(long, short, value_enum, default_value_t = Format::Table, env = "RETROBENCH_OUTPUT")]
     output: Format,
-    /// Seed of the numbers.
-    #[arg(long, default_value_t = 1, env = "RETROBENCH_SEED")]
-    seed: u64,
+    /// Seed of the numbers (fp8-promotion, streaming, verdicts) [default: 1].
+    #[arg(long, env = "RETROBENCH_SEED")]
+    seed: Option<u64>,
     /// Limit on storage while streaming, such as storage=500MB/s.
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
     /// Also draws the curves of streaming or of links, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
-    /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts).
-    #[arg(long, default_value_t = 200, env = "RETROBENCH_TRIALS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
-    trials: u32,
-    /// Time of a trial of two that are the same (verdicts).
-    #[arg(long, default_value = "5s", env = "RETROBENCH_TIME", value_parser = parse_time)]
-    time: Duration,
-    /// Class of the published rows.
-    #[arg(long, value_name = "CLASS", default_value = "gpu", env = "RETROBENCH_CLASS")]
-    class: String,
+    /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts) [default:
+    /// 200].
+    #[arg(long, env = "RETROBENCH_TRIALS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    trials: Option<u32>,
+    /// Time of a trial of two that are the same (verdicts) [default: 5s].
+    #[arg(long, env = "RETROBENCH_TIME", value_parser = parse_time)]
+    time: Option<Duration>,
+    /// Class of the published rows [default: gpu].
+    #[arg(long, value_name = "CLASS", env = "RETROBENCH_CLASS")]
+    class: Option<String>,
     /// Prints the constants that published rows are predicted with, fitted anew: -o csv is the file that keeps them.
-    #[arg(long, env = "RETROBENCH_FIT")]
+    #[arg(long, env = "RETROBENCH_FIT", value_parser = super::switch)]
     fit: bool,
 }
 
@@ -73,24 +74,38 @@ enum What {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
-    if !matches!(args.what, What::Streaming) && args.cap.is_some() {
-        return Err(Failure::input("--cap belongs to `retrobench study streaming`"));
+    use What::{Fp8Promotion, Links, Published, Streaming, Verdicts};
+    let belongs = [
+        ("--cap", args.cap.is_some(), matches!(args.what, Streaming), "streaming"),
+        ("--chart", args.chart.is_some(), matches!(args.what, Streaming | Links), "streaming` and `links"),
+        ("--fit", args.fit, matches!(args.what, Published), "published"),
+        ("--class", args.class.is_some(), matches!(args.what, Published), "published"),
+        ("--trials", args.trials.is_some(), matches!(args.what, Verdicts), "verdicts"),
+        ("--time", args.time.is_some(), matches!(args.what, Verdicts), "verdicts"),
+        (
+            "--seed",
+            args.seed.is_some(),
+            matches!(args.what, Fp8Promotion | Streaming | Verdicts),
+            "fp8-promotion`, `streaming` and `verdicts",
+        ),
+    ];
+    if let Some((flag, .., study)) = belongs.iter().find(|(_, given, fits, _)| *given && !fits) {
+        return Err(Failure::input(format!("{flag} belongs to `retrobench study {study}`")));
     }
-    if !matches!(args.what, What::Streaming | What::Links) && args.chart.is_some() {
-        return Err(Failure::input("--chart belongs to `retrobench study streaming` and `links`"));
-    }
-    if !matches!(args.what, What::Published) && args.fit {
-        return Err(Failure::input("--fit belongs to `retrobench study published`"));
-    }
+    let (seed, chart) = (args.seed.unwrap_or(1), args.chart.as_deref());
+    chart.map_or(Ok(()), ready)?;
     let study = match args.what {
         What::Copies => copies::study()?,
         What::Crossovers => crossovers()?,
-        What::Fp8Promotion => fp8_promotion(args.seed),
+        Fp8Promotion => fp8_promotion(seed),
         What::Limits => limits::study()?,
-        What::Verdicts => verdicts::study(args.trials as usize, args.time, args.seed)?,
-        What::Links => links::study(args.chart.as_deref())?,
-        What::Published => published::study(&args.class, args.fit)?,
-        What::Streaming => streaming::study(args.seed, &args.cap.clone().unwrap_or_default(), args.chart.as_deref())?,
+        Verdicts => {
+            let time = args.time.unwrap_or(Duration::from_secs(5));
+            verdicts::study(args.trials.unwrap_or(200) as usize, time, seed)?
+        }
+        Links => links::study(chart)?,
+        Published => published::study(args.class.as_deref().unwrap_or("gpu"), args.fit)?,
+        Streaming => streaming::study(seed, &args.cap.clone().unwrap_or_default(), chart)?,
     };
     print(&listing_text(args.output, &[study])?)
 }

@@ -26,8 +26,8 @@ pub struct SweepArgs {
     /// Machines whose figures vary: profile ids, `all`, `class:...`, .toml files. Emulated ones have none.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: String,
-    /// A figure, by its key in `hw show` (`memory.bandwidth_gb_s`, `cache[1].kib`), and its range; twice for a field.
-    #[arg(long, value_name = "KEY=FROM..TO", required = true)]
+    /// A figure, by its key in `hw show` (`memory.bandwidth_gb_s`, `cache[1].kib`), and its range; two for a field.
+    #[arg(long, value_name = "KEY=FROM..TO", required = true, value_delimiter = ',', env = "RETROBENCH_VARY")]
     vary: Vec<Vary>,
     /// Values of each figure [default: 33 of one, 13 of each of two].
     #[arg(long, value_parser = clap::value_parser!(u16).range(2..=1000), env = "RETROBENCH_POINTS")]
@@ -59,6 +59,8 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         let id = &machine.profile.id;
         return Err(Failure::input(format!("{id} is emulated: it has no figures to vary; name processors or GPUs")));
     }
+    let files = [&args.export_csv, &args.export_json, &args.chart];
+    files.into_iter().flatten().try_for_each(|path| output::ready(path))?;
     let gates = Gates::new(Environment::build(&command_line(), args.common.seed));
     let started = Instant::now();
     let mut sweeps = swept(args, &plan, &gates, &machines.cpus)?;
@@ -76,8 +78,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     }
     for (path, format) in [(&args.export_csv, Format::Csv), (&args.export_json, Format::Json)] {
         let Some(path) = path else { continue };
-        let text = listing_text(format, &every)?;
-        if path.as_os_str() == "-" { print(&text)? } else { write_file(path, text.as_bytes())? }
+        write_file(path, listing_text(format, &every)?.as_bytes())?;
     }
     if let Some(path) = &args.chart {
         for (i, sweep) in sweeps.iter().enumerate() {

@@ -1,18 +1,17 @@
 //! `synth`: writes a model of a published shape with seeded weights, to run real sizes without the real weights.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use kernels::model::synth::{Piece, Synth};
 use kernels::model::{Dtype, published};
 use rayon::prelude::*;
 
-use super::output::{print, progress};
+use super::output::{print, progress, write_whole};
 use super::{Common, Failure};
+use crate::report::units;
 
-/// What is left free on the disk.
-const SPARE_BYTES: u64 = 64 << 20;
 /// Bytes of rows that are made at once, in parallel.
 const BATCH_BYTES: usize = 16 << 20;
 
@@ -29,7 +28,7 @@ pub struct SynthArgs {
     /// Only the first layers.
     #[arg(long, env = "RETROBENCH_LAYERS")]
     layers: Option<usize>,
-    /// The GGUF file to write.
+    /// The GGUF file to write (- = standard output).
     #[arg(long, value_name = "FILE", env = "RETROBENCH_OUT")]
     out: PathBuf,
     #[command(flatten)]
@@ -39,40 +38,29 @@ pub struct SynthArgs {
 /// Writes the file, whole or not at all.
 pub fn run(args: &SynthArgs) -> Result<(), Failure> {
     let synth = plan(args)?;
-    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let cannot = |error: &dyn std::fmt::Display| {
-        Failure::input(format!("cannot write {}: {error}; choose another place for --out", args.out.display()))
-    };
-    let needs = synth.byte_len();
-    let free = free_bytes(folder).map_err(|e| cannot(&e))?;
-    if free < needs.saturating_add(SPARE_BYTES) {
-        let gb = |bytes: u64| bytes as f64 / 1e9;
-        return Err(Failure::input(format!(
-            "{} would take {:.2} GB, but {} has {:.2} GB free; choose another disk, a smaller --dtype or fewer --layers",
-            args.out.display(),
-            gb(needs),
-            folder.display(),
-            gb(free)
-        )));
-    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.common.threads.unwrap_or(0).into());
-    let pool = pool.build().map_err(|e| cannot(&e))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| cannot(&e))?;
+    let pool = pool.build().map_err(Failure::input)?;
+    let needs = synth.byte_len();
     let bar = progress(synth.pieces.len(), args.common.quiet);
-    let mut out = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-    let written = pool.install(|| {
+    let written = write_whole(&args.out, needs, |out| {
+        let mut out = BufWriter::with_capacity(1 << 20, out);
         out.write_all(&synth.head)?;
         for piece in &synth.pieces {
-            write(&synth, piece, &mut out)?;
+            write(&synth, piece, &pool, &mut out)?;
             bar.inc(1);
         }
         out.flush()
     });
-    written.map_err(|e: std::io::Error| cannot(&e))?;
-    drop(out);
     bar.finish_and_clear();
-    file.persist(&args.out).map_err(|e| cannot(&e.error))?;
-    print(&format!("{}: {} tensors, {:.3} GB\n", args.out.display(), synth.pieces.len(), needs as f64 / 1e9))
+    let advice = "choose another place for --out, a smaller --dtype or fewer --layers";
+    written.map_err(|failure| Failure::input(format!("{}; {advice}", failure.message)))?;
+    let done = format!("{}: {} tensors, {}\n", args.out.display(), synth.pieces.len(), units::bytes(needs as f64));
+    // What went to standard output is the model alone.
+    if args.out.as_os_str() == "-" {
+        eprint!("{done}");
+        return Ok(());
+    }
+    print(&done)
 }
 
 fn plan(args: &SynthArgs) -> Result<Synth, Failure> {
@@ -94,21 +82,15 @@ fn plan(args: &SynthArgs) -> Result<Synth, Failure> {
 }
 
 /// Writes a tensor, some rows at a time.
-fn write(synth: &Synth, piece: &Piece, out: &mut impl Write) -> std::io::Result<()> {
+fn write(synth: &Synth, piece: &Piece, pool: &rayon::ThreadPool, out: &mut impl Write) -> std::io::Result<()> {
     let width = piece.row_bytes().max(1);
     let batch = (BATCH_BYTES / width).max(1);
     let mut bytes = Vec::new();
     for first in (0..piece.rows()).step_by(batch) {
         bytes.resize(batch.min(piece.rows() - first) * width, 0);
         let rows = bytes.par_chunks_exact_mut(width).enumerate();
-        rows.for_each(|(row, bytes)| bytes.copy_from_slice(&synth.row(piece, first + row)));
+        pool.install(|| rows.for_each(|(row, bytes)| bytes.copy_from_slice(&synth.row(piece, first + row))));
         out.write_all(&bytes)?;
     }
     out.write_all(&vec![0; piece.padding()])
-}
-
-/// Bytes that this user may still write to the disk of a folder.
-fn free_bytes(folder: &Path) -> std::io::Result<u64> {
-    let disk = rustix::fs::statvfs(folder)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

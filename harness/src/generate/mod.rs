@@ -133,6 +133,11 @@ pub enum GenerateError {
         /// The model's longest text, tokens.
         context: usize,
     },
+    /// The model computes no numbers.
+    #[error(
+        "the model's logits are no numbers or all alike: its weights, or a rung, are broken, and no token can be chosen"
+    )]
+    NoNumbers,
     /// The text reaches nobody.
     #[error("{0}")]
     Emit(String),
@@ -217,6 +222,12 @@ fn text(
     core.feed(prompt, &mut ())?;
     let mut token = core.next(&mut sampler, &mut ());
     let mut run = Run { prompt_tokens: prompt.len(), prompt_ns: now(), ..Run::default() };
+    // Once, outside the times: the head writes no logits where it only looks for the largest. Values that are no numbers may
+    // have become zeros where activations are rounded to bytes.
+    let logits = core.logits(&mut ());
+    if logits.iter().any(|logit| !logit.is_finite()) || logits.windows(2).all(|two| two[0] == two[1]) {
+        return Err(GenerateError::NoNumbers);
+    }
     let mut clock = Clock::default();
     for _ in 1..job.steps {
         if tokenizer.is_end(token) {

@@ -1,9 +1,11 @@
 //! The profiles built into the binary, and what `--hw` resolves to. Machines come in kinds, each with a type of its own;
 //! what is said here once holds for every kind.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
+use super::parse::malformed;
 use super::{Class, Emulated, GpuProfile, Profile, ProfileError};
 
 /// A profile file is some kilobytes; a longer one is a mistake (a device, an image), not worth reading.
@@ -95,7 +97,25 @@ impl<P: Sheet> Loaded<P> {
     /// # Errors
     /// Those of [`Sheet::parse`].
     pub fn parse(path_shown: &str, text: &str) -> Result<Self, ProfileError> {
+        let kind = kind_of(path_shown, text)?;
+        if kind.as_deref() != P::KIND {
+            let (is, wanted) = (kind_name(kind.as_deref()), kind_name(P::KIND));
+            let reason = format!("it is of a {is}, and a {wanted} is wanted here");
+            return Err(ProfileError::Malformed { path: one_line(path_shown), reason });
+        }
         Ok(Self { profile: P::parse(path_shown, text)?, hash: Profile::hash(text) })
+    }
+
+    /// The same of a file, whose name is the profile's id.
+    fn parse_file(path: &Path, text: &str) -> Result<Self, ProfileError> {
+        let shown = path.display().to_string();
+        let loaded = Self::parse(&shown, text)?;
+        let is_toml = path.extension().is_some_and(|e| e == "toml");
+        if !is_toml || path.file_stem().is_some_and(|stem| *stem == *loaded.profile.id()) {
+            return Ok(loaded);
+        }
+        let reason = format!("'{}' is not the file's name without .toml", loaded.profile.id());
+        Err(ProfileError::Figure { path: one_line(&shown), key: "id".into(), reason })
     }
 
     /// Reads and checks a profile file.
@@ -103,7 +123,7 @@ impl<P: Sheet> Loaded<P> {
     /// # Errors
     /// [`ProfileError::Unreadable`] where the file cannot be read, else those of [`Sheet::parse`].
     pub fn load(path: &Path) -> Result<Self, ProfileError> {
-        Self::parse(&path.display().to_string(), &text_of(path)?)
+        Self::parse_file(path, &text_of(path)?)
     }
 
     /// The built-in profiles of this kind, oldest machine first (by year, then id).
@@ -113,14 +133,7 @@ impl<P: Sheet> Loaded<P> {
     pub fn embedded() -> Result<Vec<Self>, ProfileError> {
         let mut all = P::BUILT_IN
             .iter()
-            .map(|(path, text)| {
-                let loaded = Self::parse(path, text)?;
-                if Path::new(path).file_stem().is_some_and(|stem| *stem == *loaded.profile.id()) {
-                    return Ok(loaded);
-                }
-                let reason = format!("'{}' is not the file's name without .toml", loaded.profile.id());
-                Err(ProfileError::Figure { path: (*path).into(), key: "id".into(), reason })
-            })
+            .map(|(path, text)| Self::parse_file(Path::new(path), text))
             .collect::<Result<Vec<_>, _>>()?;
         all.sort_by(|a, b| (a.profile.year(), a.profile.id()).cmp(&(b.profile.year(), b.profile.id())));
         Ok(all)
@@ -179,7 +192,8 @@ impl Hardware {
     /// in the order named; `all` and classes come oldest first. A path with a comma in it cannot be named.
     ///
     /// # Errors
-    /// [`ProfileError::Unknown`] for a name or class that selects nothing, else those of [`Loaded::load`].
+    /// [`ProfileError::Unknown`] for a name or class that selects nothing, [`ProfileError::Twice`] for two different machines
+    /// with one id, else those of [`Loaded::load`].
     pub fn select(hw: &str) -> Result<Self, ProfileError> {
         let mut chosen = Self::default();
         for name in hw.split(',').map(str::trim) {
@@ -189,7 +203,23 @@ impl Hardware {
             }
             chosen.append(found);
         }
-        Ok(chosen)
+        match chosen.id_twice() {
+            Some(id) => Err(ProfileError::Twice { id }),
+            None => Ok(chosen),
+        }
+    }
+
+    /// An id that two of them have: their records would be taken for those of one machine.
+    fn id_twice(&self) -> Option<String> {
+        let mut seen = BTreeSet::new();
+        self.ids().find(|id| !seen.insert(*id)).map(str::to_owned)
+    }
+
+    /// Their ids, by kind.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let cpus = self.cpus.iter().map(|l| l.profile.id());
+        let others = self.gpus.iter().map(|l| l.profile.id()).chain(self.emulated.iter().map(|l| l.profile.id()));
+        cpus.chain(others)
     }
 
     /// Number of machines.
@@ -228,14 +258,17 @@ impl Hardware {
     }
 
     /// A file's machine, of the kind that its `kind` says.
-    fn load(path: &Path) -> Result<Self, ProfileError> {
+    ///
+    /// # Errors
+    /// Those of [`Loaded::load`], and for a kind that is none.
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
         let (shown, text) = (path.display().to_string(), text_of(path)?);
-        let kind = text.parse::<toml::Table>().ok().and_then(|t| Some(t.get("kind")?.as_str()?.to_owned()));
+        let kind = kind_of(&shown, &text)?;
         let mut found = Self::default();
         macro_rules! read {
             ($kind:ident) => {
                 if is_of(&found.$kind, kind.as_deref()) {
-                    found.$kind.push(Loaded::parse(&shown, &text)?);
+                    found.$kind.push(Loaded::parse_file(path, &text)?);
                 }
             };
         }
@@ -249,8 +282,8 @@ impl Hardware {
         }
     }
 
-    /// Adds what is not there yet.
-    fn append(&mut self, more: Self) {
+    /// Adds what is not there yet; machines with one id stay apart by their hash.
+    pub fn append(&mut self, more: Self) {
         macro_rules! add {
             ($kind:ident) => {
                 for loaded in more.$kind {
@@ -267,6 +300,28 @@ impl Hardware {
 /// Whether a list is of machines of this kind.
 fn is_of<P: Sheet>(_: &[Loaded<P>], kind: Option<&str>) -> bool {
     P::KIND == kind
+}
+
+/// What a profile's text says it is of; none for a processor.
+fn kind_of(path_shown: &str, text: &str) -> Result<Option<String>, ProfileError> {
+    let table: toml::Table = text.parse().map_err(|e| malformed(path_shown, text, &e))?;
+    let fail = |reason: &str| ProfileError::Malformed { path: one_line(path_shown), reason: reason.into() };
+    match table.get("kind") {
+        Some(kind) => kind.as_str().map(|kind| Some(kind.to_owned())).ok_or_else(|| fail("kind is no text")),
+        None if table.contains_key("generation") => Err(fail("kind = \"gpu\" is missing")),
+        None if table.contains_key("console") => Err(fail("kind = \"emulated\" is missing")),
+        None => Ok(None),
+    }
+}
+
+/// A kind for people.
+fn kind_name(kind: Option<&str>) -> String {
+    match kind {
+        None => "processor".into(),
+        Some("gpu") => "GPU".into(),
+        Some("emulated") => "machine that is emulated".into(),
+        Some(other) => format!("machine of kind '{}'", one_line(other)),
+    }
 }
 
 /// True for what names a file: anything with a `/` or ending in `.toml`.

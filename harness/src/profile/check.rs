@@ -64,11 +64,15 @@ const OP_CYCLES: (f64, f64) = (0.05, 10_000.0);
 /// One finding: key path and reason. The file is added at the end.
 pub(super) type Check = Result<(), (String, String)>;
 
+/// True for what may be the id of a profile.
+pub fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// Checks what every profile begins with.
 pub(super) fn check_head(schema: u32, id: &str, name: &str, year: u16) -> Check {
     ensure(schema == 1, "schema", || format!("is {schema}; this version reads schema 1"))?;
-    let id_fits = !id.is_empty() && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    ensure(id_fits, "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
+    ensure(is_id(id), "id", || format!("{id:?} may only have a-z, 0-9 and '-'"))?;
     ensure(!name.trim().is_empty(), "name", || "is empty".into())?;
     ensure((1970..=2100).contains(&year), "year", || format!("{year} is not within 1970..2100"))
 }

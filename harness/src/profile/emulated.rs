@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalog::Sheet;
+use super::catalog::{Sheet, one_line};
 use super::check::{Check, check_figures_and_sources, check_head, ensure};
 use super::parse::{parse_checked, section_lines};
 use super::{Class, Figure, ProfileError, Source};
 
 /// What figures may be, by their keys.
 const RANGES: &[(&str, f64, f64)] = &[
-    ("clock_hz", 1e5, 1e10),
+    ("clock_hz", 1e5, 1e8),
     ("memory_kib", 1.0, 1e6),
     ("store_kib", 1.0, 1e6),
     ("bytes_per_s", 1.0, 1e10),
@@ -34,6 +34,17 @@ pub enum Console {
     ZxSpectrum48k,
     /// PlayStation: R3000A, GTE, scratchpad.
     Playstation,
+}
+
+impl Console {
+    /// Main memory, KiB.
+    fn most_memory_kib(self) -> f64 {
+        match self {
+            Self::Commodore64 => 64.0,
+            Self::ZxSpectrum48k => 48.0,
+            Self::Playstation => 2048.0,
+        }
+    }
 }
 
 /// A machine. See `profiles/FORMAT.md` for what each key means.
@@ -113,6 +124,16 @@ impl Emulated {
         ensure(self.kind == "emulated", "kind", || format!("{:?} is not \"emulated\"", self.kind))?;
         ensure(!self.processor.trim().is_empty(), "processor", || "is empty".into())?;
         ensure(!self.streams.is_empty(), "stream", || "is missing: what weights stream from".into())?;
+        let most = self.console.most_memory_kib();
+        ensure(self.machine.memory_kib.value <= most, "machine.memory_kib", || {
+            format!("{} is more than the {most} that the console has", self.machine.memory_kib.value)
+        })?;
+        for (i, stream) in self.streams.iter().enumerate() {
+            let key = format!("stream[{i}].name");
+            ensure(!stream.name.trim().is_empty(), &key, || "is empty".into())?;
+            let new = self.streams[..i].iter().all(|other| other.name != stream.name);
+            ensure(new, &key, || format!("'{}' is another stream's name too", one_line(&stream.name)))?;
+        }
         let whole = self.streams.iter().all(|s| s.store_kib.value.fract() == 0.0);
         ensure(whole, "stream.store_kib", || "is no whole number of KiB".into())?;
         check_figures_and_sources(&self.as_table(), &self.sources, RANGES)

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use catalog::{Hardware, Loaded, Sheet, embedded, find};
+pub use check::is_id;
 pub use emulated::{Console, Emulated, MemoryFigures as EmulatedMemory, Stream};
 pub use gpu::GpuProfile;
 pub use host::{LevelFigures, MeasuredPeak, Operands, PagingFigures, PeakFigures, Residual};
@@ -323,6 +324,12 @@ pub enum ProfileError {
         key: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// `--hw` names two different machines with one id.
+    #[error("two different profiles have the id '{id}': give one another id, which is also its file's name")]
+    Twice {
+        /// The id.
+        id: String,
     },
     /// `--hw` names no embedded profile and no file.
     #[error("no profile '{id}': `retrobench list profiles` lists them, or give the path of a .toml file")]

@@ -1,32 +1,57 @@
 //! Reads and writes a profile as TOML: what profiles of every kind of machine share.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Value;
 
 use super::catalog::one_line;
-use super::check::Check;
+use super::check::{Check, collect, ensure};
 use super::{Profile, ProfileError};
 
 /// Reads a profile's text and has it checked; `path_shown` is what messages call it.
-pub(super) fn parse_checked<P: DeserializeOwned>(
+pub(super) fn parse_checked<P: DeserializeOwned + Serialize>(
     path_shown: &str,
     text: &str,
     check: impl Fn(&P) -> Check,
 ) -> Result<P, ProfileError> {
-    let profile: P = toml::from_str(text).map_err(|e| {
-        let first = one_line(e.message().lines().next().unwrap_or("not TOML"));
-        let reason = match e.span().and_then(|span| text.get(..span.start)) {
-            Some(before) => {
-                let line = before.matches('\n').count() + 1;
-                let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-                format!("line {line}, column {column}: {first}")
-            }
-            None => first,
-        };
-        ProfileError::Malformed { path: one_line(path_shown), reason }
-    })?;
-    check(&profile).map_err(|(key, reason)| ProfileError::Figure { path: one_line(path_shown), key, reason })?;
+    let profile: P = toml::from_str(text).map_err(|e| malformed(path_shown, text, &e))?;
+    let checked = check(&profile).and_then(|()| nothing_dropped(&profile, text));
+    checked.map_err(|(key, reason)| ProfileError::Figure { path: one_line(path_shown), key, reason })?;
     Ok(profile)
+}
+
+/// What TOML's parser says of a text, with the place.
+pub(super) fn malformed(path_shown: &str, text: &str, e: &toml::de::Error) -> ProfileError {
+    let first = one_line(e.message().lines().next().unwrap_or("not TOML"));
+    let reason = match e.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+            format!("line {line}, column {column}: {first}")
+        }
+        None => first,
+    };
+    ProfileError::Malformed { path: one_line(path_shown), reason }
+}
+
+/// A figure of several numbers has no more of them in the text than were read: serde leaves a list's rest unread.
+fn nothing_dropped<P: Serialize>(profile: &P, text: &str) -> Check {
+    let tables = (text.parse::<toml::Table>(), toml::Table::try_from(profile));
+    let (Ok(given), Ok(read)) = tables else { return Ok(()) };
+    let numbers = |table: &toml::Table| {
+        let mut figures = Vec::new();
+        table.iter().for_each(|(key, value)| collect(key, value, &mut figures));
+        let lists = figures.into_iter().filter_map(|(path, value, _)| Some((path, value.as_array()?.len())));
+        lists.collect::<BTreeMap<_, _>>()
+    };
+    let read = numbers(&read);
+    for (path, n) in numbers(&given) {
+        let wanted = read.get(&path).copied().unwrap_or(n);
+        ensure(n == wanted, &path, || format!("{n} numbers where {wanted} are wanted"))?;
+    }
+    Ok(())
 }
 
 /// A profile's table as text: the `heads`, then the `sections`, one line per figure, keys by name.

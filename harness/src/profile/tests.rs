@@ -102,6 +102,26 @@ fn missing_and_unknown_keys_are_named_with_their_line() {
 }
 
 #[test]
+fn a_file_is_read_as_what_it_says_it_is() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let gpu = include_str!("../../../profiles/gpu/a100.toml");
+    let load = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("writes");
+        let error = Hardware::load(&path).expect_err("refused").to_string();
+        assert!(!error.contains('\n'), "{error}");
+        error
+    };
+    let error = load("a100.toml", &gpu.replace("year = 2020", "year = 99999999999999999999"));
+    assert!(error.contains("line ") && !error.contains("generation"), "{error}");
+    assert!(load("a100.toml", &gpu.replace("kind = \"gpu\"\n", "")).contains("kind = \"gpu\" is missing"));
+    assert!(load("mine.toml", gpu).contains("'a100' is not the file's name"));
+    std::fs::write(folder.path().join("a100.toml"), gpu).expect("writes");
+    let error = Loaded::<Profile>::load(&folder.path().join("a100.toml")).expect_err("no processor").to_string();
+    assert!(error.contains("it is of a GPU"), "{error}");
+}
+
+#[test]
 fn figures_that_cannot_be_are_named_by_key() {
     for (from, to, key) in [
         ("schema = 1", "schema = 2", "schema"),
@@ -120,6 +140,11 @@ fn figures_that_cannot_be_are_named_by_key() {
         ("sustained_gb_s = { value = 6.0", "sustained_gb_s = { value = 60.0", "memory.sustained_gb_s"),
         ("prefetch_streams = { value = 12", "prefetch_streams = { value = 0", "memory.prefetch_streams"),
         ("madd_i16_cycles = { value = [3.0, 1.0]", "madd_i16_cycles = { value = [3.0, 0.0]", "simd.madd_i16_cycles"),
+        (
+            "madd_i16_cycles = { value = [3.0, 1.0]",
+            "madd_i16_cycles = { value = [3.0, 1.0, 9.0]",
+            "simd.madd_i16_cycles",
+        ),
         ("i32_lanes = { value = 4", "i32_lanes = { value = 3", "simd.i32_lanes"),
         ("i32_lanes = { value = 4", "i32_lanes = { value = 0", "simd.widen_cycles"),
         ("f32_lanes = { value = 4", "f32_lanes = { value = 0", "simd.add_cycles"),
@@ -180,12 +205,19 @@ fn hw_selects_ids_classes_and_files_once_each() {
     assert_eq!(ids("class:sbc"), ["raspberry-pi-zero", "raspberry-pi-4", "raspberry-pi-5"]);
 
     let folder = tempfile::tempdir().expect("temporary folder");
-    let path = folder.path().join("mine.toml");
+    let path = folder.path().join("my-machine.toml");
     let mut mine = built_in().swap_remove(0).profile;
     mine.id = "my-machine".into();
     std::fs::write(&path, mine.to_toml()).expect("writes");
     let path = path.to_str().expect("UTF-8");
     assert_eq!(ids(&format!("i486dx2-66,{path},{path}")), ["i486dx2-66", "my-machine"]);
+
+    // Another machine with the id of one that is there: its records would be taken for that one's.
+    let other = folder.path().join("i486dx2-66.toml");
+    mine.id = "i486dx2-66".into();
+    std::fs::write(&other, mine.to_toml()).expect("writes");
+    let hw = format!("class:retro,{}", other.display());
+    assert!(matches!(Hardware::select(&hw), Err(ProfileError::Twice { id }) if id == "i486dx2-66"));
 
     for hw in ["", "cray-1", "class:", "class:abacus", "i486dx2-66,,all", "new\nline"] {
         let error = Hardware::select(hw).expect_err("refused");

@@ -110,7 +110,8 @@ pub struct Book {
 impl Book {
     /// Indexes `records`; where a cell occurs twice the later record counts.
     pub fn new(records: &[Record]) -> Self {
-        let records: Vec<Record> = records.iter().map(cleaned).collect();
+        let mut records: Vec<Record> = records.iter().map(cleaned).collect();
+        part_hosts(&mut records);
         let mut kernels: Vec<(String, Vec<String>)> = Vec::new();
         let mut kernel_at: BTreeMap<String, usize> = BTreeMap::new();
         let mut shape_at: BTreeMap<(usize, String), usize> = BTreeMap::new();
@@ -186,6 +187,19 @@ impl Book {
         let bytes = |l: &Ladder| l.rungs.iter().map(|r| r.cost.bytes).max();
         let others = || (0..self.kernels[k].1.len()).filter_map(|s| self.ladder_at(k, s, site)).max_by_key(bytes);
         self.ladder_at(k, self.main_shape(k), site).or_else(others)
+    }
+
+    /// The same with a time: where its main shape has none on a site, the shape that moves most bytes of those that have. With
+    /// that shape's number, unless it is the main one.
+    pub fn fitting_ladder(&self, k: usize, site: usize) -> Option<(Option<usize>, Ladder<'_>)> {
+        let main = self.main_ladder(k, site)?;
+        if main.best().is_some() {
+            return Some((None, main));
+        }
+        let timed = |s: usize| Some((s, self.ladder_at(k, s, site).filter(|l| l.best().is_some())?));
+        let bytes = |(_, l): &(usize, Ladder)| l.rungs.iter().map(|r| r.cost.bytes).max();
+        let other = (0..self.kernels[k].1.len()).filter_map(timed).max_by_key(bytes);
+        Some(other.map_or((None, main), |(s, ladder)| (Some(s), ladder)))
     }
 
     /// The sizes of a shape for people, else its name.
@@ -305,6 +319,37 @@ fn site_key(s: &Site) -> (u8, bool, u16, &str, &str) {
         Tier::Native => 4,
     };
     (place, s.gpu, s.year.unwrap_or(u16::MAX), &s.name, &s.id)
+}
+
+/// What was measured on several hosts is of several machines, though each of them calls itself this host.
+fn part_hosts(records: &mut [Record]) {
+    let host = |r: &Record| (r.environment.cpu.clone(), r.environment.host.clone());
+    let measured = |r: &&mut Record| matches!(r.tier, Tier::Native | Tier::Capped);
+    let mut hosts: Vec<(String, String)> = Vec::new();
+    let mut ids: BTreeMap<(Tier, String), (String, String)> = BTreeMap::new();
+    let mut apart = true;
+    for r in records.iter_mut().filter(measured) {
+        let host = host(r);
+        apart &= *ids.entry((r.tier, r.machine.id.clone())).or_insert_with(|| host.clone()) == host;
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    if apart {
+        return;
+    }
+    for r in records.iter_mut().filter(measured) {
+        let number = 1 + hosts.iter().position(|known| *known == host(r)).unwrap_or_default();
+        let (cpu, setting) = host(r);
+        let alike = hosts.iter().filter(|(other, _)| *other == cpu).count() > 1;
+        let name = if alike { format!("{cpu}, {setting}") } else { cpu };
+        let m = &mut r.machine;
+        m.name = match r.tier {
+            Tier::Capped => format!("{}, of {name}", m.name),
+            _ => name,
+        };
+        m.id = format!("{}-{number}", m.id);
+    }
 }
 
 fn cleaned(r: &Record) -> Record {

@@ -81,7 +81,9 @@ pub fn charts(records: &[Record]) -> Result<Vec<(String, Picture)>, ReportError>
     for metric in worth::METRICS {
         out.extend((metric.chart)(&book)?.map(|picture| (format!("worth {}", metric.name), picture)));
     }
-    for (i, site) in book.sites.iter().enumerate() {
+    // What others measured is of no roof.
+    let of_roofs = |(_, site): &(usize, &group::Site)| site.tier != Tier::Published;
+    for (i, site) in book.sites.iter().enumerate().filter(of_roofs) {
         let ladder = |k: usize| book.main_ladder(k, i).map(|l| (book.kernels[k].0.as_str(), l));
         let ladders: Vec<_> = (0..book.kernels.len()).filter_map(ladder).collect();
         out.push((format!("roofline {} {}", site.tier.name(), site.id), chart::roofline::picture(site, &ladders)?));

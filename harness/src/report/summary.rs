@@ -144,15 +144,18 @@ fn time_range(times: impl Iterator<Item = f64>) -> String {
     }
 }
 
-/// What the ladder of each kernel is worth on each site of a tier, at the kernel's main shape there: `(site, cells)`.
+/// What the ladder of each kernel is worth on each site of a tier, at the kernel's main shape there or, where no rung has a
+/// time at it, at the largest of those that fit, which is named: `(site, cells)`.
 /// A cell is the speedup and the rung, or why there is none.
 pub fn by_site(book: &Book, tier: Tier) -> Vec<(String, Vec<(String, String)>)> {
-    let cell = |k: usize, i: usize| match book.main_ladder(k, i) {
+    let cell = |k: usize, i: usize| match book.fitting_ladder(k, i) {
         None => (units::NONE.to_string(), String::new()),
-        Some(l) => match (l.best(), l.gain()) {
+        Some((shape, l)) => match (l.best(), l.gain()) {
             (Some(best), Some(gain)) => {
                 let sure = if best.rung == 0 || finding::clear(&gain) { "" } else { "~" };
-                (format!("{sure}{}", units::ratio(gain.ratio)), best.variant.clone())
+                let sizes = shape.map(|s| book.dims(k, s));
+                let rung = sizes.map_or(best.variant.clone(), |sizes| format!("{} at {sizes}", best.variant));
+                (format!("{sure}{}", units::ratio(gain.ratio)), rung)
             }
             // Nothing to choose from.
             (Some(_), None) => (units::NONE.to_string(), String::new()),

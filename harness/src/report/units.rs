@@ -37,6 +37,11 @@ pub fn tick_op_rate(ops_per_s: f64) -> String {
     trim_zeros(&op_rate(ops_per_s))
 }
 
+/// A size in decimal units: `25.6 GB`.
+pub fn bytes(bytes: f64) -> String {
+    with_unit(bytes, &RATES, " ", "B")
+}
+
 /// A memory rate: `25.6 GB/s`.
 pub fn byte_rate(bytes_per_s: f64) -> String {
     with_unit(bytes_per_s, &RATES, " ", "B/s")

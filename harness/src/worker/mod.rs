@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::child::serve;
 pub use self::generating::Generated;
-pub use self::interrupt::clean_up_on_interrupt;
+pub use self::interrupt::{Last, clean_up_on_interrupt, on_interrupt};
 pub use self::proving::{Proven, prove};
 pub use self::rivals::{Contest, Contestant, Contested};
 pub use self::streaming::{Streamed, stream as stream_under};

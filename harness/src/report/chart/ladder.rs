@@ -10,10 +10,12 @@ use super::{At, BEST, BLANK, Canvas, FLOOR, GRID, INK, MUTED, NAIVE, Picture, RU
 use crate::record::Record;
 
 const WIDTH: i32 = 420;
-const NAMES: i32 = 144;
-const BARS: i32 = 152;
+const NAMES: i32 = 166;
+const BARS: i32 = 136;
 const TOP: i32 = 62;
 const PITCH: i32 = 26;
+/// Sizes of a rung's name; the first that fits is taken.
+const NAME_SIZES: [f64; 3] = [12.0, 10.5, 9.5];
 /// Ranges wider than this get a logarithmic axis.
 const LOG_FROM: f64 = 20.0;
 
@@ -23,8 +25,9 @@ pub fn picture(l: &Ladder, heading: &str, subject: &str) -> Result<Picture, Repo
     let axis = axis(l);
     let label = format!("{} ({}, {heading}, {subject}).", finding::ladder(l), l.site.tier.name());
     draw((WIDTH, height), 310, &label, |c| {
-        let size = if width(heading, 14.0) > WIDTH - 24 { 12.0 } else { 14.0 };
-        fitted(c, (12, 18), At::Left, Style::new(size).bold(), WIDTH - 24, heading)?;
+        let large = Style::new(14.0).bold();
+        let style = if width(heading, large.set_size()) > WIDTH - 24 { Style::new(12.0).bold() } else { large };
+        fitted(c, (12, 18), At::Left, style, WIDTH - 24, heading)?;
         let under = format!("{} · {subject}", l.site.tier.name());
         fitted(c, (12, 36), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
         let kind = if axis.is_log() { "time per run, log scale" } else { "time per run" };
@@ -70,8 +73,9 @@ fn grid(c: &Canvas, axis: &Scale, rows: i32) -> Result<(), ReportError> {
 
 fn row(c: &Canvas, axis: &Scale, (r, place): (&Record, usize), y: i32, best: bool) -> Result<(), ReportError> {
     let middle = y + PITCH / 2;
-    let size = if width(&r.variant, 12.0) > NAMES - 18 { 10.5 } else { 12.0 };
-    let name = if best { Style::new(size).bold() } else { Style::new(size) };
+    let styles = NAME_SIZES.map(|size| if best { Style::new(size).bold() } else { Style::new(size) });
+    let fits = |style: &Style| width(&r.variant, style.set_size()) <= NAMES - 18;
+    let name = styles.into_iter().find(fits).unwrap_or(styles[2]);
     fitted(c, (NAMES - 8, middle), At::Right, name, NAMES - 18, &r.variant)?;
     let idea = if r.idea.is_empty() { String::new() } else { format!(": {}", r.idea) };
     let head = format!("rung {} {}{idea}", r.rung, r.variant);
@@ -105,7 +109,8 @@ fn row(c: &Canvas, axis: &Scale, (r, place): (&Record, usize), y: i32, best: boo
     c.tip_of(place, [0, y, WIDTH, PITCH], &(tip + &bound));
     c.text(WIDTH - 62, middle, At::Right, Style::new(12.0), &units::time(t.time_ns))?;
     let gain = speedup(r).map_or(units::NONE.to_string(), |s| units::ratio(s.ratio));
-    c.text(WIDTH - 10, middle, At::Right, name.color(if best { BEST } else { MUTED }), &gain)
+    let style = if best { Style::new(12.0).bold().color(BEST) } else { Style::new(12.0).color(MUTED) };
+    c.text(WIDTH - 10, middle, At::Right, style, &gain)
 }
 
 /// The floor, one segment per row: where all rungs share it, the segments join to a line.
@@ -124,4 +129,18 @@ fn floor_line(c: &Canvas, axis: &Scale, l: &Ladder) -> Result<(), ReportError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_every_rung_is_written_whole_where_it_wins_too() {
+        let rungs = kernels::KERNELS.iter().flat_map(|kernel| kernel.variants());
+        let smallest = Style::new(NAME_SIZES[2]).bold().set_size();
+        for name in rungs.map(|rung| rung.name) {
+            assert!(width(name, smallest) <= NAMES - 18, "{name} is cut");
+        }
+    }
 }

@@ -95,6 +95,11 @@ impl Style {
     pub(super) fn bold(self) -> Self {
         Style { bold: true, ..self }
     }
+
+    /// The size that takes as much room without bold: bold letters are wider.
+    pub(super) fn set_size(self) -> f64 {
+        self.size * if self.bold { 1.06 } else { 1.0 }
+    }
 }
 
 /// A sheet to draw on.
@@ -196,5 +201,5 @@ pub(super) fn draw(
 
 /// Text cut to `room` px and put at a point.
 pub(super) fn fitted(canvas: &Canvas, (x, y): (i32, i32), at: At, style: Style, room: i32, words: &str) -> Drawn {
-    canvas.text(x, y, at, style, &text::fit(words, style.size * if style.bold { 1.06 } else { 1.0 }, room))
+    canvas.text(x, y, at, style, &text::fit(words, style.set_size(), room))
 }

@@ -93,7 +93,7 @@ pub fn picture(site: &Site, ladders: &[(&str, Ladder)]) -> Result<Picture, Repor
     draw((WIDTH, PLOT.3 + 66), 500, &label, |c| {
         let under = format!("{}, {} · attained rate over intensity, log scales", site.dated(), site.tier.name());
         fitted(c, (12, 14), At::Left, Style::new(11.0).color(MUTED), WIDTH - 24, &under)?;
-        grid(c, &axes)?;
+        grid(c, &axes, points.iter().any(above_memory))?;
         let mut placer = Placer::new((PLOT.0 + 2, PLOT.1, PLOT.2, PLOT.3));
         for p in &points {
             let (x, y) = (axes.x.px(p.intensity), axes.y.px(p.rate));
@@ -185,7 +185,7 @@ fn axes(points: &[Point], roofs: &[Roof]) -> Axes {
     }
 }
 
-fn grid(c: &Canvas, axes: &Axes) -> Result<(), ReportError> {
+fn grid(c: &Canvas, axes: &Axes, cached: bool) -> Result<(), ReportError> {
     let style = Style::new(10.5).color(MUTED);
     for tick in axes.x.ticks(8) {
         let x = axes.x.px(tick);
@@ -198,13 +198,14 @@ fn grid(c: &Canvas, axes: &Axes) -> Result<(), ReportError> {
         c.text(PLOT.0 - 6, y, At::Right, style, &units::tick_op_rate(tick))?;
     }
     c.line(&[(PLOT.0, PLOT.1), (PLOT.0, PLOT.3), (PLOT.2, PLOT.3)], MUTED, 1)?;
-    c.text(
-        (PLOT.0 + PLOT.2) / 2,
-        PLOT.3 + 29,
-        At::Middle,
-        Style::new(11.0).color(MUTED),
-        "intensity, operations per byte",
-    )
+    let above = if cached { "; above the slanted roof: operands that caches hold" } else { "" };
+    let words = format!("intensity, operations per byte{above}");
+    c.text((PLOT.0 + PLOT.2) / 2, PLOT.3 + 29, At::Middle, Style::new(11.0).color(MUTED), &words)
+}
+
+/// True of a rung that took its operands faster than memory gives them.
+fn above_memory(p: &Point) -> bool {
+    known(p.record.machine.peak_bytes_per_s).is_some_and(|bytes| p.rate > 1.02 * bytes * p.intensity)
 }
 
 /// The line of one roof; labels keep clear of it.
@@ -235,25 +236,18 @@ fn roof_labels(c: &Canvas, roofs: &[Roof], lines: &[Vec<(i32, i32)>], placer: &m
     let style = Style::new(11.0).color(MUTED);
     let mut written: Vec<String> = Vec::new();
     for (roof, line) in roofs.iter().zip(lines) {
-        let whom = match roof.kernels.as_slice() {
-            _ if roofs.len() == 1 => String::new(),
-            [one] => format!(" ({one})"),
-            [one, others @ ..] => format!(" ({one}, {} more)", others.len()),
-            [] => String::new(),
-        };
-        if let (Some(ops), Some((x, y))) = (roof.ops, line.last().copied()) {
-            let full = format!("peak {}{whom}", units::op_rate(ops));
-            let offsets = [-10, 11, -24, 25];
-            let places = [300, 220, 160].into_iter().flat_map(|room| offsets.map(|dy| (room, y + dy)));
-            for (room, middle) in places {
-                let words = text::fit(&full, 11.0, room);
-                let space = (x - text::width(&words, 11.0) - 4, middle - 6, x, middle + 6);
-                if placer.fits(space) {
-                    placer.take(space);
-                    c.text(x - 2, middle, At::Right, style, &words)?;
-                    break;
+        if let Some(ops) = roof.ops {
+            let peak = format!("peak {}", units::op_rate(ops));
+            // Whole words: with whom the roof is for, where there is room for that.
+            let whom = match roof.kernels.as_slice() {
+                _ if roofs.len() == 1 => vec![peak],
+                [one] => vec![format!("{peak} ({one})"), peak],
+                [one, others @ ..] => {
+                    vec![format!("{peak} ({one}, {} more)", others.len()), format!("{peak} ({one}, …)"), peak]
                 }
-            }
+                [] => vec![peak],
+            };
+            peak_label(c, &whom, line, placer, style)?;
         }
         let Some(words) = roof.bytes.map(units::byte_rate).filter(|w| !written.contains(w)) else { continue };
         let w = text::width(&words, 11.0);
@@ -268,6 +262,36 @@ fn roof_labels(c: &Canvas, roofs: &[Roof], lines: &[Vec<(i32, i32)>], placer: &m
         written.push(words);
     }
     Ok(())
+}
+
+/// The first of some words for a peak that has room along the level part of its roof, as far right as there is; else the last
+/// of them off it, with a line to it.
+fn peak_label(
+    c: &Canvas,
+    whom: &[String],
+    line: &[(i32, i32)],
+    placer: &mut Placer,
+    style: Style,
+) -> Result<(), ReportError> {
+    let Some((_, level)) = line.last().copied() else { return Ok(()) };
+    for words in whom {
+        let w = text::width(words, 11.0);
+        for dy in [-10, 11, -24, 25] {
+            for (x, _) in line.iter().rev().filter(|(_, y)| *y == level) {
+                let space = (x - w - 4, level + dy - 6, *x, level + dy + 6);
+                if placer.fits(space) {
+                    placer.take(space);
+                    return c.text(x - 2, level + dy, At::Right, style, words);
+                }
+            }
+        }
+    }
+    let (Some(words), Some(end)) = (whom.last(), line.last()) else { return Ok(()) };
+    let Some(place) = placer.near(*end, words, 11.0) else { return Ok(()) };
+    if let Some(leader) = place.leader {
+        c.line(&[*end, leader], GRID, 1)?;
+    }
+    c.text(place.x, place.y, At::Left, style, words)
 }
 
 /// A thin line from naive to the best rung of a kernel.

@@ -95,15 +95,16 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
         values.sort_by(f64::total_cmp);
         if let (Some(low), Some(high)) = (values.first(), values.last()) {
             let series = if site.tier == Tier::Capped { 0 } else { 1 + usize::from(site.gpu) };
-            let note = format!("{}: {} kernels", site.dated(), values.len());
+            let note = format!("{}: {} kernel{}", site.dated(), values.len(), if values.len() == 1 { "" } else { "s" });
             let mark = Mark { series, at: values[values.len() / 2], low: *low, high: *high, note };
             rows.push(Row { name: site.dated(), beside: String::new(), marks: vec![mark] });
         }
     }
-    let (title, under) = (
-        "What optimization is worth on each machine, over what it is worth free",
-        "speedup there over speedup free; mark: the middle kernel, line: from the least to the greatest",
-    );
+    let title = "What optimization is worth on each machine, over what it is worth free";
+    let under = match book.kernels.len() {
+        0 | 1 => "speedup there over speedup free",
+        _ => "speedup there over speedup free; mark: the middle kernel, line: from the least to the greatest",
+    };
     ranges::picture(&Ranges {
         title,
         under,

@@ -104,10 +104,11 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
             rows.push(Row { name: site.dated(), beside: none, marks: vec![mark] });
         }
     }
-    let (title, under) = (
-        "How many years newer a machine must be for naive code to match the best rung",
-        "modelled; mark: the middle kernel, line: from the least to the greatest; never: no machine of the set",
-    );
+    let title = "How many years newer a machine must be for naive code to match the best rung";
+    let under = match book.kernels.len() {
+        0 | 1 => "modelled; never: no machine of the set",
+        _ => "modelled; mark: the middle kernel, line: from the least to the greatest; never: no machine of the set",
+    };
     let kinds = ["processor", "GPU"].map(str::to_string);
     ranges::picture(&Ranges {
         title,
