@@ -14,7 +14,9 @@ use crate::machine::{Avx512, Isa};
 pub const IDEA: &str = "x is rounded to bf16 in registers, once for eight rows, and one vdpbf16ps multiplies 32 weights as they are stored";
 
 /// Columns of one instruction.
-const STEP: usize = 32;
+const COLUMNS: usize = 32;
+/// Columns of a step: two instructions for each row, whose sums do not wait for each other.
+const STEP: usize = 2 * COLUMNS;
 
 /// Runs where AVX-512 and AVX512_BF16 were detected; false elsewhere. Denormals are taken as zeros, see GEMM's `x86_bf16`.
 pub fn run(isa: Isa, a: Args<'_, bf16>) -> bool {
@@ -35,20 +37,19 @@ pub(super) fn run_on(isa: Isa, a: Args<'_, bf16>, threads: bool) -> bool {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 fn rows<const R: usize>(w: &[bf16], k: usize, x: &[f32]) -> [f32; R] {
     assert!(w.len() == R * k && x.len() == k);
-    // Two steps follow each other in different sums: the instruction takes six cycles and one can begin in each.
     let mut sums = [[_mm512_setzero_ps(); R]; 2];
     let (w, x) = (w.as_ptr(), x.as_ptr());
     let whole = k / STEP * STEP;
     for c in (0..whole).step_by(STEP) {
         // SAFETY: c + STEP <= k.
-        unsafe { step(u32::MAX, w.add(c), k, x.add(c), &mut sums[c / STEP % 2]) }
+        unsafe { step(u64::MAX, w.add(c), k, x.add(c), &mut sums) }
     }
     if whole < k {
         // SAFETY: the mask covers only what lies below k.
-        unsafe { step(u32::MAX >> (STEP - (k - whole)), w.add(whole), k, x.add(whole), &mut sums[whole / STEP % 2]) }
+        unsafe { step(u64::MAX >> (STEP - (k - whole)), w.add(whole), k, x.add(whole), &mut sums) }
     }
-    let [even, odd] = sums;
-    core::array::from_fn(|r| _mm512_reduce_add_ps(_mm512_add_ps(even[r], odd[r])))
+    let [first, second] = sums;
+    core::array::from_fn(|r| _mm512_reduce_add_ps(_mm512_add_ps(first[r], second[r])))
 }
 
 /// The products of one step, `k` weights from one row to the next.
@@ -57,16 +58,20 @@ fn rows<const R: usize>(w: &[bf16], k: usize, x: &[f32]) -> [f32; R] {
 /// `w` points to the masked weights of each row, `x` to as many values.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn step<const R: usize>(mask: __mmask32, w: *const bf16, k: usize, x: *const f32, sums: &mut [__m512; R]) {
-    // SAFETY: the caller's contract; where half of the mask is empty nothing of that half is read. The two types are
-    // names of one register.
-    unsafe {
-        let lower = _mm512_maskz_loadu_ps(mask as __mmask16, x);
-        let upper = _mm512_maskz_loadu_ps((mask >> 16) as __mmask16, x.wrapping_add(16));
-        let x = _mm512_cvtne2ps_pbh(upper, lower);
-        for (r, sum) in sums.iter_mut().enumerate() {
-            let w = transmute::<__m512i, __m512bh>(_mm512_maskz_loadu_epi16(mask, w.add(r * k).cast()));
-            *sum = _mm512_dpbf16_ps(*sum, w, x);
+unsafe fn step<const R: usize>(mask: u64, w: *const bf16, k: usize, x: *const f32, sums: &mut [[__m512; R]; 2]) {
+    for (half, sums) in sums.iter_mut().enumerate() {
+        let mask = (mask >> (COLUMNS * half)) as __mmask32;
+        // SAFETY: the caller's contract; where a part of the mask is empty nothing of that part is read. The two types are
+        // names of one register.
+        unsafe {
+            let (w, x) = (w.wrapping_add(COLUMNS * half), x.wrapping_add(COLUMNS * half));
+            let lower = _mm512_maskz_loadu_ps(mask as __mmask16, x);
+            let upper = _mm512_maskz_loadu_ps((mask >> 16) as __mmask16, x.wrapping_add(16));
+            let x = _mm512_cvtne2ps_pbh(upper, lower);
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let w = _mm512_maskz_loadu_epi16(mask, w.wrapping_add(r * k).cast());
+                *sum = _mm512_dpbf16_ps(*sum, transmute::<__m512i, __m512bh>(w), x);
+            }
         }
     }
 }

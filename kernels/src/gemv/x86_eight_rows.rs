@@ -90,6 +90,9 @@ pub(super) fn run_on<E: Element, const R: usize>(isa: Isa, a: Args<'_, E>, threa
 }
 
 /// The dot products of some rows of as many weights with x.
+///
+/// # Safety
+/// The processor has what the function asks for.
 type Dots<E, const R: usize> = unsafe fn(w: &[E], k: usize, x: &[f32]) -> [f32; R];
 
 /// `R` rows at a time, and one by one what is left, on this thread or on all.
