@@ -17,23 +17,33 @@ const BOUND_AND_ROOM: &[Binding] = &[
 macro_rules! ladder {
     ($($format:literal),+) => {
         &[
-            shader!("naive", ["../gemm/shared/sizes", "shared/operands", $($format),+], BOUND, |s| {
-                vec![Pass::new("main", [s.n.div_ceil(16), s.m.div_ceil(16), 1], &[s.m, s.n, s.k])]
+            shader!("naive", ["../gemm/shared/sizes", "shared/operands", "shared/words", $($format),+], BOUND, |s| {
+                tiles(s, 16)
             }),
+            shader!(
+                "register_tile",
+                [
+                    "../gemm/shared/sizes", "shared/operands", "shared/words", "../gemm/shared/square",
+                    "../gemm/shared/put_four", $($format),+
+                ],
+                BOUND,
+                |s| tiles(s, 64),
+            )
+            .after("naive"),
             shader!(
                 "unpacked_tiles",
                 ["../gemm/shared/sizes", "shared/operands", "shared/tiles", "../gemm/shared/put_squares", $($format),+],
                 BOUND,
-                |s| vec![product(s)],
+                |s| tiles(s, TILE),
             )
-            .after("naive"),
+            .after("register_tile"),
             shader!(
                 "unpacked_first",
                 ["../gemm/shared/sizes", "shared/operands", "shared/tiles", "../gemm/shared/put_squares", $($format),+],
                 BOUND_AND_ROOM,
                 |s| {
                     let unpack = Pass::new("unpack", [(s.k / 4).div_ceil(64), s.n, 1], &[s.m, s.n, s.k]);
-                    vec![unpack, product(s)]
+                    [vec![unpack], tiles(s, TILE)].concat()
                 },
             )
             .after("unpacked_tiles"),
@@ -47,9 +57,10 @@ pub(super) const Q4_0: &[Shader] = ladder!("shared/q4_0", "../dtype/q4_0", "../d
 pub(super) const Q4_K: &[Shader] = ladder!("shared/q4_k", "../dtype/q4_k");
 pub(super) const Q6_K: &[Shader] = ladder!("shared/q6_k", "../dtype/q6_k", "../dtype/half_words");
 
-/// Rows and columns of C for a workgroup.
+/// Rows and columns of C for a workgroup with matrix units.
 const TILE: usize = 128;
 
-fn product(s: &Shape) -> Pass {
-    Pass::new("main", [s.n.div_ceil(TILE), s.m.div_ceil(TILE), 1], &[s.m, s.n, s.k])
+/// Squares of so many rows and columns of C.
+fn tiles(s: &Shape, side: usize) -> Vec<Pass> {
+    vec![Pass::new("main", [s.n.div_ceil(side), s.m.div_ceil(side), 1], &[s.m, s.n, s.k])]
 }
