@@ -2,7 +2,8 @@
 //!
 //! - `rungs.rs` chooses rungs and calls them; whoever watches learns of each call
 //! - `matrix.rs`, `activations.rs` have both as kernels take them, `tensors.rs` what is used as f32
-//! - `gqa.rs`, `mla.rs` are the two attentions, `cache.rs` keys and values, `rope.rs` how fast pairs turn
+//! - `gqa.rs`, `mla.rs` are the two attentions, `prefill.rs` that of a text's first tokens over themselves, `cache.rs` keys and
+//!   values, `rope.rs` how fast pairs turn
 //! - `ffn.rs`, `moe.rs` are the feed-forward layers, `sample.rs` chooses the next token
 //!
 //! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened, and so does of
