@@ -9,9 +9,10 @@
 //! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened, and so does of
 //! latent attention what makes keys and values of latents, whatever its type.
 //!
-//! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations, writing keys and values into caches of f32 and bf16, the choice of V2's experts and sums of
-//! what experts and shared experts give, choosing a token of the logits. Prompts go through GEMMs, and attention of all
-//! tokens at once where they begin a text, else token by token. Once warm, a token allocates nothing.
+//! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations, writing keys and
+//! values into caches of f32 and bf16, the choice of V2's experts and sums of what experts and shared experts give, choosing a
+//! token of the logits. Prompts go through GEMMs, and attention of all tokens at once where they begin a text, else token by
+//! token. Once warm, a token allocates nothing.
 
 #![allow(clippy::large_enum_variant, reason = "there is one of each a layer: what they take does not matter")]
 
