@@ -225,7 +225,7 @@ fn modelled_gpu_groups(c: &mut Criterion<VirtualClock>) {
                         gate.check(*kernel, s, gpu.sm.warp_lanes.value as usize, SEED).expect("matches its reference");
                         let input = Input { flavor: Flavor::Blank, ..Input::typical(SEED) };
                         let mut case = kernel.prepare(&shape, &input).expect("the kernel's own shapes fit");
-                        let bytes = simt::cells::operand_bytes(&case.operands());
+                        let bytes = simt::cells::operand_bytes(&case.operands(), shader.expanded);
                         let warm = simt::cells::stays_cached(bytes, gpu);
                         let counted = simt::sample::count(&program, &shape, case.as_mut(), &[Rules::of(gpu)]);
                         let counted = counted.expect("it runs");

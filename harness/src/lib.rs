@@ -26,6 +26,7 @@ pub mod record;
 pub mod report;
 pub mod shard;
 pub mod simt;
+pub mod speculation;
 pub mod stats;
 pub mod stream;
 pub mod sweep;

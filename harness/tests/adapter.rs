@@ -75,7 +75,7 @@ fn compare(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize) -> 
                 }
             }
             let here = case.output();
-            if let Some(failure) = case.verify_sums(program.partial_sums()).failure {
+            if let Some(failure) = case.verify_foreign(program.partial_sums()).failure {
                 compared.wrong.push(format!("{place}: {failure}"));
             }
             case.poison();

@@ -284,6 +284,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("simt", &["profile", "record", "plan", "gate", "caught"]),
         ("sweep", &["profile", "record", "plan", "timed", "simt", "gate", "report"]),
         ("crossover.rs", &["profile", "record", "sweep"]),
+        ("speculation.rs", &["profile", "record", "sweep"]),
         ("published", &["profile", "record", "simt"]),
         ("links.rs", &["profile"]),
         ("adapter.rs", &["simt"]),

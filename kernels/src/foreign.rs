@@ -67,6 +67,8 @@ pub struct Shader {
     pub passes: fn(&Shape) -> Vec<Pass>,
     /// Partial sums per output (sets its rounding-error bound).
     pub partial_sums: usize,
+    /// True where it reads what is [`crate::operand::Operand::Expanded`]: whoever runs it keeps that, and makes it beside.
+    pub expanded: bool,
 }
 
 /// What a rung's WGSL file begins with.
@@ -108,12 +110,18 @@ impl Shader {
             end += 1;
         }
         let idea = source.split_at(end).0.split_at(start.len()).1;
-        Self { name, idea, after: None, source, bindings, passes, partial_sums: 1 }
+        Self { name, idea, after: None, source, bindings, passes, partial_sums: 1, expanded: false }
     }
 
     /// Names the predecessor.
     pub const fn after(mut self, name: &'static str) -> Self {
         self.after = Some(name);
+        self
+    }
+
+    /// Marks it as reading expanded operands.
+    pub const fn expanded(mut self) -> Self {
+        self.expanded = true;
         self
     }
 

@@ -5,6 +5,7 @@ mod choose;
 mod entry;
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use crate::compare::Verdict;
 use crate::foreign::{MachineCode, Shader};
@@ -149,6 +150,8 @@ pub struct About {
     /// True where it rounds the inputs, given in f32, to bf16: what processors that multiply bf16 ask for. Its output is
     /// held to the reference over the rounded inputs, and its error is told against the exact one.
     pub rounds_to_bf16: bool,
+    /// True where it reads what is [`Operand::Expanded`]: whoever runs it keeps that, and makes it beside.
+    pub expanded: bool,
 }
 
 impl About {
@@ -164,6 +167,35 @@ impl About {
             threads: false,
             few_rows: false,
             rounds_to_bf16: false,
+            expanded: false,
+        }
+    }
+
+    /// True where it can use the native machine. Rungs in intrinsics may ask for extensions beside.
+    pub fn suits(&self, isa: Isa) -> bool {
+        let has_all = match self.width {
+            Width::Scalar => isa == Isa::Scalar,
+            Width::Arch(only) => isa == only,
+            // The matrix unit runs what is written for it alone.
+            _ if isa == Isa::Amx => false,
+            Width::Any => true,
+            Width::SimdF32 | Width::SimdMadd => isa.lanes() > 1,
+            Width::SimdShuffle => isa.has_byte_shuffle(),
+            Width::Dot4 => isa.has_dot4(),
+        };
+        has_all && isa.lanes() <= self.max_lanes
+    }
+
+    /// Lanes that it can be traced with, in powers of two; none where it is written in intrinsics.
+    pub fn traced_lanes(&self) -> RangeInclusive<usize> {
+        match self.width {
+            Width::Scalar => 1..=1,
+            Width::Any => 1..=self.max_lanes,
+            Width::SimdF32 | Width::SimdMadd | Width::Dot4 => 2..=self.max_lanes,
+            // A table of sixteen bytes.
+            Width::SimdShuffle => 4..=self.max_lanes,
+            #[expect(clippy::reversed_empty_ranges, reason = "none")]
+            Width::Arch(_) => 1..=0,
         }
     }
 }
@@ -204,15 +236,15 @@ impl<C: Contract> Variant<C> {
         Self { about: About::new(name, idea, Width::Arch(isa)), native, traced: None }
     }
 
-    /// Runs it on a native machine; false where this processor lacks the machine.
+    /// Runs it on a native machine; false where it cannot use that machine, or this processor lacks it.
     pub fn run_native(&self, isa: Isa, args: C::Args<'_>) -> bool {
-        (self.native)(isa, args)
+        self.about.suits(isa) && (self.native)(isa, args)
     }
 
-    /// Runs it on the traced machine with `lanes` lanes; false where it is written in intrinsics or no machine has so
-    /// many lanes.
+    /// Runs it on the traced machine with `lanes` lanes; false where it is written in intrinsics, cannot use so many lanes,
+    /// or no machine has them.
     pub fn run_traced(&self, trace: &dyn Trace, lanes: usize, args: C::Args<'_>) -> bool {
-        self.traced.is_some_and(|traced| traced(trace, lanes, args))
+        self.about.traced_lanes().contains(&lanes) && self.traced.is_some_and(|traced| traced(trace, lanes, args))
     }
 
     /// Names the predecessor.
@@ -242,6 +274,12 @@ impl<C: Contract> Variant<C> {
     /// Marks it as rounding its inputs from f32 to bf16.
     pub const fn rounds_to_bf16(mut self) -> Self {
         self.about.rounds_to_bf16 = true;
+        self
+    }
+
+    /// Marks it as reading expanded operands.
+    pub const fn expanded(mut self) -> Self {
+        self.about.expanded = true;
         self
     }
 
@@ -319,6 +357,10 @@ pub trait Contract: Sized + Send + Sync + 'static {
     }
     /// Largest error of a variant that keeps `partial_sums` sums per output.
     fn tolerance(shape: &Shape, partial_sums: usize) -> Tolerance;
+    /// The same of a rung for GPUs or in machine code, where those may round what variants need not.
+    fn foreign_tolerance(shape: &Shape, partial_sums: usize) -> Tolerance {
+        Self::tolerance(shape, partial_sums)
+    }
     /// Allocates and fills the operands.
     fn prepare(shape: &Shape, input: &Input) -> Result<Self::Data, ShapeError>;
     /// The operands as a variant sees them.
@@ -384,8 +426,8 @@ pub trait Case: Send {
     fn output(&self) -> Vec<f32>;
     /// Compares what the last run left with the f64 reference.
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict;
-    /// The same for a run that kept so many partial sums per output.
-    fn verify_sums(&mut self, partial_sums: usize) -> Verdict;
+    /// The same for a run of a rung for GPUs or in machine code, which kept so many partial sums per output.
+    fn verify_foreign(&mut self, partial_sums: usize) -> Verdict;
     /// Fills the outputs with NaN.
     fn poison(&mut self);
     /// Moves to the next copy of the weights.

@@ -13,8 +13,19 @@ pub struct Region {
     pub bytes: usize,
     /// True for what a run reads once and cold.
     pub streamed: bool,
-    /// True for what another region holds already, in another order: a run reads the one or the other.
-    pub repacked: bool,
+    /// Beside which other regions it takes room.
+    pub presence: Presence,
+}
+
+/// Whether an operand takes room in a machine's memory beside the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It does.
+    Own,
+    /// Another operand holds the same, in another order, and as many bytes: a run reads the one or the other.
+    Instead,
+    /// Only for variants that read it: it was made of other operands, and is many times as large.
+    Expanded,
 }
 
 /// A buffer between canaries.
@@ -88,6 +99,9 @@ pub enum Operand<'a> {
     Weights(&'a mut dyn Rotating),
     /// The weights once more, in the order in which some variants read them. Made once, when a model is loaded.
     Repacked(&'a mut dyn Rotating),
+    /// What some variants keep that others make anew of weights at each run, many times as large: each head's own keys and
+    /// values of a cache of latents. Only variants marked `expanded` read it.
+    Expanded(&'a mut dyn Rotating),
     /// Read; made by the kernel before, so warm unless it is too large for any cache.
     Input(&'a mut dyn Guarded),
     /// Written, every value of it.
@@ -111,7 +125,7 @@ impl<'a> Operand<'a> {
 
     fn place(&self) -> (usize, usize) {
         match self {
-            Operand::Weights(w) | Operand::Repacked(w) => w.place(),
+            Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) => w.place(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.place(),
         }
     }
@@ -119,7 +133,7 @@ impl<'a> Operand<'a> {
     /// Its values, as they lie in memory: what a machine with a memory of its own is given.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Operand::Weights(w) | Operand::Repacked(w) => w.bytes(),
+            Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) => w.bytes(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.bytes(),
         }
     }
@@ -128,7 +142,16 @@ impl<'a> Operand<'a> {
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         match self {
             Operand::Output(b) | Operand::Scratch(b) => Some(b.bytes_mut()),
-            Operand::Weights(_) | Operand::Repacked(_) | Operand::Input(_) => None,
+            Operand::Weights(_) | Operand::Repacked(_) | Operand::Expanded(_) | Operand::Input(_) => None,
+        }
+    }
+
+    /// Whether it takes room beside the others.
+    pub fn presence(&self) -> Presence {
+        match self {
+            Operand::Repacked(_) => Presence::Instead,
+            Operand::Expanded(_) => Presence::Expanded,
+            Operand::Weights(_) | Operand::Input(_) | Operand::Output(_) | Operand::Scratch(_) => Presence::Own,
         }
     }
 
@@ -136,11 +159,11 @@ impl<'a> Operand<'a> {
     pub fn region(&self) -> Region {
         let (start, bytes) = self.place();
         let streamed = match self {
-            Operand::Weights(_) | Operand::Repacked(_) => true,
+            Operand::Weights(_) | Operand::Repacked(_) | Operand::Expanded(_) => true,
             Operand::Input(_) => bytes >= LARGER_THAN_CACHES,
             Operand::Output(_) | Operand::Scratch(_) => false,
         };
-        Region { start, bytes, streamed, repacked: matches!(self, Operand::Repacked(_)) }
+        Region { start, bytes, streamed, presence: self.presence() }
     }
 
     /// Bytes that runs walk through before they come back to the first one: a run finds them cold where that is more
@@ -155,14 +178,15 @@ impl<'a> Operand<'a> {
 
     /// Moves weights to their next copy.
     pub fn rotate(&mut self) {
-        if let Operand::Weights(w) | Operand::Repacked(w) = self {
+        if let Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) = self {
             w.rotate();
         }
     }
 
-    /// Makes an output that is not written visible: its values become NaN, or what no variant writes.
+    /// Makes an output that is not written visible, and scratch that is read before it is: their values become NaN, or what
+    /// no variant writes.
     pub fn poison(&mut self) {
-        if let Operand::Output(b) = self {
+        if let Operand::Output(b) | Operand::Scratch(b) = self {
             b.poison();
         }
     }
@@ -170,7 +194,7 @@ impl<'a> Operand<'a> {
     /// False when a variant wrote beside it.
     pub fn canaries_intact(&self) -> bool {
         match self {
-            Operand::Weights(_) | Operand::Repacked(_) => true,
+            Operand::Weights(_) | Operand::Repacked(_) | Operand::Expanded(_) => true,
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.canaries_intact(),
         }
     }

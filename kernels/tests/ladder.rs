@@ -4,43 +4,23 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use kernels::KERNELS;
+use kernels::foreign::Binding;
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{About, Case, Kernel, Shape, Width};
 use kernels::machine::Isa;
 use kernels::machine::traced::{Access, Counter, Op, Ticket, Trace};
-use kernels::operand::Operand;
+use kernels::operand::{Operand, Presence};
 use proptest::prelude::*;
 
 /// The native machines a variant runs on here.
 fn machines(about: &About) -> Vec<Isa> {
-    let fits = |isa: &Isa| match about.width {
-        Width::Scalar => *isa == Isa::Scalar,
-        Width::Arch(only) => *isa == only,
-        // The matrix unit runs what is written for it alone.
-        _ if *isa == Isa::Amx => false,
-        Width::Any => true,
-        Width::SimdF32 | Width::SimdMadd => isa.lanes() > 1,
-        Width::SimdShuffle => isa.has_byte_shuffle(),
-        Width::Dot4 => isa.has_dot4(),
-    };
-    Isa::EVERY.into_iter().filter(|isa| isa.available() && isa.lanes() <= about.max_lanes && fits(isa)).collect()
+    Isa::EVERY.into_iter().filter(|isa| isa.available() && about.suits(*isa)).collect()
 }
 
 /// Lane counts a variant is traced with.
 fn lane_counts(about: &About) -> impl Iterator<Item = usize> {
-    let most = match about.width {
-        Width::Arch(_) => 0,
-        _ if !cfg!(feature = "traced") => 0,
-        Width::Scalar => 1,
-        _ => about.max_lanes,
-    };
-    let least = match about.width {
-        Width::Scalar | Width::Any | Width::Arch(_) => 1,
-        Width::SimdF32 | Width::SimdMadd | Width::Dot4 => 2,
-        // A table of sixteen bytes.
-        Width::SimdShuffle => 4,
-    };
-    [1, 2, 4, 8, 16].into_iter().filter(move |lanes| (least..=most).contains(lanes))
+    let lanes = about.traced_lanes();
+    [1, 2, 4, 8, 16].into_iter().filter(move |n| cfg!(feature = "traced") && lanes.contains(n))
 }
 
 /// Poisons the output, runs the variant natively, and tells whether it could.
@@ -128,13 +108,11 @@ struct Touched {
 }
 
 impl Touched {
-    /// Of all but scratch.
-    fn touched(&self, operands: &[Operand<'_>]) -> usize {
-        let inside = |byte: usize, operand: &Operand<'_>| {
-            let region = operand.region();
-            !matches!(operand, Operand::Scratch(_)) && (region.start..region.start + region.bytes).contains(&byte)
-        };
-        self.bytes.borrow().iter().filter(|byte| operands.iter().any(|operand| inside(**byte, operand))).count()
+    /// Bytes of those operands.
+    fn touched(&self, operands: &[Operand<'_>], of: impl Fn(&Operand<'_>) -> bool) -> usize {
+        let regions: Vec<_> = operands.iter().filter(|o| of(o)).map(Operand::region).collect();
+        let inside = |byte: &&usize| regions.iter().any(|r| (r.start..r.start + r.bytes).contains(*byte));
+        self.bytes.borrow().iter().filter(inside).count()
     }
 }
 
@@ -181,8 +159,32 @@ fn declared_work_is_what_rung_0_does() {
         assert!((0.99..1.05).contains(&ratio), "{}: {ratio} times the declared {cost:?}", kernel.name());
         // Every byte that is declared is used. Beyond them are f32 of which the contract counts the bytes or f16 that they
         // stand for, and experts that nobody chose.
-        let touched = counter.touched(&case.operands()) as f64 / cost.bytes as f64;
+        let touched = counter.touched(&case.operands(), |o| !matches!(o, Operand::Scratch(_)));
+        let touched = touched as f64 / cost.bytes as f64;
         assert!((1.0..1.25).contains(&touched), "{}: {touched} times the declared {cost:?}", kernel.name());
+    }
+}
+
+/// What is kept for some variants alone takes room in a machine's memory only where they run.
+#[test]
+#[cfg_attr(not(feature = "traced"), ignore = "sees what the traced machine reads")]
+fn variants_that_read_expanded_operands_say_so() {
+    let is_expanded = |o: &Operand<'_>| o.presence() == Presence::Expanded;
+    for kernel in KERNELS {
+        let mut case = kernel.prepare(&kernel.shape_near(3, 20, 64), &Input::typical(1)).expect("the shape fits");
+        for (v, about) in kernel.variants().iter().enumerate() {
+            if let Some(lanes) = lane_counts(about).next() {
+                let counter = Touched::default();
+                case.trace(v, &counter, lanes).expect("traced");
+                let reads = counter.touched(&case.operands(), is_expanded) > 0;
+                assert_eq!(reads, about.expanded, "{} {}", kernel.name(), about.name);
+            }
+        }
+        let operands = case.operands();
+        for shader in kernel.shaders() {
+            let reads = |b: &Binding| matches!(b, Binding::Operand(i) if is_expanded(&operands[*i]));
+            assert_eq!(shader.bindings.iter().any(reads), shader.expanded, "{} {}", kernel.name(), shader.name);
+        }
     }
 }
 

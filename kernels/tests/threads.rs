@@ -1,10 +1,9 @@
-//! Rungs that name their instructions and use every core give the same bits however many there are, also where there are
-//! more than the work or the scratch has pieces for.
+//! Rungs that use every core give the same bits however many there are, also where there are more than the work or the
+//! scratch has pieces for.
 
 use kernels::KERNELS;
 use kernels::input::Input;
-use kernels::kernel::{Kernel, Shape, Width, machine_for};
-use kernels::machine::Isa;
+use kernels::kernel::{Kernel, Shape, machine_for};
 
 /// Ragged, from less than a thread's piece to several blocks of each.
 fn shapes(kernel: &dyn Kernel) -> Vec<Shape> {
@@ -18,16 +17,17 @@ fn any_number_of_threads_gives_the_same_bits() {
     let pools = [1, 2, 3, 7, 16, 64]
         .map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool"));
     let mut compared = 0;
-    for kernel in KERNELS.iter().filter(|k| k.name().starts_with("gemv") || k.name().starts_with("gemm")) {
+    for kernel in KERNELS {
         for (v, about) in kernel.variants().iter().enumerate() {
-            let (true, Width::Arch(_), Ok(isa)) = (about.threads, about.width, machine_for(about, None)) else {
+            let (true, Ok(isa)) = (about.threads, machine_for(about, None)) else {
                 continue;
             };
             for shape in shapes(*kernel) {
                 let mut bits: Option<Vec<u32>> = None;
-                for pool in &pools {
-                    // Anew, so that what nobody writes stays zero.
-                    let mut case = kernel.prepare(&shape, &Input::typical(7)).expect("the shape fits");
+                for (pool, roomy) in pools.iter().flat_map(|pool| [(pool, false), (pool, true)]) {
+                    // Anew, so that what nobody writes stays zero; with room for these threads, or for this process's.
+                    let prepare = || kernel.prepare(&shape, &Input::typical(7)).expect("the shape fits");
+                    let mut case = if roomy { pool.install(prepare) } else { prepare() };
                     // A processor without an extension that the rung also uses has nothing to compare.
                     if pool.install(|| case.run(v, isa)).is_err() {
                         break;
@@ -47,5 +47,5 @@ fn any_number_of_threads_gives_the_same_bits() {
             }
         }
     }
-    assert!(compared > 0 || !Isa::Avx512.available(), "no rung was compared");
+    assert!(compared > 0, "no rung was compared");
 }

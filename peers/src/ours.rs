@@ -136,14 +136,6 @@ fn trial(rung: &mut Rung<'_>) -> f64 {
 
 /// The machines here on which a rung above the first may be the fastest; as the harness chooses, but all of them.
 fn machines(about: &About) -> Vec<Isa> {
-    let fits = |isa: &Isa| match about.width {
-        Width::Scalar => *isa == Isa::Scalar,
-        Width::Arch(only) => *isa == only,
-        // The matrix unit runs what is written for it alone.
-        _ if *isa == Isa::Amx => false,
-        Width::Dot4 => isa.has_dot4(),
-        Width::SimdShuffle => isa.has_byte_shuffle(),
-        Width::Any | Width::SimdF32 | Width::SimdMadd => *isa != Isa::Scalar,
-    };
-    Isa::EVERY.into_iter().filter(|isa| isa.available() && isa.lanes() <= about.max_lanes && fits(isa)).collect()
+    let fits = |isa: &Isa| about.suits(*isa) && (*isa != Isa::Scalar || about.width == Width::Scalar);
+    Isa::EVERY.into_iter().filter(|isa| isa.available() && fits(isa)).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kernels::input::Buffer;
 use kernels::machine::Isa;
-use kernels::operand::Region;
+use kernels::operand::{Presence, Region};
 use kernels::probe::{Probe, ProbeData, chase_table, traced};
 
 use super::probes::{memory_bytes, widest};
@@ -84,7 +84,7 @@ fn chase(params: &Params, probe: Probe, bytes: usize, cold: bool) -> Option<f64>
     let mut data = ProbeData::chase(HOPS, chase_table(bytes, pick));
     let engine = Engine::new(params, Mode::Full);
     let (start, bytes) = (data.table.as_ptr() as usize, size_of_val(data.table.as_slice()));
-    engine.map(&[Region { start, bytes, streamed: true, repacked: false }], !cold);
+    engine.map(&[Region { start, bytes, streamed: true, presence: Presence::Own }], !cold);
     traced(&engine, 1, probe, &mut data).then(|| engine.estimate().time_ns / probe.operations(1, &data))
 }
 
@@ -94,7 +94,7 @@ fn stream(params: &Params, lanes: usize, bytes: usize, cold: bool) -> Option<f64
     let mut data = ProbeData::stream(passes, Buffer::filled(bytes.min(4 * READ_BYTES) / 4, |i| (i % 7) as f32));
     let engine = Engine::new(params, Mode::Full);
     let (start, bytes) = (data.stream.as_slice().as_ptr() as usize, size_of_val(data.stream.as_slice()));
-    engine.map(&[Region { start, bytes, streamed: true, repacked: false }], !cold);
+    engine.map(&[Region { start, bytes, streamed: true, presence: Presence::Own }], !cold);
     let probe = Probe::ReadStream;
     traced(&engine, lanes, probe, &mut data).then(|| engine.estimate().time_ns / probe.operations(lanes, &data))
 }

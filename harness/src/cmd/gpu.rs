@@ -119,7 +119,7 @@ fn checked(
             let prepared = gpu.prepare(&program, &shape, case.as_mut()).map_err(outcome)?;
             gpu.run(&prepared).map_err(outcome)?;
             gpu.read_back(&prepared, case.as_mut()).map_err(outcome)?;
-            let verdict = case.verify_sums(program.partial_sums());
+            let verdict = case.verify_foreign(program.partial_sums());
             if let Some(failure) = verdict.failure {
                 let reason = format!("test shape {}, {flavor:?} input: {failure}", kernel.dims(&shape));
                 return Err(Box::new(Outcome::Wrong { reason }));

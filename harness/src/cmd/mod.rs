@@ -11,6 +11,7 @@ mod copies;
 mod doctor;
 mod document;
 mod emulated_steps;
+mod fp8_promotion;
 mod generate;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -26,6 +27,7 @@ mod rank;
 mod report;
 mod run;
 mod sink;
+mod speculation;
 mod streaming;
 mod study;
 mod sweep;

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 
 use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print, ready};
-use super::{Failure, copies, limits, links, published, streaming, verdicts};
+use super::{Failure, copies, fp8_promotion, limits, links, published, speculation, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::listing::Listing;
@@ -30,7 +29,7 @@ pub struct StudyArgs {
     /// Limit on storage while streaming, such as storage=500MB/s.
     #[arg(long, value_name = "LIMITS", env = "RETROBENCH_CAP", value_parser = parse_caps)]
     cap: Option<Caps>,
-    /// Also draws the curves of streaming or of links, as SVG.
+    /// Also draws the curves of streaming, links, speculation or fp8-promotion, as SVG.
     #[arg(long, value_name = "FILE", env = "RETROBENCH_CHART")]
     chart: Option<PathBuf>,
     /// Trials of two that are the same; of planted slowdowns a quarter as many, of twice the time (verdicts) [default:
@@ -40,6 +39,9 @@ pub struct StudyArgs {
     /// Time of a trial of two that are the same (verdicts) [default: 5s].
     #[arg(long, env = "RETROBENCH_TIME", value_parser = parse_time)]
     time: Option<Duration>,
+    /// Processors and GPUs (speculation), as `measure --hw` takes them [default: nine from 1999 to 2024].
+    #[arg(long, env = "RETROBENCH_HW")]
+    hw: Option<String>,
     /// Class of the published rows [default: gpu].
     #[arg(long, value_name = "CLASS", env = "RETROBENCH_CLASS")]
     class: Option<String>,
@@ -67,6 +69,9 @@ enum What {
     /// Decoding with weights that are read from storage under a memory cap, by policy and by how much memory there is;
     /// measured here, in a few minutes.
     Streaming,
+    /// What one pass over several tokens takes over a pass for one, by format and machine, and how often guesses of
+    /// speculative decoding must be right for it to pay; modelled.
+    Speculation,
     /// How often `cmp` calls two different that are the same, and finds a planted slowdown of 3 %, beside criterion's rule on
     /// samples taken one after the other; measured here, in most of an hour.
     Verdicts,
@@ -74,10 +79,16 @@ enum What {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
-    use What::{Fp8Promotion, Links, Published, Streaming, Verdicts};
+    use What::{Fp8Promotion, Links, Published, Speculation, Streaming, Verdicts};
     let belongs = [
         ("--cap", args.cap.is_some(), matches!(args.what, Streaming), "streaming"),
-        ("--chart", args.chart.is_some(), matches!(args.what, Streaming | Links), "streaming` and `links"),
+        (
+            "--chart",
+            args.chart.is_some(),
+            matches!(args.what, Streaming | Links | Speculation),
+            "streaming`, `links` and `speculation",
+        ),
+        ("--hw", args.hw.is_some(), matches!(args.what, Speculation), "speculation"),
         ("--fit", args.fit, matches!(args.what, Published), "published"),
         ("--class", args.class.is_some(), matches!(args.what, Published), "published"),
         ("--trials", args.trials.is_some(), matches!(args.what, Verdicts), "verdicts"),
@@ -97,7 +108,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
     let study = match args.what {
         What::Copies => copies::study()?,
         What::Crossovers => crossovers()?,
-        Fp8Promotion => fp8_promotion(seed),
+        Fp8Promotion => fp8_promotion::study(seed, chart)?,
         What::Limits => limits::study()?,
         Verdicts => {
             let time = args.time.unwrap_or(Duration::from_secs(5));
@@ -105,6 +116,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         }
         Links => links::study(chart)?,
         Published => published::study(args.class.as_deref().unwrap_or("gpu"), args.fit)?,
+        Speculation => speculation::study(args.hw.as_deref(), chart)?,
         Streaming => streaming::study(seed, &args.cap.clone().unwrap_or_default(), chart)?,
     };
     print(&listing_text(args.output, &[study])?)
@@ -140,28 +152,4 @@ pub fn crossovers() -> Result<Listing, Failure> {
 /// By how much the winner wins.
 fn by(ratio: f64) -> String {
     units::ratio(ratio.max(1.0 / ratio))
-}
-
-fn fp8_promotion(seed: u64) -> Listing {
-    let about = format!(
-        "{} products of e4m3, summed in {} bits after every {} (software model, not H800 hardware); worst of 40, over the sum \
-         of absolute products",
-        promotion::K,
-        promotion::BITS,
-        promotion::AT_ONCE
-    );
-    let cells = |row: &promotion::Row| {
-        let data = match row.sign {
-            Sign::Positive => "positive",
-            Sign::ZeroMean => "zero-mean",
-        };
-        let rounding = match row.rounding {
-            Rounding::Nearest => "nearest",
-            Rounding::Truncated => "truncated",
-        };
-        let interval = row.interval.map_or("none".into(), |i| i.to_string());
-        vec![interval, data.into(), rounding.into(), format!("{:.1e}", row.worst), format!("{:.5}", row.additions)]
-    };
-    let heads = ["promotion_interval", "data", "rounding", "worst_error", "additions_per_product"];
-    Listing::of_words(about, &heads, promotion::study(seed).iter().map(cells).collect())
 }

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use kernels::KERNELS;
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{Kernel, ShapeError};
-use kernels::mla_decode::is_expanded;
 use kernels::model::config::Config;
 use kernels::model::step::{self, Operation};
 use kernels::model::{Dtype, inventory};
@@ -121,15 +120,11 @@ fn laid_out(operations: &[Operation], environment: &Environment) -> Result<(f64,
     for operation in operations {
         let mut case = kernel(operation)?.prepare(&operation.shape, &input)?;
         bytes += operation.times * cells::streamed_bytes(case.as_mut());
-        if operation.kernel == MLA {
-            expanded += operation.times * cells::repacked_bytes(case.as_mut());
-        }
+        expanded += operation.times * cells::expanded_bytes(case.as_mut());
     }
     Ok((bytes as f64, expanded as f64))
 }
 
-/// The kernel of latent attention.
-const MLA: &str = "mla_decode";
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Bytes of the weights that a model's tokens walk through, those of experts that one token does not meet included; of the
@@ -253,7 +248,10 @@ impl Whole<'_> {
 
 /// True for rungs beside which [`step::expansion`] runs.
 fn comes_with_expansion(record: &Record) -> bool {
-    record.kernel == MLA && is_expanded(&record.variant)
+    let is_it = |expanded: bool, name: &str| expanded && name == record.variant;
+    KERNELS.iter().filter(|k| k.name() == record.kernel).any(|k| {
+        k.variants().iter().any(|a| is_it(a.expanded, a.name)) || k.shaders().iter().any(|s| is_it(s.expanded, s.name))
+    })
 }
 
 /// An operation by the rung of this way, of all its records on a machine.

@@ -369,7 +369,7 @@ impl Counts {
         if !self.counted.contains_key(&key) {
             let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };
             let mut case = kernel.prepare(shape, &input).map_err(|e| e.to_string())?;
-            let needed = operand_bytes(&case.operands());
+            let needed = operand_bytes(&case.operands(), false);
             let rules = own.as_ref().map_or(&self.rules[&lanes][..], std::slice::from_ref);
             let wanted = |name: &str| rung == "best" || rung.split(" or ").any(|rung| rung == name);
             let shaders = kernel.shaders().iter().enumerate().filter(|(_, shader)| wanted(shader.name));

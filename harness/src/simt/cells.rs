@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{Cost, Kernel, Shape, ShapeError, Work};
-use kernels::operand::Operand;
+use kernels::operand::{Operand, Presence};
 
 use super::gate::ShaderGate;
 use super::price::{Lacks, price};
@@ -56,7 +56,7 @@ pub fn cells_within(
     let all = kernel.shaders();
     let wanted: Vec<usize> = (0..all.len()).filter(|i| *i == 0 || shaders.contains(i)).collect();
     let mut counts = Counts::new(context, kernel, shape, &wanted, machines.iter().map(|m| &m.profile))?;
-    counts.working_set = working_set_bytes.unwrap_or(counts.needed);
+    counts.working_set = working_set_bytes;
     let cost = counts.cost;
     let mut records = Vec::new();
     for machine in machines {
@@ -90,9 +90,10 @@ pub fn cells_within(
 /// Shaders of a kernel at a shape, interpreted for the rules of some machines: what is to be priced.
 pub struct Counts {
     counted: BTreeMap<(u32, usize), Result<Vec<Counted>, String>>,
-    needed: f64,
-    /// Bytes that are walked through before the operands come again.
-    working_set: f64,
+    /// Bytes that the operands take, those apart that are expanded.
+    needed: [f64; 2],
+    /// Bytes that are walked through before the operands come again, where they are part of more.
+    working_set: Option<f64>,
     /// Work of the kernel.
     pub cost: Cost,
 }
@@ -111,7 +112,7 @@ impl Counts {
     ) -> Result<Self, ShapeError> {
         let input = Input { flavor: Flavor::Blank, ..Input::typical(context.environment.seed) };
         let mut case = kernel.prepare(shape, &input)?;
-        let needed = operand_bytes(&case.operands());
+        let needed = [false, true].map(|expanded| operand_bytes(&case.operands(), expanded));
         let mut rules: BTreeMap<u32, Vec<Rules>> = BTreeMap::new();
         for gpu in gpus {
             let of = rules.entry(gpu.sm.warp_lanes.value).or_default();
@@ -127,7 +128,7 @@ impl Counts {
                 counted.insert((*lanes, *shader), counts.map_err(|e| e.to_string()));
             }
         }
-        Ok(Self { counted, needed, working_set: needed, cost: kernel.cost(shape) })
+        Ok(Self { counted, needed, working_set: None, cost: kernel.cost(shape) })
     }
 
     /// True where the machine's rules were interpreted.
@@ -143,7 +144,9 @@ impl Counts {
     pub fn outcome(&self, context: &Context, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Outcome {
         match self.counted.get(&(gpu.sm.warp_lanes.value, shader)) {
             Some(counted) => {
-                outcome(context, kernel, shader, counted, gpu, (self.needed, self.working_set), &self.cost)
+                let needed = self.needed[usize::from(kernel.shaders()[shader].expanded)];
+                let working_set = self.working_set.unwrap_or(needed);
+                outcome(context, kernel, shader, counted, gpu, (needed, working_set), &self.cost)
             }
             None => Outcome::Void { reason: "not interpreted for warps as wide".into() },
         }
@@ -155,9 +158,14 @@ pub fn stays_cached(bytes: f64, gpu: &GpuProfile) -> bool {
     gpu.l2.as_ref().is_some_and(|l2| bytes <= l2.kib.value * 1024.0)
 }
 
-/// Bytes that the shaders' operands take; of what lies there in two orders or forms a run reads one, and the first counts.
-pub fn operand_bytes(operands: &[Operand<'_>]) -> f64 {
-    let taken = operands.iter().filter(|o| !matches!(o, Operand::Repacked(_)));
+/// Bytes that a shader's operands take, `expanded` ones included or not; of what lies there in two orders a run reads one,
+/// and the first counts.
+pub fn operand_bytes(operands: &[Operand<'_>], expanded: bool) -> f64 {
+    let taken = operands.iter().filter(|o| match o.presence() {
+        Presence::Own => true,
+        Presence::Instead => false,
+        Presence::Expanded => expanded,
+    });
     taken.map(|o| o.bytes().len() as f64).sum()
 }
 

@@ -126,7 +126,9 @@ impl Arena for Profile {
         let mut rest = self.clone();
         rest.machine.memory_mib.value = 1.0;
         let has = self.machine.memory_mib.value;
-        let fits: Vec<bool> = ready.iter_mut().flatten().map(|case| needed_mib(case.as_mut()) <= has).collect();
+        let needed =
+            |case: &mut Box<dyn Case>| [false, true].map(|expanded| needed_mib(case.as_mut(), expanded) <= has);
+        let fits: Vec<[bool; 2]> = ready.iter_mut().flatten().map(needed).collect();
         format!("{fits:?} {}", Profile::to_toml(&rest))
     }
 

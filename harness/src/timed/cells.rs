@@ -2,6 +2,7 @@
 
 use kernels::input::{Flavor, Input};
 use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError, Width, Work};
+use kernels::operand::{Presence, Region};
 
 use super::{Estimate, Mode, Params, lanes, model};
 use crate::caught::caught;
@@ -94,17 +95,26 @@ fn fits_cache(bytes: f64, profile: &Profile) -> bool {
 
 /// Bytes of the operands that a run streams through once.
 pub fn streamed_bytes(case: &mut dyn Case) -> usize {
-    case.regions().iter().filter(|r| r.streamed && !r.repacked).map(|r| r.bytes).sum()
+    bytes_of(case, |r| r.streamed && r.presence == Presence::Own)
 }
 
-/// Bytes of the operands that hold what others hold already, in another order or form.
-pub fn repacked_bytes(case: &mut dyn Case) -> usize {
-    case.regions().iter().filter(|r| r.repacked).map(|r| r.bytes).sum()
+/// Bytes of what only some variants keep, see [`Presence::Expanded`].
+pub fn expanded_bytes(case: &mut dyn Case) -> usize {
+    bytes_of(case, |r| r.presence == Presence::Expanded)
 }
 
-/// MiB that a run's operands take; other orders of them not counted.
-pub fn needed_mib(case: &mut dyn Case) -> f64 {
-    case.regions().iter().filter(|r| !r.repacked).map(|r| r.bytes).sum::<usize>() as f64 / (1 << 20) as f64
+/// MiB that a variant's operands take, `expanded` ones included or not; other orders of them not counted.
+pub fn needed_mib(case: &mut dyn Case, expanded: bool) -> f64 {
+    let taken = |r: &Region| match r.presence {
+        Presence::Own => true,
+        Presence::Instead => false,
+        Presence::Expanded => expanded,
+    };
+    bytes_of(case, taken) as f64 / (1 << 20) as f64
+}
+
+fn bytes_of(case: &mut dyn Case, taken: impl Fn(&Region) -> bool) -> usize {
+    case.regions().iter().filter(|r| taken(r)).map(|r| r.bytes).sum()
 }
 
 /// One variant of a prepared case on a machine: what came out, the instruction set and the threads.
@@ -126,7 +136,7 @@ pub fn outcome(
         Err(NotAvailable(reason)) => return (Outcome::NotAvailable { reason }, isa_name(about, 1, profile), threads),
     };
     let isa = isa_name(about, lanes, profile);
-    let needed = needed_mib(case);
+    let needed = needed_mib(case, about.expanded);
     if needed > profile.machine.memory_mib.value {
         let reason = format!("needs {needed:.0} MiB, the machine has {:.0} MiB", profile.machine.memory_mib.value);
         return (Outcome::DoesNotFit { reason }, isa, threads);

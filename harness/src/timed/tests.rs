@@ -61,7 +61,15 @@ fn at(address: u64, lanes: usize) -> Access {
 /// An engine whose only buffer is a made-up range of addresses.
 fn mapped(params: &Params, bytes: usize, warm: bool) -> Engine<'_> {
     let engine = Engine::new(params, Mode::Full);
-    engine.map(&[kernels::operand::Region { start: 1 << 20, bytes, streamed: true, repacked: false }], warm);
+    engine.map(
+        &[kernels::operand::Region {
+            start: 1 << 20,
+            bytes,
+            streamed: true,
+            presence: kernels::operand::Presence::Own,
+        }],
+        warm,
+    );
     engine
 }
 
@@ -340,7 +348,12 @@ fn sampling_agrees_with_the_full_run() {
     let run = |mode: Mode| {
         let engine = Engine::new(&p, mode);
         engine.map(
-            &[kernels::operand::Region { start: 1 << 20, bytes: 1 << 22, streamed: true, repacked: false }],
+            &[kernels::operand::Region {
+                start: 1 << 20,
+                bytes: 1 << 22,
+                streamed: true,
+                presence: kernels::operand::Presence::Own,
+            }],
             false,
         );
         engine.begin_tasks(1000, 1, false);

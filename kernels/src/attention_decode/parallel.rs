@@ -11,12 +11,19 @@ use crate::machine::Machine;
 /// See the file's first line. The split is that of Flash-Decoding (Dao et al., 2023).
 pub struct Parallel;
 
-/// Tokens of one task: enough work to be worth a steal.
-const TOKENS_PER_TASK: usize = 256;
+/// Parts of a short text: enough for many cores.
+const SPLITS: usize = 32;
+/// Tokens of a part of a long one: enough work to be worth a steal.
+const LONG: usize = 256;
 
-/// Tasks of a head of the cache.
-fn splits(size: &Size) -> usize {
-    size.tokens.div_ceil(TOKENS_PER_TASK)
+/// Most parts of a head's tokens; more for more tokens.
+fn most_splits(size: &Size) -> usize {
+    size.tokens.div_ceil(BLOCK).min(SPLITS).max(size.tokens.div_ceil(LONG))
+}
+
+/// Tokens of a part: whole blocks.
+fn part_tokens(size: &Size) -> usize {
+    size.tokens.div_ceil(most_splits(size)).next_multiple_of(BLOCK)
 }
 
 /// Values a task leaves: each head's largest score, sum of weights, and weighted values.
@@ -24,10 +31,15 @@ fn left(size: &Size) -> usize {
     size.group() * (2 + size.width)
 }
 
-/// Values of `partial` that this variant and `online` need: what the tasks leave, then each one's scores of a block.
+/// Values that a task needs beside: of each head the scores of a block, and where the cache is in q8_0 one for each of the
+/// key's blocks.
+fn scratch(size: &Size) -> usize {
+    size.group() * (BLOCK + size.width.div_ceil(32))
+}
+
+/// Values of `partial` that this variant and `online` need: what the tasks leave, then each one's scratch.
 pub(crate) fn room(size: &Size) -> usize {
-    let tasks = size.kv_heads * splits(size);
-    tasks * (left(size) + size.group() * BLOCK)
+    size.kv_heads * most_splits(size) * (left(size) + scratch(size))
 }
 
 impl<E: Cached> Rung<AttentionDecode<E>> for Parallel {
@@ -55,21 +67,42 @@ pub(crate) fn split_pass<M: Machine, A: Asked, V: Values>(
     o: &mut [f32],
     of_head: impl Fn(usize) -> (A, V) + Sync,
 ) {
-    let (group, splits) = (size.group(), splits(&size));
-    let (parts, scratch) = partial.split_at_mut(size.kv_heads * splits * left(&size));
+    split(
+        m,
+        size,
+        partial,
+        o,
+        #[inline(always)]
+        |m, kv_head, first, count, state, room, o| {
+            let (asked, v) = of_head(kv_head);
+            pass(m, asked.part(first, count), v.slice(first, count), size.scale(), state, room, o);
+        },
+    );
+}
+
+/// Every head's tokens split over the cores. `pass` is given a head of the cache, the first token of a part and how many it
+/// has, and leaves the state and the sums of `online`'s pass over them.
+#[inline(always)]
+pub(crate) fn split<M: Machine>(
+    m: M,
+    size: Size,
+    partial: &mut [f32],
+    o: &mut [f32],
+    pass: impl Fn(M, usize, usize, usize, &mut [f32], &mut [f32], &mut [f32]) + Sync,
+) {
+    let (group, tokens) = (size.group(), part_tokens(&size));
+    let splits = size.tokens.div_ceil(tokens);
+    let (parts, room) = partial.split_at_mut(size.kv_heads * splits * left(&size));
     m.par_chunks_with(
         parts,
         left(&size),
-        scratch,
-        group * BLOCK,
+        room,
+        scratch(&size),
         #[inline(always)]
         |m, task, part, room| {
-            let (kv_head, split) = (task / splits, task % splits);
-            let first = split * TOKENS_PER_TASK;
-            let count = TOKENS_PER_TASK.min(size.tokens - first);
+            let (kv_head, first) = (task / splits, task % splits * tokens);
             let (state, o) = part.split_at_mut(2 * group);
-            let (asked, v) = of_head(kv_head);
-            pass(m, asked.part(first, count), v.slice(first, count), size.scale(), state, room, o);
+            pass(m, kv_head, first, tokens.min(size.tokens - first), state, room, o);
         },
     );
     for (kv_head, parts) in parts.chunks_exact(splits * left(&size)).enumerate() {

@@ -14,6 +14,8 @@ mod simd;
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_parallel;
 
 use bytemuck::Zeroable;
 
@@ -160,6 +162,16 @@ impl Contract for AttentionDecodeQ8 {
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
             .after("keys_abreast")
             .accumulators(BLOCK_SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_vnni_parallel",
+            crate::machine::Isa::Avx512,
+            x86_vnni_parallel::IDEA,
+            x86_vnni_parallel::run,
+        )
+        .after("x86_vnni")
+        .accumulators(BLOCK_SUMS)
+        .threads(),
     ];
     // Rung 0 multiplies each key and value by its scale.
     const RUNG_0_OPERATIONS: f64 = 1.5;

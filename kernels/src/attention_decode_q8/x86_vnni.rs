@@ -4,8 +4,10 @@ use core::arch::x86_64::*;
 
 use super::keys::{BlockRows, Group, GroupDots, TOKENS};
 use super::{Args, BLOCK_LEN};
+use crate::attention_decode::Size;
 use crate::attention_decode::blocks::{Asked, BLOCK, Rows};
 use crate::attention_decode::online::{begin, fade, normalize};
+use crate::attention_decode::parallel::split;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::machine::{Avx512, Isa};
 
@@ -21,6 +23,22 @@ pub fn run(isa: Isa, a: Args<'_>) -> bool {
         Some(m) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") => {
             // SAFETY: AVX-512 and VNNI were just detected.
             unsafe { body(m, a) };
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The same with every head's tokens split over the cores.
+pub(super) fn run_split(isa: Isa, mut a: Args<'_>) -> bool {
+    match Avx512::detect() {
+        Some(m) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512vnni") => {
+            let (partial, o) = (std::mem::take(&mut a.partial), std::mem::take(&mut a.o));
+            split(m, a.size, partial, o, |m, kv_head, first, count, state, room, o| {
+                let (asked, v) = (a.abreast(kv_head).part(first, count), a.values(kv_head).part(first, count));
+                // SAFETY: AVX-512 and VNNI were just detected.
+                unsafe { pass(m, &a.size, asked, v, state, room, o) }
+            });
             true
         }
         _ => false,
@@ -44,30 +62,46 @@ macro_rules! by_heads {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
 fn body(m: Avx512, a: Args<'_>) {
     let (size, width) = (a.size, a.size.width);
-    let (group, blocks) = (size.group(), width / BLOCK_LEN);
+    let group = size.group();
     for kv_head in 0..size.kv_heads {
         let (asked, v) = (a.abreast(kv_head), a.values(kv_head));
         let o = &mut a.o[kv_head * group * width..(kv_head + 1) * group * width];
         let (state, room) = a.partial.split_at_mut(2 * group);
-        let (room, corrections) = room.split_at_mut(group * BLOCK);
-        // What products of unsigned keys are too large by, negated; integers below 2^24.
-        for (correction, quants) in corrections.iter_mut().zip(asked.q.quants.chunks_exact(BLOCK_LEN)) {
-            *correction = -128.0 * quants.iter().map(|q| f32::from(*q)).sum::<f32>();
-        }
-        let corrections = &corrections[..group * blocks];
-        begin(m, state, o);
-        for first in (0..size.tokens).step_by(BLOCK) {
-            let count = BLOCK.min(size.tokens - first);
-            let (asked, v) = (asked.part(first, count), v.part(first, count));
-            for h in (0..group).step_by(HEADS) {
-                by_heads!(group - h, scores(asked, h, corrections, size.scale(), &mut room[h * BLOCK..]));
-            }
-            fade(m, state, room, count, width, o);
-            for h in (0..group).step_by(HEADS) {
-                by_heads!(group - h, weigh(&room[h * BLOCK..], v, &mut o[h * width..]));
-            }
-        }
+        pass(m, &size, asked, v, state, room, o);
         normalize(m, state, width, o);
+    }
+}
+
+/// A group of heads over these tokens: leaves each one's maximum and sum in `state`, and weighted values in `o`. `room` has
+/// scores of a block for each head, and a value for each block of its query.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+fn pass(
+    m: Avx512,
+    size: &Size,
+    asked: GroupDots<'_>,
+    v: BlockRows<'_>,
+    state: &mut [f32],
+    room: &mut [f32],
+    o: &mut [f32],
+) {
+    let (width, group, blocks) = (size.width, size.group(), size.width / BLOCK_LEN);
+    let (room, corrections) = room.split_at_mut(group * BLOCK);
+    // What products of unsigned keys are too large by, negated; integers below 2^24.
+    for (correction, quants) in corrections.iter_mut().zip(asked.q.quants.chunks_exact(BLOCK_LEN)) {
+        *correction = -128.0 * quants.iter().map(|q| f32::from(*q)).sum::<f32>();
+    }
+    let corrections = &corrections[..group * blocks];
+    begin(m, state, o);
+    for first in (0..v.count).step_by(BLOCK) {
+        let count = BLOCK.min(v.count - first);
+        let (asked, v) = (asked.part(first, count), v.part(first, count));
+        for h in (0..group).step_by(HEADS) {
+            by_heads!(group - h, scores(asked, h, corrections, size.scale(), &mut room[h * BLOCK..]));
+        }
+        fade(m, state, room, count, width, o);
+        for h in (0..group).step_by(HEADS) {
+            by_heads!(group - h, weigh(&room[h * BLOCK..], v, &mut o[h * width..]));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::rungs::{Ladders, Watch};
 use super::tensors::{decode, has, vector};
 use crate::activations::quantize;
 use crate::input::Buffer;
-use crate::mla_decode::{Absorbing, Args, PlainLatents, Size, is_expanded};
+use crate::mla_decode::{Absorbing, Args, PlainLatents, Size};
 use crate::mla_decode_q8::{QuantizedLatents, RUN};
 use crate::model::config::{Attention, Config, Pairs};
 use crate::model::{Dtype, ModelFile};
@@ -221,7 +221,7 @@ impl Layer {
             },
         };
         let (to_key, to_value) = matrices(file, &name, size, prompts)?;
-        let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| is_expanded(about.name));
+        let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| about.expanded);
         if expanded && !has(file, &name("kv_b")) {
             let why = "expanded rungs of mla_decode where the file has attn_k_b and attn_v_b instead of attn_kv_b";
             return Err(CoreError::NoKernel(why.into()));

@@ -60,7 +60,7 @@ macro_rules! ladder {
             simd(),
             Variant::new::<cache_tiles::CacheTiles>(
                 "cache_tiles",
-                Width::SimdF32,
+                Width::Any,
                 "tiles of k and n keep a block of B in the first cache while all rows of A pass over it",
             )
             .after("simd"),

@@ -15,7 +15,7 @@ const LINE: usize = 64;
 const NR: usize = 32;
 /// Most columns of a block of B.
 const NC: usize = 64 * NR;
-/// Threads for whose blocks of A there is room; where there are more, theirs are lower.
+/// Threads for which there is room at least.
 const THREADS: usize = 8;
 /// What packing a word of A or of B takes, in words of C that are computed meanwhile.
 const PACKING: usize = 8;
@@ -27,14 +27,21 @@ fn blocking(m: usize) -> (usize, usize) {
     if m < 512 { (40 * MR, 256) } else { (10 * MR, 512) }
 }
 
-/// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k.
+/// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k: for pools of any size up to the
+/// current one's.
 pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let (mc, kc) = blocking(m);
-    // Blocks of B are kept where several blocks of A meet them; four threads, two to a side, pack each twice.
-    let kept = if m > mc { 2 } else { 1 };
     // Up to the whole tiles and steps of a matrix unit.
-    let (m, n, k) = (m.next_multiple_of(NR), n.next_multiple_of(NR), k.next_multiple_of(NR));
-    (THREADS * mc.min(m).next_multiple_of(NR) * kc.min(k), kept * kc.min(k) * NC.min(n))
+    let (m, n, kc) = (m.next_multiple_of(NR), n.next_multiple_of(NR), kc.min(k.next_multiple_of(NR)));
+    let most = rayon::current_num_threads().max(THREADS);
+    let pools = std::iter::successors(Some(1), |threads| Some(2 * threads)).take_while(|threads| *threads < most);
+    let rooms = pools.chain([most]).map(|threads| {
+        let (height, width) = piece(m, n, NR, threads);
+        // Blocks of B are kept where several blocks of A meet them.
+        let panels = if height > mc { NC.min(width) } else { NR };
+        (threads * mc.min(height + NR).next_multiple_of(NR) * kc, threads * panels * kc)
+    });
+    rooms.fold((0, 0), |most, room| (most.0.max(room.0), most.1.max(room.1)))
 }
 
 /// `size` in the fewest pieces of at most `most`, as even as multiples of `unit` allow.

@@ -17,6 +17,8 @@ mod register_tile;
 mod table;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86_avx512_parallel;
 
 use crate::compare::dot_error_bound;
 use crate::dtype::e4m3;
@@ -129,6 +131,15 @@ impl Contract for GemmFp8 {
         #[cfg(target_arch = "x86_64")]
         Variant::<Self>::arch("x86_avx512", crate::machine::Isa::Avx512, x86_avx512::IDEA, x86_avx512::run)
             .after("panel"),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_avx512_parallel",
+            crate::machine::Isa::Avx512,
+            x86_avx512_parallel::IDEA,
+            x86_avx512_parallel::run,
+        )
+        .after("x86_avx512")
+        .threads(),
     ];
     // Each declared pair of operations comes with taking two codes apart and two products with a scale.
     const RUNG_0_OPERATIONS: f64 = naive::OPERATIONS;
@@ -194,7 +205,7 @@ impl Contract for GemmFp8 {
         let (a, a_scales) = quantized(1, s.m, 1);
         let (w, w_scales) = quantized(0, s.n, BLOCK);
         #[cfg(target_arch = "x86_64")]
-        let arch = x86_avx512::PANEL;
+        let arch = x86_avx512::room(s.n);
         #[cfg(not(target_arch = "x86_64"))]
         let arch = 0;
         Ok(Data {

@@ -2,9 +2,12 @@
 
 use core::arch::x86_64::*;
 
+use rayon::prelude::*;
+
 use super::{Args, BLOCK};
 use crate::dtype::e4m3;
 use crate::machine::{Avx512, Isa};
+use crate::threads::each_row;
 
 /// The file's first line.
 pub const IDEA: &str = "two byte permutes look a code up as bf16, exact, and vdpbf16ps multiplies pairs: along k for a row, in tiles for many";
@@ -19,16 +22,26 @@ const MR: usize = 12;
 const PAIRS: usize = BLOCK / 2;
 /// How far ahead of the loads the prefetches run, bytes.
 const AHEAD: usize = 4096;
-/// Values of `panels` this variant needs: a panel of one block, a pair to a value.
-pub(super) const PANEL: usize = PAIRS * NR;
+/// Values of a panel: one block of its columns, a pair to a value.
+const PANEL: usize = PAIRS * NR;
+
+/// Values of `panels` that this variant needs: a panel for every task.
+pub(super) fn room(n: usize) -> usize {
+    n.div_ceil(NR).max(1) * PANEL
+}
 
 /// Runs where AVX-512 with VBMI and BF16 was detected; false elsewhere.
 pub fn run(isa: Isa, g: Args<'_>) -> bool {
+    run_on(isa, g, false)
+}
+
+/// The same on this thread or on all.
+pub(super) fn run_on(isa: Isa, g: Args<'_>, threads: bool) -> bool {
     let detected = is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("avx512bf16");
     match Avx512::detect() {
         Some(_) if isa == Isa::Avx512 && detected => {
             // SAFETY: AVX-512, VBMI and BF16 were just detected.
-            unsafe { body(g) };
+            unsafe { body(g, threads) };
             true
         }
         _ => false,
@@ -85,7 +98,7 @@ fn dot(acc: __m512, a: __m512i, b: __m512i) -> __m512 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16")]
-fn body(g: Args<'_>) {
+fn body(g: Args<'_>, threads: bool) {
     let (m, n, k, blocks) = (g.m, g.n, g.k, g.blocks());
     assert!(g.a.len() == m * k && g.w.len() == n * k && g.c.len() == m * n && g.a_values.len() == m * k);
     if k == 0 || m == 0 {
@@ -98,7 +111,10 @@ fn body(g: Args<'_>) {
         for i in 0..m {
             decode_row(&tables, &g.a[i * k..(i + 1) * k], pairs);
             let scales = (&g.a_scales[i * blocks..(i + 1) * blocks], g.w_scales);
-            row_by_columns(&tables, pairs, g.w, scales, &mut g.c[i * n..(i + 1) * n]);
+            let (pairs, w) = (&*pairs, g.w);
+            each_row(&mut g.c[i * n..(i + 1) * n], k, 1, threads, |first, c| {
+                row_by_columns(&tables, pairs, &w[first * k..], scales, first, c);
+            });
         }
         return;
     }
@@ -109,20 +125,57 @@ fn body(g: Args<'_>) {
             in_order(&tables, codes, &mut pairs[(b * m + i) * PAIRS..][..PAIRS]);
         }
     }
-    let panel: &mut [u32] = bytemuck::cast_slice_mut(&mut g.panels[..PANEL]);
-    let tile_rows = m.div_ceil(m.div_ceil(MR));
-    for j in (0..n).step_by(NR) {
-        let columns = NR.min(n - j);
+    let all = Rows { tables, pairs, scales: g.a_scales, w: g.w, w_scales: g.w_scales, m, k };
+    if !threads {
+        let panel = bytemuck::cast_slice_mut(&mut g.panels[..PANEL]);
+        for j in (0..n).step_by(NR) {
+            let columns = NR.min(n - j);
+            all.by_panel(j, columns, panel, &mut g.c[j..(m - 1) * n + j + columns], n);
+        }
+        return;
+    }
+    // Tasks have memory of their own for their columns, which then go where they belong.
+    let tasks = g.columns.par_chunks_mut(m * NR).zip(g.panels.par_chunks_mut(PANEL)).enumerate();
+    tasks.for_each(|(t, (c, panel))| {
+        let columns = c.len() / m;
+        all.by_panel(t * NR, columns, bytemuck::cast_slice_mut(panel), c, columns);
+    });
+    let columns = &*g.columns;
+    g.c.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
+        for (piece, own) in row.chunks_mut(NR).zip(columns.chunks(m * NR)) {
+            piece.copy_from_slice(&own[i * piece.len()..][..piece.len()]);
+        }
+    });
+}
+
+/// Many rows of activations as pairs, and the weights.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    tables: Tables,
+    /// Block after block of all rows.
+    pairs: &'a [u32],
+    scales: &'a [f32],
+    w: &'a [u8],
+    w_scales: &'a [f32],
+    m: usize,
+    k: usize,
+}
+
+impl Rows<'_> {
+    /// Columns `j..j + columns` of the product, through `panel`; `c` begins with the first of them, and rows of it lie `n`
+    /// apart.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16")]
+    fn by_panel(&self, j: usize, columns: usize, panel: &mut [u32], c: &mut [f32], n: usize) {
+        let Self { tables, pairs, scales, w, w_scales, m, k } = *self;
+        let (blocks, tile_rows) = (k / BLOCK, m.div_ceil(m.div_ceil(MR)));
         for b in 0..blocks {
-            transpose(&tables, &g.w[j * k..(j + columns) * k], k, b * BLOCK, panel);
-            let scale = g.w_scales[j / BLOCK * blocks + b];
+            transpose(&tables, &w[j * k..(j + columns) * k], k, b * BLOCK, panel);
+            let scale = w_scales[j / BLOCK * blocks + b];
             for i in (0..m).step_by(tile_rows) {
                 let rows = tile_rows.min(m - i);
                 let a = &pairs[(b * m + i) * PAIRS..][..rows * PAIRS];
-                let c = &mut g.c[i * n + j..(i + rows - 1) * n + j + columns];
-                let tile =
-                    Tile { a, panel, scales: &g.a_scales[i * blocks + b..], blocks, scale, n, columns, add: b > 0 };
-                tile.run_rows(rows, c);
+                let tile = Tile { a, panel, scales: &scales[i * blocks + b..], blocks, scale, n, columns, add: b > 0 };
+                tile.run_rows(rows, &mut c[i * n..(i + rows - 1) * n + columns]);
             }
         }
     }
@@ -148,12 +201,20 @@ fn in_order(tables: &Tables, codes: &[u8], pairs: &mut [u32]) {
     }
 }
 
-/// One row of C: `a`, decoded, with every column, one after the other as they lie in memory.
+/// A row of C from column `first` on: `a`, decoded, with every column, one after the other as they lie in memory.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16")]
-fn row_by_columns(tables: &Tables, a: &[u32], w: &[u8], (a_scales, w_scales): (&[f32], &[f32]), c: &mut [f32]) {
+fn row_by_columns(
+    tables: &Tables,
+    a: &[u32],
+    w: &[u8],
+    (a_scales, w_scales): (&[f32], &[f32]),
+    first: usize,
+    c: &mut [f32],
+) {
     let blocks = a_scales.len();
     for (j, (c, column)) in c.iter_mut().zip(w.chunks_exact(blocks * BLOCK)).enumerate() {
-        let scales = &w_scales[j / BLOCK * blocks..(j / BLOCK + 1) * blocks];
+        let block = (first + j) / BLOCK;
+        let scales = &w_scales[block * blocks..(block + 1) * blocks];
         let mut total = _mm512_setzero_ps();
         let parts = column.chunks_exact(BLOCK).zip(a.chunks_exact(PAIRS)).zip(a_scales.iter().zip(scales));
         for ((codes, a), (a_scale, scale)) in parts {

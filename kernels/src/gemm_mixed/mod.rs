@@ -18,7 +18,7 @@ use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::foreign::Shader;
 use crate::gemv::Element;
-use crate::gemv_packed::Packed;
+use crate::gemv_packed::{self, Packed};
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::operand::Operand;
@@ -132,8 +132,13 @@ impl<F: Format> Contract for GemmMixed<F> {
         Cost { operations: 2 * m * n * k, bytes: 2 * m * k + weights + 4 * m * n, work: Work::F16 }
     }
 
-    // Sums that cancel keep the weights' errors: those are bounded term by term.
-    fn tolerance(s: &Shape, _partial_sums: usize) -> Tolerance {
+    // Weights are taken out of their blocks in f32.
+    fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
+        gemv_packed::tolerance(s.k, partial_sums)
+    }
+
+    // GPUs may round them to f16. Sums that cancel keep the weights' errors: those are bounded term by term.
+    fn foreign_tolerance(s: &Shape, _partial_sums: usize) -> Tolerance {
         Tolerance { nmse: 1e-5, backward: dot_error_bound(s.k, 1) + F16_UNIT }
     }
 

@@ -73,6 +73,8 @@ impl<B> Quads<B> {
 pub trait Packed: Block + Stored {
     /// See [`crate::kernel::Contract::RUNG_0_OPERATIONS`].
     const RUNG_0_OPERATIONS: f64;
+    /// True where a weight is a product less a minimum, each with a scale of its own.
+    const MINIMUMS: bool = false;
     /// Weights that share a scale, and whose activations are summed.
     const SUB: usize;
     /// Sixteen blocks, one of each of sixteen rows, interleaved.

@@ -63,6 +63,7 @@ impl Format for BlockQ4K {
 impl Packed for BlockQ4K {
     // Mask or shift, scale, take the minimum off, multiply and add; and the sub-block's scales once for 32.
     const RUNG_0_OPERATIONS: f64 = 2.6;
+    const MINIMUMS: bool = true;
     const SUB: usize = 32;
     type Group = Group;
 

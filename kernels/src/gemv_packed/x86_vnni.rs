@@ -31,13 +31,16 @@ pub fn run<F: Format>(isa: Isa, a: Args<'_, F>) -> bool {
 }
 
 /// The same with `G` groups of rows side by side, on this thread or on all.
-pub(super) fn run_on<F: Format, const G: usize>(isa: Isa, a: Args<'_, F>, threads: bool) -> bool {
+pub(crate) fn run_on<F: Format, const G: usize>(isa: Isa, a: Args<'_, F>, threads: bool) -> bool {
     if isa != Isa::Avx512 || Avx512::detect().is_none() || !is_x86_feature_detected!("avx512vnni") {
         return false;
     }
     let Args { groups, x, y, .. } = a;
     let blocks = x.scales.len();
-    each_row(y, blocks * size_of::<F>(), G * GROUP_ROWS, threads, move |first, y| {
+    // Streams side by side where every thread has so many rows.
+    let share = y.len() / if threads { rayon::current_num_threads() } else { 1 };
+    let unit = GROUP_ROWS * (share / GROUP_ROWS).clamp(1, G);
+    each_row(y, blocks * size_of::<F>(), unit, threads, move |first, y| {
         // SAFETY: AVX-512 and VNNI were detected.
         unsafe { body::<F, G>(&groups[first / GROUP_ROWS * blocks..], x, y) }
     });

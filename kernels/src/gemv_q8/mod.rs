@@ -3,6 +3,7 @@
 
 pub(crate) mod blocks;
 mod dot4;
+mod dot4_parallel;
 mod integer;
 mod multi_row;
 mod naive;
@@ -101,6 +102,15 @@ impl Contract for GemvQ8 {
             "blocks of rows go to every core, until their misses together fill the memory bus",
         )
         .after("simd_madd")
+        .accumulators(LANE_SUMS)
+        .threads(),
+        Variant::new::<dot4_parallel::Dot4Parallel>(
+            "dot4_parallel",
+            Width::Dot4,
+            "blocks of rows go to every core, which multiplies by the byte dot product: few instructions a byte, so the bus fills",
+        )
+        .after("dot4")
+        .max_lanes(8)
         .accumulators(LANE_SUMS)
         .threads(),
         #[cfg(target_arch = "x86_64")]

@@ -30,13 +30,13 @@ fn integer_parts_are_bit_exact_across_variants_machines_and_lanes() {
             .collect();
         for variant in GemvQ8::LADDER {
             let name = variant.about.name;
-            for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && isa.lanes() <= variant.about.max_lanes) {
+            for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
                 let mut y = vec![f32::NAN; rows];
                 if variant.run_native(isa, Args { w: &w, xq: &xq, xd: &xd, x: &x, y: &mut y }) {
                     assert_eq!(y, exact, "{name} on {}", isa.name());
                 }
             }
-            for lanes in [1, 2, 4, 8, 16].into_iter().filter(|lanes| *lanes <= variant.about.max_lanes) {
+            for lanes in [1, 2, 4, 8, 16] {
                 let mut y = vec![f32::NAN; rows];
                 let args = Args { w: &w, xq: &xq, xd: &xd, x: &x, y: &mut y };
                 if variant.run_traced(&Counter::default(), lanes, args) {

@@ -1,10 +1,11 @@
-//! idea: blocks of rows go to every core, each reading one long stream: two cores' misses fill the bus
+//! idea: blocks of rows go to every core, each reading one long stream, until the cores' misses fill the bus
 
 use super::Args;
 use crate::machine::Isa;
 
 /// The file's first line.
-pub const IDEA: &str = "blocks of rows go to every core, each reading one long stream: two cores' misses fill the bus";
+pub const IDEA: &str =
+    "blocks of rows go to every core, each reading one long stream, until the cores' misses fill the bus";
 
 /// Runs where AVX-512 VNNI was detected; false elsewhere.
 pub fn run(isa: Isa, a: Args<'_>) -> bool {

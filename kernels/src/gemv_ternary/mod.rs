@@ -19,6 +19,8 @@ mod tests;
 mod tq2_0;
 #[cfg(target_arch = "x86_64")]
 mod x86_vnni;
+#[cfg(target_arch = "x86_64")]
+mod x86_vnni_parallel;
 
 use crate::activations::Activations;
 use crate::dtype::tq1_0::BlockTq1_0;
@@ -142,6 +144,16 @@ impl Contract for GemvTernary {
         Variant::<Self>::arch("x86_vnni", crate::machine::Isa::Avx512, x86_vnni::IDEA, x86_vnni::run)
             .after("interleaved")
             .accumulators(SUMS),
+        #[cfg(target_arch = "x86_64")]
+        Variant::<Self>::arch(
+            "x86_vnni_parallel",
+            crate::machine::Isa::Avx512,
+            x86_vnni_parallel::IDEA,
+            x86_vnni_parallel::run,
+        )
+        .after("x86_vnni")
+        .accumulators(SUMS)
+        .threads(),
     ];
     const RUNG_0_OPERATIONS: f64 = Packed::RUNG_0_OPERATIONS;
     type Data = Data;

@@ -10,6 +10,7 @@ mod reference;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod unrolled;
 #[cfg(target_arch = "x86_64")]
 mod x86_avx512;
 
@@ -90,16 +91,22 @@ impl<E: HeadElement> Contract for HeadArgmax<E> {
         Variant::new::<fused::Fused>(
             "fused",
             Width::Scalar,
-            "each logit is compared as it is made: none is stored, and eight sums hide the latency of the adds",
+            "each logit is compared as it is made: none is stored",
         )
-        .after("naive")
+        .after("naive"),
+        Variant::new::<unrolled::Unrolled>(
+            "unrolled",
+            Width::Scalar,
+            "eight sums a logit hide the latency of the adds",
+        )
+        .after("fused")
         .accumulators(8),
         Variant::new::<simd::Simd>(
             "simd",
             Width::SimdF32,
             "a logit's sums are SIMD registers, so one instruction does a register's worth of columns",
         )
-        .after("fused")
+        .after("unrolled")
         .accumulators(4),
         Variant::new::<multi_row::MultiRow>(
             "multi_row",

@@ -24,12 +24,6 @@ pub fn machine_among(about: &About, wanted: Option<Isa>, allowed: &[Isa]) -> Res
 
 fn choose(about: &About, wanted: Option<Isa>, available: impl Fn(Isa) -> bool) -> Result<Isa, NotAvailable> {
     let lack = |what: &str| Err(NotAvailable(format!("this processor has no {what}")));
-    let has_all = |isa: &Isa| match about.width {
-        Width::Dot4 => isa.has_dot4(),
-        Width::SimdShuffle => isa.has_byte_shuffle(),
-        _ => true,
-    };
-    let fits = |isa: &Isa| isa.lanes() <= about.max_lanes && has_all(isa);
     match about.width {
         Width::Scalar => return Ok(Isa::Scalar),
         Width::Arch(isa) => return if available(isa) { Ok(isa) } else { lack(isa.name()) },
@@ -41,11 +35,11 @@ fn choose(about: &About, wanted: Option<Isa>, available: impl Fn(Isa) -> bool) -
             Isa::Scalar if about.width != Width::Any => {
                 Err(NotAvailable(format!("{} needs SIMD, and scalar was asked for", about.name)))
             }
-            _ if !fits(&isa) => Err(NotAvailable(format!("{} cannot use {}", about.name, isa.name()))),
+            _ if !about.suits(isa) => Err(NotAvailable(format!("{} cannot use {}", about.name, isa.name()))),
             _ => Ok(isa),
         };
     }
-    match BEST_FIRST.into_iter().find(|isa| fits(isa) && available(*isa)) {
+    match BEST_FIRST.into_iter().find(|isa| about.suits(*isa) && available(*isa)) {
         Some(isa) => Ok(isa),
         None if about.width == Width::Any => Ok(Isa::Scalar),
         None if about.width == Width::Dot4 => lack("byte dot product"),

@@ -118,20 +118,22 @@ impl<C: Contract> Case for TypedCase<C> {
         if v.run_native(isa, C::args(&mut self.data)) {
             Ok(())
         } else {
-            Err(NotAvailable(format!("this processor lacks {} or an extension that {} uses", isa.name(), v.about.name)))
+            let lacking = if v.about.suits(isa) { "this processor lacks" } else { "it cannot use" };
+            Err(NotAvailable(format!("{}: {lacking} {}, or an extension of it", v.about.name, isa.name())))
         }
     }
 
     fn trace(&mut self, variant: usize, trace: &dyn Trace, lanes: usize) -> Result<(), NotAvailable> {
         let v = &C::LADDER[variant];
-        let Some(traced) = v.traced else {
-            return Err(NotAvailable(format!("{} is written in one instruction set's intrinsics", v.about.name)));
-        };
-        if traced(trace, lanes, C::args(&mut self.data)) {
-            Ok(())
-        } else {
-            Err(NotAvailable(format!("no machine has {lanes} lanes: 1, 2, 4, 8 or 16")))
+        if v.run_traced(trace, lanes, C::args(&mut self.data)) {
+            return Ok(());
         }
+        let name = v.about.name;
+        let (least, most) = v.about.traced_lanes().into_inner();
+        Err(NotAvailable(match v.traced {
+            None => format!("{name} is written in one instruction set's intrinsics"),
+            Some(_) => format!("{name} runs on {least} to {most} lanes, a power of two: not on {lanes}"),
+        }))
     }
 
     fn output(&self) -> Vec<f32> {
@@ -156,8 +158,8 @@ impl<C: Contract> Case for TypedCase<C> {
         Verdict { failure: verdict.failure, ..whole }
     }
 
-    fn verify_sums(&mut self, partial_sums: usize) -> Verdict {
-        self.verify_within(&C::tolerance(&self.shape, partial_sums))
+    fn verify_foreign(&mut self, partial_sums: usize) -> Verdict {
+        self.verify_within(&C::foreign_tolerance(&self.shape, partial_sums))
     }
 
     fn poison(&mut self) {

@@ -116,6 +116,44 @@ impl OnMachine for EveryOperation<'_> {
         let (sin, cos) = m.sin_cos_libm(&real);
         put("sin", float_bits(m, &sin));
         put("cos", float_bits(m, &cos));
+        self.arithmetic(m);
+    }
+}
+
+impl EveryOperation<'_> {
+    /// On f32 lanes, and of rows of bytes: whole numbers where machines may add in another order or round once less.
+    #[inline(always)]
+    fn arithmetic<M: Machine>(self, m: M) {
+        let Operands { w, x, f, .. } = self.operands;
+        let words: [i8; BYTES] = w.map(|b| b as i8);
+        let (real, other) = (m.load(f, 0), m.load(f, 16));
+        let whole = m.load_i8(&words, 0);
+        let (a, b) = (m.to_f32(&whole), m.to_f32(&m.load_u8(w, 16)));
+        let one = m.one();
+        let mut put = |name, lanes| self.results.push((name, lanes));
+        put("to_f32", float_bits(m, &a));
+        put("splat", float_bits(m, &m.splat(0.1)));
+        put("load_splat", float_bits(m, &m.load_splat(f, 5)));
+        put("load_f16_splat", float_bits(m, &m.load_f16_splat(&f16::from_f32(f[1] * 0.1))));
+        put("broadcast", float_bits(m, &m.broadcast(&one.load(f, 2))));
+        put("add", float_bits(m, &m.add(&real, &other)));
+        put("sub", float_bits(m, &m.sub(&real, &other)));
+        put("mul", float_bits(m, &m.mul(&real, &other)));
+        put("mul_add", float_bits(m, &m.mul_add(&a, &b, &m.splat(3.0))));
+        put("div", float_bits(m, &m.div(&real, &other)));
+        put("max", float_bits(m, &m.max(&real, &other)));
+        put("sqrt", float_bits(m, &m.sqrt(&m.abs(&real))));
+        put("pow2", float_bits(m, &m.pow2(&m.max(&a, &m.splat(-127.0)))));
+        put("exp_libm", float_bits(m, &m.exp_libm(&m.mul(&real, &m.splat(0.001)))));
+        put("sum", float_bits(one, &m.sum(&a)));
+        put("largest", float_bits(one, &m.largest(&real)));
+        let places: [i32; 32] = std::array::from_fn(|i| 1000 - 7 * i as i32);
+        put("lookup", bits(m, &m.lookup(&places, &m.and_i(&whole, 31))));
+        let lanes_sum = |v: &M::I| bits(one, &m.sum_i(v));
+        // Which product goes to which lane is the machine's.
+        put("madd_i8", lanes_sum(&m.madd_i8(&whole, &words, 0, x, 0)));
+        put("dot4_i8", lanes_sum(&m.dot4_i8(&whole, &words, 0, x, 0)));
+        put("dot4_i8 of -128", lanes_sum(&m.dot4_i8(&m.zero_i(), &[-128; BYTES], 0, x, 0)));
     }
 }
 
@@ -186,7 +224,41 @@ fn expected(o: &Operands, lanes: usize) -> Results {
         ("sin", floats(&|k| o.f[k].sin())),
         ("cos", floats(&|k| o.f[k].cos())),
     ]);
+    all.extend(expected_arithmetic(o, lanes));
     all
+}
+
+fn expected_arithmetic(o: &Operands, lanes: usize) -> Results {
+    let a = |k: usize| i32::from(o.w[k] as i8);
+    let b = |k: usize| i32::from(o.w[16 + k]);
+    let floats = |f: &dyn Fn(usize) -> f32| (0..lanes).map(|k| f(k).to_bits()).collect::<Vec<_>>();
+    let sum = |n: usize, f: &dyn Fn(usize) -> i32| vec![(0..n).map(f).sum::<i32>() as u32];
+    let product = |i: usize| a(i) * i32::from(o.x[i]);
+    let acc: i32 = (0..lanes).map(a).sum();
+    let with_acc = |n: usize| vec![(acc + (0..n).map(product).sum::<i32>()) as u32];
+    let power = |k: usize| if a(k) <= -127 { 0.0 } else { 2f32.powi(a(k)) };
+    vec![
+        ("to_f32", floats(&|k| a(k) as f32)),
+        ("splat", floats(&|_| 0.1)),
+        ("load_splat", floats(&|_| o.f[5])),
+        ("load_f16_splat", floats(&|_| f16::from_f32(o.f[1] * 0.1).to_f32())),
+        ("broadcast", floats(&|_| o.f[2])),
+        ("add", floats(&|k| o.f[k] + o.f[16 + k])),
+        ("sub", floats(&|k| o.f[k] - o.f[16 + k])),
+        ("mul", floats(&|k| o.f[k] * o.f[16 + k])),
+        ("mul_add", floats(&|k| (a(k) * b(k) + 3) as f32)),
+        ("div", floats(&|k| o.f[k] / o.f[16 + k])),
+        ("max", floats(&|k| o.f[k].max(o.f[16 + k]))),
+        ("sqrt", floats(&|k| o.f[k].abs().sqrt())),
+        ("pow2", floats(&power)),
+        ("exp_libm", floats(&|k| (o.f[k] * 0.001).exp())),
+        ("sum", vec![(acc as f32).to_bits()]),
+        ("largest", vec![(0..lanes).map(|k| o.f[k]).fold(f32::MIN, f32::max).to_bits()]),
+        ("lookup", (0..lanes).map(|k| (1000 - 7 * (a(k) & 31)) as u32).collect()),
+        ("madd_i8", with_acc(2 * lanes)),
+        ("dot4_i8", with_acc(4 * lanes)),
+        ("dot4_i8 of -128", sum(4 * lanes, &|i| -128 * i32::from(o.x[i]))),
+    ]
 }
 
 fn check(machine: &str, operands: &Operands, run: impl FnOnce(EveryOperation<'_>) -> bool) {

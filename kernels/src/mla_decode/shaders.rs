@@ -47,7 +47,7 @@ const fn with(last: Binding) -> [Binding; 9] {
     [a, b, c, d, e, f, g, h, last]
 }
 
-/// Every shader, rung 0 first. Those named `expanded` read the caches that [`super::is_expanded`] speaks of.
+/// Every shader, rung 0 first.
 pub(super) const LADDER: &[Shader] = &[
     shader!("naive", ["shared/operands", "../wgsl/softmax", "../wgsl/halving"], NAIVE, |s| {
         let size = Size::given(s);
@@ -69,7 +69,8 @@ pub(super) const LADDER: &[Shader] = &[
         ]
     })
     .after("naive")
-    .partial_sums(8),
+    .partial_sums(8)
+    .expanded(),
     shader!("absorbed", ["shared/operands", "../wgsl/softmax", "../wgsl/halving"], SCORES, |s| {
         let size = Size::given(s);
         let pass = |entry, workgroups| Pass::new(entry, workgroups, &sizes(&size));

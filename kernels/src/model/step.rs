@@ -46,8 +46,8 @@ pub fn decode(config: &Config, dtype: Dtype, tokens: usize) -> Option<Vec<Operat
     Some(step.list)
 }
 
-/// What such a step calls beside where its rung of `mla_decode` reads each head's own keys and values
-/// ([`crate::mla_decode::is_expanded`]): the product that makes them of the token's latent, in every layer. Nothing where
+/// What such a step calls beside where its rung of `mla_decode` reads each head's own keys and values (those marked
+/// `expanded`): the product that makes them of the token's latent, in every layer. Nothing where
 /// attention is another.
 pub fn expansion(config: &Config, dtype: Dtype) -> Option<Vec<Operation>> {
     let mut step = Step::of(config, dtype)?;

@@ -232,20 +232,20 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
         .accumulators(4),
         Variant::new::<fused::Fused>(
             "fused",
-            Width::SimdF32,
+            Width::Any,
             "a row of the gate and one of up share each load of x, as do two far rows of down: two long streams of weights",
         )
         .after("simd")
         .accumulators(2),
         Variant::new::<batched::Batched>(
             "batched",
-            Width::SimdF32,
+            Width::Any,
             "the tokens of an expert pass together: each of its weights is read once for all of them",
         )
         .after("fused"),
         Variant::new::<parallel::Parallel>(
             "parallel",
-            Width::SimdF32,
+            Width::Any,
             "one list of tasks for all experts, each the same rows of every one: cores stay even however tokens are spread",
         )
         .after("batched")

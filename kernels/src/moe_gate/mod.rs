@@ -133,7 +133,7 @@ impl Contract for MoeGate {
         .after("naive"),
         Variant::new::<partial_select::PartialSelect>(
             "partial_select",
-            Width::SimdF32,
+            Width::Any,
             "short lists of the best so far replace the sorts: most experts are turned away by one comparison",
         )
         .after("simd"),
@@ -145,13 +145,13 @@ impl Contract for MoeGate {
         .after("partial_select"),
         Variant::new::<fused::Fused>(
             "fused",
-            Width::SimdF32,
+            Width::Any,
             "scores and groups' bests follow each sixteen products at once, in the shadow of the next weights' misses",
         )
         .after("group_lanes"),
         Variant::new::<parallel::Parallel>(
             "parallel",
-            Width::SimdF32,
+            Width::Any,
             "sixteen experts at a time go to every core, scores included; one core selects",
         )
         .after("fused")

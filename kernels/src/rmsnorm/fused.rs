@@ -15,13 +15,17 @@ impl Rung<RmsNorm> for Fused {
             m,
             a,
             #[inline(always)]
-            |mut row| {
-                let squares = add_and_square(m, &mut row);
-                let inverse = super::inverse_rms(m.one(), &squares, row.w.len(), row.epsilon);
-                super::scale(m, &mut row, &inverse);
-            },
+            |mut row| one_row(m, &mut row),
         );
     }
+}
+
+/// One row's sum with the residual, and its norm.
+#[inline(always)]
+pub(super) fn one_row<M: Machine>(m: M, row: &mut Row<'_>) {
+    let squares = add_and_square(m, row);
+    let inverse = super::inverse_rms(m.one(), &squares, row.w.len(), row.epsilon);
+    super::scale(m, row, &inverse);
 }
 
 /// `h_out = h + delta`; returns the sum of its squares.

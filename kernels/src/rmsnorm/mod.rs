@@ -3,6 +3,7 @@
 
 mod fused;
 mod naive;
+mod parallel;
 mod reference;
 mod shaders;
 mod simd;
@@ -62,11 +63,15 @@ impl Contract for RmsNorm {
         .accumulators(4),
         Variant::new::<fused::Fused>(
             "fused",
-            Width::SimdF32,
+            Width::Any,
             "squares are summed while the residual is added, which saves one of three passes",
         )
         .after("simd")
         .accumulators(4),
+        Variant::new::<parallel::Parallel>("parallel", Width::Any, "rows go to every core, a few pages at a time")
+            .after("fused")
+            .accumulators(4)
+            .threads(),
     ];
     const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;

@@ -3,6 +3,7 @@
 
 mod naive;
 mod online;
+mod parallel;
 mod reciprocal;
 mod reference;
 mod shaders;
@@ -76,11 +77,19 @@ impl Contract for Softmax {
         .accumulators(2),
         Variant::new::<online::Online>(
             "online",
-            Width::SimdF32,
+            Width::Any,
             "maximum and sum in one pass, rescaling the sum when the maximum grows: one trip over the row less for more exps",
         )
         .after("simd_exp")
         .accumulators(1),
+        Variant::new::<parallel::Parallel>(
+            "parallel",
+            Width::SimdF32,
+            "rows go to every core, a few pages at a time",
+        )
+        .after("simd_exp")
+        .accumulators(2)
+        .threads(),
     ];
     const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;

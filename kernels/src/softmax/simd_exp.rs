@@ -17,14 +17,18 @@ impl Rung<Softmax> for SimdExp {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
         tasks!(m, a.rows(), 1, |r| {
-            let x = &a.x[r * a.n..(r + 1) * a.n];
-            let y = &mut a.y[r * a.n..(r + 1) * a.n];
-            let top = largest(m, x);
-            let sum = exponentials(m, x, y, &top);
-            let one = m.one();
-            super::scale_row(m, y, &one.div(&one.splat(1.0), &sum));
+            one_row(m, &a.x[r * a.n..(r + 1) * a.n], &mut a.y[r * a.n..(r + 1) * a.n]);
         });
     }
+}
+
+/// `y = softmax(x)`.
+#[inline(always)]
+pub(super) fn one_row<M: Machine>(m: M, x: &[f32], y: &mut [f32]) {
+    let top = largest(m, x);
+    let sum = exponentials(m, x, y, &top);
+    let one = m.one();
+    super::scale_row(m, y, &one.div(&one.splat(1.0), &sum));
 }
 
 /// The maximum of a row.

@@ -8,6 +8,9 @@ use kernels::model::published;
 use super::*;
 use crate::gate::Gate;
 
+/// The kernel of latent attention.
+const MLA: &str = "mla_decode";
+
 /// Small, with all the parts of a published model; the widths of its heads follow from the latent's, as in those.
 fn small(name: &str) -> Config {
     let mut config = published::named(name).expect("published");
@@ -86,7 +89,7 @@ fn expanded_caches_are_paid_for() {
     for tokens in [2, 300] {
         for step in gates.steps(&config, Dtype::F16, tokens, "pentium-ii-350,ryzen-9-5950x,gtx-1080,h800") {
             let made = step.parts.iter().find(|part| part.record.shape.ends_with("/attn-kv-b"));
-            let expanded = calls(&step, MLA).iter().any(|part| is_expanded(&part.record.variant));
+            let expanded = calls(&step, MLA).iter().any(|part| comes_with_expansion(&part.record));
             let place = format!("{} {} at {tokens}", step.record.machine.id, step.record.variant);
             assert_eq!(made.map(|part| part.times), expanded.then_some(config.layers), "{place}");
             *(if expanded { &mut with } else { &mut without }) += 1;
