@@ -2,6 +2,7 @@
 //! with one scale, head by head, and the query quantized the same way once before. As `attention_decode` in little more
 //! than a quarter of the bytes; what was a race for bytes becomes one for taking them apart. `keys.rs` holds the cache.
 
+mod grouped;
 mod integer;
 mod keys;
 mod keys_abreast;
@@ -136,12 +137,19 @@ impl Contract for AttentionDecodeQ8 {
         )
         .after("integer")
         .accumulators(BLOCK_SUMS),
+        Variant::new::<grouped::Grouped>(
+            "grouped",
+            Width::SimdMadd,
+            "query heads that share a head of the cache pass over it together: each value is made f32 once for all",
+        )
+        .after("simd")
+        .accumulators(BLOCK_SUMS),
         Variant::new::<online::Online>(
             "online",
             Width::SimdMadd,
-            "heads that share a head of the cache go by in one pass with a running maximum: each value is made f32 once for all",
+            "a running maximum rescales what was summed before, so tokens go by in blocks and no row of scores is kept",
         )
-        .after("simd")
+        .after("grouped")
         .accumulators(BLOCK_SUMS),
         Variant::new::<keys_abreast::KeysAbreast>(
             "keys_abreast",

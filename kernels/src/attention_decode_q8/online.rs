@@ -1,4 +1,4 @@
-//! idea: heads that share a head of the cache go by in one pass with a running maximum: each value is made f32 once for all
+//! idea: a running maximum rescales what was summed before, so tokens go by in blocks and no row of scores is kept
 
 use super::keys::IntegerDots;
 use super::{Args, AttentionDecodeQ8};

@@ -12,12 +12,20 @@ pub struct Simd;
 impl Rung<AttentionDecodeQ8> for Simd {
     #[inline(always)]
     fn run<M: Machine>(m: M, a: Args<'_>) {
-        let size = a.size;
-        tasks!(m, size.heads, size.group(), |h| {
-            let (k, v) = (a.keys(h / size.group()), a.values(h / size.group()));
-            let room = &mut a.scores[h * size.tokens..(h + 1) * size.tokens];
-            let asked = IntegerDots { q: a.q.part(&size, h..h + 1), k };
-            attend(m, asked, v, size.scale(), room, &mut a.o[h * size.width..(h + 1) * size.width]);
-        });
+        heads_together(m, a, 1);
     }
+}
+
+/// Every head, `together` of one group at a time.
+#[inline(always)]
+pub(super) fn heads_together<M: Machine>(m: M, a: Args<'_>, together: usize) {
+    let (size, tokens, width) = (a.size, a.size.tokens, a.size.width);
+    tasks!(m, size.heads / together, size.group() / together, |task| {
+        let heads = task * together..(task + 1) * together;
+        let kv_head = heads.start / size.group();
+        let at = heads.start * tokens..heads.end * tokens;
+        let out = heads.start * width..heads.end * width;
+        let (asked, v) = (IntegerDots { q: a.q.part(&size, heads), k: a.keys(kv_head) }, a.values(kv_head));
+        attend(m, asked, v, size.scale(), &mut a.scores[at], &mut a.o[out]);
+    });
 }
