@@ -262,7 +262,7 @@ macro_rules! native_threads {
         ) {
             use rayon::prelude::*;
             let tasks = out.len().div_ceil(chunk.max(1));
-            assert!(scratch.len() >= tasks * per_task || tasks == 0, "every task has its scratch");
+            assert!(scratch.len().div_ceil(per_task.max(1)) >= tasks, "every task has its scratch");
             out.par_chunks_mut(chunk.max(1)).zip(scratch.par_chunks_mut(per_task.max(1))).enumerate().for_each(
                 |(i, (piece, own))| {
                     self.enter(
