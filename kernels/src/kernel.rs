@@ -371,6 +371,11 @@ pub trait Contract: Sized + Send + Sync + 'static {
     fn rows(shape: &Shape) -> usize;
     /// The f64 reference of one output row.
     fn reference(data: &Self::Data, row: usize) -> RowReference;
+    /// The reference over what a rung reads, where that was made of the operands before and rounded by more than the
+    /// tolerance: its output is held to this one, and its error is told against [`Contract::reference`].
+    fn reference_as_cached(_about: &About) -> Option<fn(&Self::Data, usize) -> RowReference> {
+        None
+    }
     /// One output row as the variant left it.
     fn output(data: &Self::Data, row: usize) -> Vec<f32>;
 }

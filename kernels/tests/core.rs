@@ -130,6 +130,9 @@ fn smaller_caches_lose_what_their_types_lose() {
     for (name, kv, rungs, most) in [
         ("llama", KvKind::Bf16, "naive", 3e-2),
         ("llama", KvKind::Bf16, "best", 3e-2),
+        ("deepseek2-lite", KvKind::Bf16, "naive", 3e-2),
+        ("deepseek2-lite", KvKind::Bf16, "best", 3e-2),
+        ("deepseek2-lite", KvKind::Bf16, "best,mla_decode_bf16=expanded", 3e-2),
         // Rounding activations alone costs this model 0.22: near gates choose other experts.
         ("deepseek2-v3", KvKind::Q8, "naive", 0.22),
         ("deepseek2-v3", KvKind::Q8, "best", 0.22),

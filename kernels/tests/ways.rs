@@ -216,7 +216,7 @@ fn latent_attention_and_experts_give_one_text_in_every_way() {
         let config = small(name);
         for (dtype, most) in types {
             // What a small cache loses is no matter of the weights.
-            let kvs: &[KvKind] = if dtype == Dtype::F32 { &[KvKind::Q8] } else { &[] };
+            let kvs: &[KvKind] = if dtype == Dtype::F32 { &[KvKind::Bf16, KvKind::Q8] } else { &[] };
             every_way_is_one_way(&format!("{name} {dtype}"), most, kvs, |by| seeded(&config, dtype, by));
         }
     }

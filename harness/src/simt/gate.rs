@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn attention_shaders_match_the_reference() {
         every_shader(&Entry::<kernels::attention_decode::AttentionDecode<f32>>::new());
-        every_shader(&Entry::<kernels::mla_decode::MlaDecode>::new());
+        every_shader(&Entry::<kernels::mla_decode::MlaDecode<f32>>::new());
         every_shader(&Entry::<kernels::mla_attend::MlaAttend>::new());
     }
 

@@ -12,7 +12,7 @@ pub fn head<E: Element>(q: &[f32], k: &[E], v: &[E], size: &Size, head: usize) -
     attend(&q, size.tokens, |t| row(k, t), |t| row(v, t))
 }
 
-/// One query before `tokens` keys and values. A score's rounding error is proportional to its own terms, and the exp makes
+/// One query before `tokens` keys, as wide as it, and values. A score's rounding error is proportional to its own terms, and the exp makes
 /// of it a relative error of the token's weight: magnitudes are those of the weighted values, times one plus twice the
 /// largest score's terms.
 pub fn attend(
@@ -30,7 +30,8 @@ pub fn attend(
     }
     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = scores.iter().map(|s| (s - top).exp()).sum();
-    let (mut values, mut magnitudes) = (vec![0.0; q.len()], vec![0.0; q.len()]);
+    let width = value(0).len();
+    let (mut values, mut magnitudes) = (vec![0.0; width], vec![0.0; width]);
     for (t, score) in scores.iter().enumerate() {
         let p = (score - top).exp() / sum;
         for (c, v) in value(t).into_iter().enumerate() {

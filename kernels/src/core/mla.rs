@@ -3,11 +3,10 @@
 //! quantizing latents. Several tokens share every product; attention of those that begin a text is `prefill.rs`, of later ones
 //! token by token.
 
+mod cache;
 mod prefill;
 
 use std::sync::Arc;
-
-use half::bf16;
 
 use super::activations::Activations;
 use super::cache::KvKind;
@@ -16,13 +15,13 @@ use super::matrix::{Matrix, shape};
 use super::rope::{frequencies, score_scale};
 use super::rungs::{Ladders, Watch};
 use super::tensors::{decode, has, vector};
-use crate::activations::quantize;
 use crate::input::Buffer;
 use crate::mla_decode::{Absorbing, Args, PlainLatents, Size};
 use crate::mla_decode_q8::{QuantizedLatents, RUN};
 use crate::model::config::{Attention, Config, Pairs};
 use crate::model::{Dtype, ModelFile};
 use crate::{rmsnorm, rope};
+use cache::{Cache, Token, expands};
 
 /// One layer's weights and cache.
 pub(super) struct Layer {
@@ -42,15 +41,6 @@ pub(super) struct Layer {
 enum Query {
     Whole(Matrix),
     Ranked { a: Matrix, norm: Vec<f32>, b: Matrix },
-}
-
-enum Cache {
-    /// `capacity × row`.
-    Latents(Buffer<f32>),
-    /// Keys and values of each head.
-    Expanded(Buffer<f32>, Buffer<f32>),
-    /// Latents in i8 with their scales, and the part that carries the position.
-    Q8(Buffer<i8>, Buffer<f32>, Buffer<bf16>),
 }
 
 /// What layers share: sizes, and room for one at a time.
@@ -95,9 +85,6 @@ impl Shared {
         let Attention::Latent { heads, query_rank, latent, nope, rope, value } = config.attention else {
             unreachable!("only models with latent attention come here");
         };
-        if kv == KvKind::Bf16 {
-            return Err(CoreError::NoKernel("a cache of latents in bf16: f32 and q8 there are".into()));
-        }
         if kv == KvKind::Q8 && !latent.is_multiple_of(RUN) {
             let why = format!("a cache in q8 of latents {latent} wide: {RUN} values share a scale");
             return Err(CoreError::NoKernel(why));
@@ -209,7 +196,7 @@ impl Layer {
         prompts: bool,
     ) -> Result<Self, CoreError> {
         let (size, hidden) = (&shared.size, config.hidden);
-        let Size { heads, latent, plain, value, capacity, .. } = *size;
+        let Size { heads, latent, plain, value, .. } = *size;
         let name = |what: &str| format!("blk.{layer}.attn_{what}.weight");
         let open = |what: &str, sizes| Matrix::open(file, &name(what), sizes, ladders, prompts);
         let q = match shared.rank {
@@ -221,22 +208,11 @@ impl Layer {
             },
         };
         let (to_key, to_value) = matrices(file, &name, size, prompts)?;
-        let expanded = shared.kv == KvKind::F32 && ladders.mla.any(|about| about.expanded);
+        let expanded = expands(shared.kv, ladders);
         if expanded && !has(file, &name("kv_b")) {
             let why = "expanded rungs of mla_decode where the file has attn_k_b and attn_v_b instead of attn_kv_b";
             return Err(CoreError::NoKernel(why.into()));
         }
-        let cache = match shared.kv {
-            KvKind::Q8 => Cache::Q8(
-                Buffer::zeroed(capacity * latent),
-                Buffer::zeroed(capacity * latent / RUN),
-                Buffer::zeroed(capacity * size.rope),
-            ),
-            _ if expanded => {
-                Cache::Expanded(Buffer::zeroed(heads * capacity * size.key()), Buffer::zeroed(heads * capacity * value))
-            }
-            _ => Cache::Latents(Buffer::zeroed(capacity * size.row())),
-        };
         Ok(Self {
             q,
             kv_a: open("kv_a_mqa", (size.row(), hidden))?,
@@ -245,7 +221,7 @@ impl Layer {
             to_value,
             kv_b: if expanded { Some(open("kv_b", (heads * (plain + value), latent))?) } else { None },
             output: open("output", (hidden, heads * value))?,
-            cache,
+            cache: Cache::empty(shared.kv, size, expanded),
         })
     }
 
@@ -287,38 +263,15 @@ impl Layer {
     }
 
     fn append(&mut self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, tokens: usize, first: usize) {
-        let Size { heads, latent, plain, value, capacity, rope, .. } = s.size;
-        let (row, key, runs) = (s.size.row(), s.size.key(), latent / RUN);
+        let Size { heads, latent, plain, value, rope, .. } = s.size;
         if let Some(kv_b) = &self.kv_b {
             kv_b.multiply(l, watch, &mut s.latent, s.expanded.as_mut_slice());
         }
         let turned = s.turned.as_slice().chunks_exact((heads + 1) * rope).map(|turned| &turned[heads * rope..]);
-        let made = |i: usize| &s.expanded.as_slice()[i * heads * (plain + value)..(i + 1) * heads * (plain + value)];
-        let each = s.latent.values().chunks_exact(latent).zip(turned).enumerate().take(tokens);
-        for (i, (compressed, position)) in each {
-            let t = first + i;
-            match &mut self.cache {
-                Cache::Latents(cache) => {
-                    let row = &mut cache.as_mut_slice()[t * row..(t + 1) * row];
-                    row[..latent].copy_from_slice(compressed);
-                    row[latent..].copy_from_slice(position);
-                }
-                Cache::Expanded(keys, values) => {
-                    for (h, made) in made(i).chunks_exact(plain + value).enumerate() {
-                        let at = h * capacity + t;
-                        let (k, v) = (&mut keys.as_mut_slice()[at * key..(at + 1) * key], &made[plain..]);
-                        k[..plain].copy_from_slice(&made[..plain]);
-                        k[plain..].copy_from_slice(position);
-                        values.as_mut_slice()[at * value..(at + 1) * value].copy_from_slice(v);
-                    }
-                }
-                Cache::Q8(quants, scales, positions) => {
-                    let quants = &mut quants.as_mut_slice()[t * latent..(t + 1) * latent];
-                    quantize(compressed, RUN, quants, &mut scales.as_mut_slice()[t * runs..(t + 1) * runs]);
-                    let positions = &mut positions.as_mut_slice()[t * rope..(t + 1) * rope];
-                    positions.iter_mut().zip(position).for_each(|(out, x)| *out = bf16::from_f32(*x));
-                }
-            }
+        let made = s.expanded.as_slice().chunks_exact(heads * (plain + value));
+        let each = s.latent.values().chunks_exact(latent).zip(turned).zip(made).take(tokens).enumerate();
+        for (i, ((latent, position), made)) in each {
+            self.cache.put(&s.size, Token { t: first + i, latent, position, made });
         }
     }
 
@@ -342,15 +295,16 @@ impl Layer {
                 }
             };
         }
+        macro_rules! plain {
+            ($ladder:expr, $cache:expr) => {{
+                let [latents, keys, values] = $cache.slices();
+                let absorbing = absorbing!(PlainLatents { size, data: latents });
+                $ladder.run(watch, &shape, Args { absorbing, keys, values });
+            }};
+        }
         match &self.cache {
-            Cache::Latents(cache) => {
-                let absorbing = absorbing!(PlainLatents { size, data: cache.as_slice() });
-                l.mla.run(watch, &shape, Args { absorbing, keys: &[], values: &[] });
-            }
-            Cache::Expanded(keys, values) => {
-                let absorbing = absorbing!(PlainLatents { size, data: &[] });
-                l.mla.run(watch, &shape, Args { absorbing, keys: keys.as_slice(), values: values.as_slice() });
-            }
+            Cache::F32(cache) => plain!(l.mla, cache),
+            Cache::Bf16(cache) => plain!(l.mla_bf16, cache),
             Cache::Q8(quants, scales, rope) => {
                 let (quants, scales, rope) = (quants.as_slice(), scales.as_slice(), rope.as_slice());
                 let absorbing = absorbing!(QuantizedLatents { size, quants, scales, rope });

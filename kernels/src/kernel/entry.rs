@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{About, Case, Contract, Cost, Kernel, NotAvailable, Shape, ShapeError, Tolerance};
+use super::{About, Case, Contract, Cost, Kernel, NotAvailable, RowReference, Shape, ShapeError, Tolerance};
 use crate::compare::{self, Verdict};
 use crate::foreign::{MachineCode, Shader};
 use crate::input::Input;
@@ -83,11 +83,15 @@ struct TypedCase<C: Contract> {
 
 impl<C: Contract> TypedCase<C> {
     fn verify_within(&mut self, tolerance: &Tolerance) -> Verdict {
+        self.verify_against(C::reference, tolerance)
+    }
+
+    fn verify_against(&mut self, reference: fn(&C::Data, usize) -> RowReference, tolerance: &Tolerance) -> Verdict {
         if !C::operands(&mut self.data).iter().all(Operand::canaries_intact) {
             return Verdict::failed("wrote outside its outputs: a canary beside them is gone");
         }
         let rows = compare::rows_to_check(C::rows(&self.shape), C::cost(&self.shape).operations);
-        compare::verify(tolerance, &rows, |row| (C::reference(&self.data, row), C::output(&self.data, row)))
+        compare::verify(tolerance, &rows, |row| (reference(&self.data, row), C::output(&self.data, row)))
     }
 
     /// Rounds every input, all of them f32, to bf16; the values before.
@@ -147,12 +151,16 @@ impl<C: Contract> Case for TypedCase<C> {
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict {
         let about = &C::LADDER[variant].about;
         let tolerance = C::tolerance(&self.shape, about.accumulators * lanes);
-        if !about.rounds_to_bf16 {
-            return self.verify_within(&tolerance);
-        }
-        let exact = self.round_inputs();
-        let verdict = self.verify_within(&tolerance);
-        self.restore_inputs(&exact);
+        let verdict = match C::reference_as_cached(about) {
+            Some(reference) => self.verify_against(reference, &tolerance),
+            None if about.rounds_to_bf16 => {
+                let exact = self.round_inputs();
+                let verdict = self.verify_within(&tolerance);
+                self.restore_inputs(&exact);
+                verdict
+            }
+            None => return self.verify_within(&tolerance),
+        };
         // What rounding costs is told; how much it may be depends on how far the terms cancel.
         let whole = self.verify_within(&Tolerance { nmse: f64::INFINITY, backward: f64::INFINITY });
         Verdict { failure: verdict.failure, ..whole }

@@ -1,6 +1,6 @@
 //! idea: the products move over to the query and the output, so heads attend over the latents themselves
 
-use super::{Absorbing, Args, Latents, MlaDecode, Size};
+use super::{Absorbing, Args, Cached, Latents, MlaDecode, Size};
 use crate::attention_decode::blocks::{Dots, attend, clear};
 use crate::gemv::dot;
 use crate::kernel::Rung;
@@ -9,9 +9,9 @@ use crate::machine::{Machine, tasks};
 /// See the file's first line.
 pub struct Absorbed;
 
-impl Rung<MlaDecode> for Absorbed {
+impl<E: Cached> Rung<MlaDecode<E>> for Absorbed {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         head_by_head(m.one(), a.absorbing);
     }
 }

@@ -1,7 +1,7 @@
 //! idea: all heads pass over the latents together, block by block with a running maximum: each latent is read once
 
 use super::absorbed::{absorb, emit};
-use super::{Absorbing, Args, Latents, MlaDecode};
+use super::{Absorbing, Args, Cached, Latents, MlaDecode};
 use crate::attention_decode::blocks::{BLOCK, Dots};
 use crate::attention_decode::online::{normalize, pass};
 use crate::kernel::Rung;
@@ -10,9 +10,9 @@ use crate::machine::{Machine, tasks};
 /// See the file's first line. The form of FlashMLA: many queries, one key.
 pub struct AbsorbedOnline;
 
-impl Rung<MlaDecode> for AbsorbedOnline {
+impl<E: Cached> Rung<MlaDecode<E>> for AbsorbedOnline {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         all_heads(m, a.absorbing);
     }
 }

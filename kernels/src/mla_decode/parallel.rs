@@ -1,7 +1,7 @@
 //! idea: heads are absorbed on every core, tokens split over them, and the parts merged by their maximums
 
 use super::absorbed::{absorb, emit};
-use super::{Absorbing, Args, Latents, MlaDecode, Size};
+use super::{Absorbing, Args, Cached, Latents, MlaDecode, Size};
 use crate::attention_decode::blocks::{BLOCK, Dots, Rows, Values};
 use crate::attention_decode::online::pass;
 use crate::attention_decode::parallel::merge;
@@ -24,9 +24,9 @@ pub(crate) fn room(size: &Size) -> usize {
     size.tokens.div_ceil(TOKENS_PER_TASK) * (left(size) + size.heads * BLOCK)
 }
 
-impl Rung<MlaDecode> for Parallel {
+impl<E: Cached> Rung<MlaDecode<E>> for Parallel {
     #[inline(always)]
-    fn run<M: Machine>(m: M, a: Args<'_>) {
+    fn run<M: Machine>(m: M, a: Args<'_, E>) {
         split(m, a.absorbing);
     }
 }

@@ -1,6 +1,7 @@
-//! `o = sum over t of softmax(q · [W_k c_t, p_t]) W_v c_t`, in f64, from the latents.
+//! `o = sum over t of softmax(q · [W_k c_t, p_t]) W_v c_t`, in f64, from the latents, or from cached keys and values.
 
-use super::Size;
+use super::{Cached, Data, Size};
+use crate::attention_decode::reference::attend;
 use crate::kernel::RowReference;
 
 /// `matrix[d] · c` for each of its rows, and the same of magnitudes.
@@ -47,4 +48,15 @@ pub fn head(
         }
     }
     RowReference { values, magnitudes }
+}
+
+/// One head, from its keys and values as they are cached.
+pub fn expanded<E: Cached>(d: &Data<E>, head: usize) -> RowReference {
+    let (tokens, key, value) = (d.size.tokens, d.size.key(), d.size.value);
+    let row = |cache: &[E], width: usize, t: usize| {
+        let row = (head * tokens + t) * width;
+        cache[row..row + width].iter().map(|x| x.decode()).collect()
+    };
+    let q: Vec<f64> = d.q.as_slice()[head * key..(head + 1) * key].iter().map(|x| f64::from(*x)).collect();
+    attend(&q, tokens, |t| row(d.keys.as_slice(), key, t), |t| row(d.values.as_slice(), value, t))
 }

@@ -93,7 +93,7 @@ impl Contract for MlaDecodeQ8 {
     }
 
     fn dims(s: &Shape) -> String {
-        MlaDecode::dims(s)
+        MlaDecode::<f32>::dims(s)
     }
 
     fn cost(s: &Shape) -> Cost {
@@ -112,7 +112,7 @@ impl Contract for MlaDecodeQ8 {
 
     // One unit more than over latents in f32: values times scales are rounded.
     fn tolerance(s: &Shape, partial_sums: usize) -> Tolerance {
-        let over_f32 = MlaDecode::tolerance(s, partial_sums);
+        let over_f32 = MlaDecode::<f32>::tolerance(s, partial_sums);
         Tolerance { backward: over_f32.backward + 2f64.powi(-24), ..over_f32 }
     }
 
