@@ -5,6 +5,7 @@ pub mod activations;
 pub mod attention_decode;
 pub mod attention_decode_q8;
 pub mod attention_prefill;
+pub mod attention_prefill_f16;
 pub mod compare;
 pub mod core;
 pub mod dot_fixed;
@@ -80,6 +81,7 @@ pub static KERNELS: &[&dyn kernel::Kernel] = {
         &Entry::<attention_decode::AttentionDecode<bf16>>::new(),
         &Entry::<attention_decode_q8::AttentionDecodeQ8>::new(),
         &Entry::<attention_prefill::AttentionPrefill>::new(),
+        &Entry::<attention_prefill_f16::AttentionPrefillF16>::new(),
         &Entry::<mla_decode::MlaDecode<f32>>::new(),
         &Entry::<mla_decode::MlaDecode<bf16>>::new(),
         &Entry::<mla_decode_q8::MlaDecodeQ8>::new(),

@@ -108,7 +108,8 @@ fn summary(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64) -> String {
         "Published measurements of GPUs that have a profile (published tier) beside the model's prediction (modelled tier). \
          A generated token is the sum of its kernels at their shapes, each by the rung named, the profile's host time and \
          one gap between kernels for each generation (profiles/published/gpu-gaps.csv, by --fit). The cache of keys and \
-         values is f32 here and f16 there. A prompt is the sum of its products (prefill): activations in f16, weights \
+         values is f32 here and f16 there. A prompt (prefill) is the sum of its products, 512 tokens at a time, and of its \
+         attention, by the second rung named, which keeps scores where the software kept them: activations in f16, weights \
          as they are stored, results in f32 here and f16 there; \
          FP8 (deepgemm) is f16 of half the depth at the profile's rate of FP8, without scales and promotion. FlashMLA's bf16 is \
          f16 here, its outputs f32, and every sequence of its batch is as long as the others.\n",

@@ -65,6 +65,8 @@ fn attention_bytes([m, n, k]: [usize; 3], parts: usize) -> f64 {
 
 /// The kernel that stands for FlashMLA.
 const ATTENTION: &str = "mla_attend_f16";
+/// The kernel of a prompt's attention: llama.cpp caches f16.
+const PROMPT_ATTENTION: &str = "attention_prefill_f16";
 
 /// Predicts every row.
 ///
@@ -190,8 +192,11 @@ fn gemm(gemv: &str) -> Result<&'static str, String> {
     })
 }
 
-/// The products of a prompt, one for each matrix, and of the head for the last token alone, which is all that samples.
-/// Attention and what goes value by value is left out: below a tenth of the operations at such lengths.
+/// Tokens of a prompt that are taken in together: `-ub` of llama-bench, whose rows these are, by default.
+const BATCH: usize = 512;
+
+/// The products of a prompt, one for each matrix and batch of tokens, and of the head for the last token alone, which is all
+/// that samples; and its attention, in one piece, as batches see no other keys. What goes value by value is left out.
 fn prefill(
     counts: &mut Counts,
     gpu: &GpuProfile,
@@ -200,16 +205,31 @@ fn prefill(
     tokens: usize,
     rung: &str,
 ) -> Result<Prediction, String> {
+    let (products, attention) = rung.split_once(" + ").ok_or("a rung of the attention after those of the products")?;
+    if matches!(config.attention, Attention::Latent { .. }) {
+        return Ok(Prediction::None("no shader of a prompt's attention over latents".into()));
+    }
+    let batches = [(BATCH, tokens / BATCH), (tokens % BATCH, usize::from(!tokens.is_multiple_of(BATCH)))];
     let mut calls = Vec::new();
-    for operation in step(config, format, tokens)?.iter().filter(|o| is_product(o)) {
-        let head = operation.shape.n == config.vocab;
-        let shape = Shape { m: if head { 1 } else { tokens }, ..operation.shape.clone() };
-        let rungs = match head {
-            true => counts.rungs(gpu, operation.kernel, &shape, "best", Some(false))?,
-            false => counts.deep(gpu, gemm(operation.kernel)?, &shape, rung)?,
-        };
+    let mut call = |times: usize, rungs: Vec<OperationCost>| {
         let rungs = rungs.iter().map(|cost| cost.launched(gpu.machine.launch_ns.value)).collect();
-        calls.push(Calls { times: operation.times as f64, rungs });
+        calls.push(Calls { times: times as f64, rungs });
+    };
+    for Operation { kernel, shape, times } in step(config, format, tokens)? {
+        match kernel {
+            "attention_decode" => {
+                let shape = Shape { m: tokens, n: shape.m, ..shape };
+                call(times, counts.rungs(gpu, PROMPT_ATTENTION, &shape, attention, None)?);
+            }
+            _ if !kernel.starts_with("gemv_") => {}
+            _ if shape.n == config.vocab => call(times, counts.rungs(gpu, kernel, &shape, "best", Some(false))?),
+            _ => {
+                for (m, batches) in batches.into_iter().filter(|(_, batches)| *batches > 0) {
+                    let shape = Shape { m, ..shape.clone() };
+                    call(times * batches, counts.deep(gpu, gemm(kernel)?, &shape, products)?);
+                }
+            }
+        }
     }
     Ok(Prediction::Time { host_ns: gpu.machine.host_token_ns.value, calls })
 }
@@ -364,7 +384,9 @@ impl Counts {
     ) -> Result<&(f64, Ladder), String> {
         let lanes = gpu.sm.warp_lanes.value;
         // Large products and batches were measured on one machine each.
-        let own = (kernel.name().starts_with("gemm_") || kernel.name() == ATTENTION).then(|| Rules::of(gpu));
+        let measured_alone =
+            kernel.name().starts_with("gemm_") || [ATTENTION, PROMPT_ATTENTION].contains(&kernel.name());
+        let own = measured_alone.then(|| Rules::of(gpu));
         let key = (lanes, kernel.name(), [shape.m, shape.n, shape.k, shape.parts], rung.to_string(), own);
         if !self.counted.contains_key(&key) {
             let input = Input { flavor: Flavor::Blank, ..Input::typical(1) };

@@ -20,7 +20,8 @@ pub struct Row {
     pub group: String,
     /// What ran.
     pub task: Task,
-    /// The rung that stands for the software: `best`, or its name, or several with `or` between them: the fastest.
+    /// The rung that stands for the software: `best`, or its name, or several with `or` between them: the fastest. Of a
+    /// prompt that of its products, then ` + ` and that of its attention.
     pub rung: String,
     /// The measurement.
     pub measured: f64,

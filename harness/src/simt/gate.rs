@@ -141,6 +141,8 @@ mod tests {
         every_shader(&Entry::<kernels::attention_decode::AttentionDecode<f32>>::new());
         every_shader(&Entry::<kernels::mla_decode::MlaDecode<f32>>::new());
         every_shader(&Entry::<kernels::mla_attend::MlaAttend>::new());
+        every_shader(&Entry::<kernels::attention_prefill::AttentionPrefill>::new());
+        every_shader(&Entry::<kernels::attention_prefill_f16::AttentionPrefillF16>::new());
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Attention of a text's first tokens over themselves: `o[i, h] = softmax(q[i, h] · k[j] / sqrt(width), j <= i) V` for `m`
 //! tokens of `n` query heads, `k` values wide, over `parts` heads of keys and values that the query heads share in groups.
 //! Work grows with the square of the text, bytes with its length: a compute kernel, if scores never leave the caches.
-//! `blocks.rs` of `attention_decode` holds the small products; `tile.rs` what the tiled rungs do with them.
+//! `blocks.rs` of `attention_decode` holds the small products; `tile.rs` what the tiled rungs do with them. GPUs hold f16:
+//! `attention_prefill_f16`.
 
-mod causal;
+pub(crate) mod causal;
 mod naive;
 mod parallel;
 mod reference;
+pub(crate) mod shaders;
 mod simd;
 mod tile;
 mod tiles;
 
 use crate::attention_decode::{LARGEST, Size};
 use crate::compare::dot_error_bound;
+use crate::foreign::Shader;
 use crate::input::{Buffer, Input};
 use crate::kernel::{Contract, Cost, RowReference, Shape, ShapeError, Tolerance, Variant, Width, Work};
 use crate::machine::{Machine, tasks};
@@ -65,7 +68,7 @@ pub fn rooms(size: &Size, rung_0: bool) -> [usize; 3] {
 
 /// Runs `body` for every one of `n` parts of a triangle, the shortest with the longest: a task is as long as any other.
 #[inline(always)]
-fn in_pairs<M: Machine>(m: M, n: usize, mut body: impl FnMut(usize)) {
+pub(crate) fn in_pairs<M: Machine>(m: M, n: usize, mut body: impl FnMut(usize)) {
     tasks!(m, n.div_ceil(2), 1, |i| {
         body(i);
         if n - 1 - i != i {
@@ -111,6 +114,7 @@ impl Contract for AttentionPrefill {
         .after("tiles")
         .threads(),
     ];
+    const SHADERS: &'static [Shader] = shaders::LADDER;
     type Data = Data;
     type Args<'a> = Args<'a>;
 

@@ -6,7 +6,7 @@
 //! with few for bytes.
 
 mod naive;
-mod online;
+pub(crate) mod online;
 mod reference;
 mod shaders;
 

@@ -30,7 +30,7 @@ impl Rung<MlaAttend> for Online {
 
 /// f16 as f32, once for all tokens.
 #[inline(always)]
-fn widen<M: Machine>(m: M, from: &[f16], to: &mut [f32]) {
+pub(crate) fn widen<M: Machine>(m: M, from: &[f16], to: &mut [f32]) {
     let main = m.steps(0, from.len(), m.lanes());
     let tail = main.tail();
     for c in main {

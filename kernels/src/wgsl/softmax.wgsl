@@ -3,8 +3,13 @@ const THREADS: u32 = 64;
 
 // Makes weights of the scores from number `first` on, of which there are as many as tokens.
 fn soften(first: u32, i: u32) {
+    soften_some(first, sizes.tokens, i);
+}
+
+// The same of so many.
+fn soften_some(first: u32, count: u32, i: u32) {
     var top = -3.4028234e38;
-    for (var t = i; t < sizes.tokens; t += THREADS) {
+    for (var t = i; t < count; t += THREADS) {
         top = max(top, scores[first + t]);
     }
     parts[i] = top;
@@ -15,7 +20,7 @@ fn soften(first: u32, i: u32) {
     top = parts[0];
     workgroupBarrier();
     var sum = 0.0;
-    for (var t = i; t < sizes.tokens; t += THREADS) {
+    for (var t = i; t < count; t += THREADS) {
         let e = exp(scores[first + t] - top);
         scores[first + t] = e;
         sum += e;
@@ -26,7 +31,7 @@ fn soften(first: u32, i: u32) {
         add_half(i, i, half);
     }
     let scale = 1.0 / parts[0];
-    for (var t = i; t < sizes.tokens; t += THREADS) {
+    for (var t = i; t < count; t += THREADS) {
         scores[first + t] *= scale;
     }
 }
