@@ -72,6 +72,18 @@ pub trait Rotating {
     fn rotate(&mut self);
 }
 
+/// The same where runs add to the copy in use.
+pub trait Growing: Rotating {
+    /// The copy in use, to be written.
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+impl<T: Canary> Growing for Copies<T> {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(self.as_mut_slice())
+    }
+}
+
 macro_rules! rotating {
     ($of:ident, $bound:ident) => {
         impl<T: $bound> Rotating for $of<T> {
@@ -100,8 +112,8 @@ pub enum Operand<'a> {
     /// The weights once more, in the order in which some variants read them. Made once, when a model is loaded.
     Repacked(&'a mut dyn Rotating),
     /// What some variants keep that others make anew of weights at each run, many times as large: each head's own keys and
-    /// values of a cache of latents. Only variants marked `expanded` read it.
-    Expanded(&'a mut dyn Rotating),
+    /// values of a cache of latents. Only variants marked `expanded` read it, and add what the newest token brings.
+    Expanded(&'a mut dyn Growing),
     /// Read; made by the kernel before, so warm unless it is too large for any cache.
     Input(&'a mut dyn Guarded),
     /// Written, every value of it.
@@ -125,7 +137,8 @@ impl<'a> Operand<'a> {
 
     fn place(&self) -> (usize, usize) {
         match self {
-            Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) => w.place(),
+            Operand::Weights(w) | Operand::Repacked(w) => w.place(),
+            Operand::Expanded(w) => w.place(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.place(),
         }
     }
@@ -133,16 +146,18 @@ impl<'a> Operand<'a> {
     /// Its values, as they lie in memory: what a machine with a memory of its own is given.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) => w.bytes(),
+            Operand::Weights(w) | Operand::Repacked(w) => w.bytes(),
+            Operand::Expanded(w) => w.bytes(),
             Operand::Input(b) | Operand::Output(b) | Operand::Scratch(b) => b.bytes(),
         }
     }
 
-    /// An output or scratch, to be written back from such a machine; none for what a run only reads.
+    /// What a run writes, to be written back from such a machine; none for what it only reads.
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         match self {
             Operand::Output(b) | Operand::Scratch(b) => Some(b.bytes_mut()),
-            Operand::Weights(_) | Operand::Repacked(_) | Operand::Expanded(_) | Operand::Input(_) => None,
+            Operand::Expanded(w) => Some(w.bytes_mut()),
+            Operand::Weights(_) | Operand::Repacked(_) | Operand::Input(_) => None,
         }
     }
 
@@ -178,8 +193,10 @@ impl<'a> Operand<'a> {
 
     /// Moves weights to their next copy.
     pub fn rotate(&mut self) {
-        if let Operand::Weights(w) | Operand::Repacked(w) | Operand::Expanded(w) = self {
-            w.rotate();
+        match self {
+            Operand::Weights(w) | Operand::Repacked(w) => w.rotate(),
+            Operand::Expanded(w) => w.rotate(),
+            Operand::Input(_) | Operand::Output(_) | Operand::Scratch(_) => {}
         }
     }
 

@@ -90,6 +90,11 @@ impl<T: Canary> Copies<T> {
         self.all[self.current].as_slice()
     }
 
+    /// The copy in use, for operands that a run adds to.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.all[self.current].as_mut_slice()
+    }
+
     /// Moves to the next copy.
     pub fn rotate(&mut self) {
         self.current = (self.current + 1) % self.all.len();

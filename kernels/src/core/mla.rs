@@ -276,7 +276,7 @@ impl Layer {
     }
 
     /// Attention of token number `t` of several.
-    fn attend(&self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, (t, of): (usize, usize), first: usize) {
+    fn attend(&mut self, l: &Ladders, watch: &mut dyn Watch, s: &mut Shared, (t, of): (usize, usize), first: usize) {
         let size = Size { tokens: first + t + 1, ..s.size };
         let shape = shape(size.heads, size.tokens, size.latent, 1);
         let (queries, outputs) = (size.heads * size.key(), size.heads * size.value);
@@ -297,12 +297,13 @@ impl Layer {
         }
         macro_rules! plain {
             ($ladder:expr, $cache:expr) => {{
-                let [latents, keys, values] = $cache.slices();
+                let (latents, [keys, values]) = $cache.slices();
                 let absorbing = absorbing!(PlainLatents { size, data: latents });
-                $ladder.run(watch, &shape, Args { absorbing, keys, values });
+                // [`Self::append`] made what the tokens bring, all of them in one product.
+                $ladder.run(watch, &shape, Args { absorbing, keys, values, append: false });
             }};
         }
-        match &self.cache {
+        match &mut self.cache {
             Cache::F32(cache) => plain!(l.mla, cache),
             Cache::Bf16(cache) => plain!(l.mla_bf16, cache),
             Cache::Q8(quants, scales, rope) => {

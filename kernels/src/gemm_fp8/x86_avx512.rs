@@ -101,7 +101,7 @@ fn dot(acc: __m512, a: __m512i, b: __m512i) -> __m512 {
 fn body(g: Args<'_>, threads: bool) {
     let (m, n, k, blocks) = (g.m, g.n, g.k, g.blocks());
     assert!(g.a.len() == m * k && g.w.len() == n * k && g.c.len() == m * n && g.a_values.len() == m * k);
-    if k == 0 || m == 0 {
+    if k == 0 || m == 0 || n == 0 {
         return g.c.fill(0.0);
     }
     let tables = Tables::new();

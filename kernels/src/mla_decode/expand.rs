@@ -5,7 +5,7 @@ use super::{Cached, Size};
 use crate::input::Buffer;
 
 /// The keys and values that the latents stand for, rounded as by a core that makes them in f32: to that once, and once more
-/// to what is cached where it is less. `blank` leaves them zeros.
+/// to what is cached where it is less. Those of the newest token are zeros: a run makes them. `blank` leaves all so.
 pub fn expand<E: Cached>(
     size: &Size,
     latents: &Buffer<E>,
@@ -19,6 +19,9 @@ pub fn expand<E: Cached>(
     let rows = keys.as_mut_slice().chunks_exact_mut(key).zip(values.as_mut_slice().chunks_exact_mut(plain));
     for (i, (k, v)) in rows.enumerate().take(if blank { 0 } else { usize::MAX }) {
         let (head, t) = (i / size.tokens, i % size.tokens);
+        if t + 1 == size.tokens {
+            continue;
+        }
         let (c, p) = latents.as_slice()[t * size.row()..(t + 1) * size.row()].split_at(latent);
         let c: Vec<f64> = c.iter().map(|x| x.decode()).collect();
         let of_head = head * plain * latent..(head + 1) * plain * latent;

@@ -1,7 +1,8 @@
-//! idea: each head's keys and values are cached: nothing is made twice, for many times the memory and its bandwidth
+//! idea: each head's keys and values are cached: only the newest token's are made, for many times the memory and its bandwidth
 
-use super::{Args, Cached, MlaDecode};
-use crate::attention_decode::blocks::{Dots, attend};
+use super::{Args, Cached, MlaDecode, Size};
+use crate::attention_decode::blocks::{Dots, Plain, attend};
+use crate::gemv::dot;
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -17,13 +18,48 @@ impl<E: Cached> Rung<MlaDecode<E>> for Expanded {
 
 /// Plain attention over each head's own cache.
 #[inline(always)]
-pub(super) fn head_by_head<M: Machine, E: Cached>(m: M, a: Args<'_, E>) {
-    let size = a.absorbing.size;
+pub(super) fn head_by_head<M: Machine, E: Cached>(m: M, mut a: Args<'_, E>) {
+    if a.append {
+        append(m, &mut a);
+    }
+    let (size, keys, values) = (a.absorbing.size, &*a.keys, &*a.values);
     let (key, value) = (size.key(), size.value);
     tasks!(m, size.heads, 1, |h| {
-        let (k, v) = a.expanded_rows(h);
         let o = &mut a.absorbing.o[h * value..(h + 1) * value];
         let q = &a.absorbing.q[h * key..(h + 1) * key];
-        attend(m, Dots { q, k }, v, size.scale, &mut a.absorbing.scratch[..size.tokens], o);
+        let asked = Dots { q, k: rows(&size, keys, key, h) };
+        attend(m, asked, rows(&size, values, value, h), size.scale, &mut a.absorbing.scratch[..size.tokens], o);
     });
+}
+
+/// Head `h` of a cache of rows of so many values.
+#[inline(always)]
+fn rows<'a, E: Cached>(size: &Size, cache: &'a [E], width: usize, h: usize) -> Plain<'a, E> {
+    Plain { data: &cache[h * size.capacity * width..], stride: width, width, count: size.tokens }
+}
+
+/// Each head's key and value of the newest token, of its latent.
+#[inline(always)]
+fn append<M: Machine, E: Cached>(m: M, a: &mut Args<'_, E>) {
+    let (size, one) = (a.absorbing.size, m.one());
+    let (plain, key, value) = (size.plain, size.key(), size.value);
+    let (c, position) = a.absorbing.latents.row(size.tokens - 1);
+    tasks!(m, size.heads, 1, |h| {
+        let at = h * size.capacity + size.tokens - 1;
+        let k = &mut a.keys[at * key..(at + 1) * key];
+        products(m, &a.absorbing.to_key[h * plain * c.len()..][..plain * c.len()], c, k);
+        for p in one.steps(0, position.len(), 1) {
+            E::store(one, &E::load(one, position, p), k, plain + p);
+        }
+        let v = &mut a.values[at * value..(at + 1) * value];
+        products(m, &a.absorbing.to_value[h * value * c.len()..][..value * c.len()], c, v);
+    });
+}
+
+/// The products of a matrix's rows with `c`.
+#[inline(always)]
+fn products<M: Machine, E: Cached>(m: M, matrix: &[f32], c: &[E], out: &mut [E]) {
+    for (r, row) in matrix.chunks_exact(c.len()).enumerate() {
+        E::store(m.one(), &dot::<M, E, 1>(m, c, row), out, r);
+    }
 }

@@ -35,7 +35,7 @@ mod shaders;
 
 use std::marker::PhantomData;
 
-use crate::attention_decode::blocks::{BLOCK, Plain};
+use crate::attention_decode::blocks::BLOCK;
 use crate::compare::dot_error_bound;
 use crate::foreign::Shader;
 use crate::input::{Buffer, Flavor, Input};
@@ -125,9 +125,11 @@ pub struct Args<'a, E> {
     /// The latent form.
     pub absorbing: Absorbing<'a, PlainLatents<'a, E>>,
     /// Expanded keys, `heads × capacity × key`.
-    pub keys: &'a [E],
+    pub keys: &'a mut [E],
     /// Expanded values, `heads × capacity × value`.
-    pub values: &'a [E],
+    pub values: &'a mut [E],
+    /// True where these lack the newest token: expanded rungs make its keys and values of its latent.
+    pub append: bool,
 }
 
 /// Owned operands.
@@ -145,20 +147,6 @@ pub struct Data<E: Cached> {
     scratch: Buffer<f32>,
 }
 
-impl<'a, E: Cached> Args<'a, E> {
-    /// Head `h`'s expanded keys and values.
-    pub fn expanded_rows(&self, h: usize) -> (Plain<'a, E>, Plain<'a, E>) {
-        let size = self.absorbing.size;
-        let rows = |cache: &'a [E], width: usize| Plain {
-            data: &cache[h * size.capacity * width..],
-            stride: width,
-            width,
-            count: size.tokens,
-        };
-        (rows(self.keys, size.key()), rows(self.values, size.value))
-    }
-}
-
 impl<E: Cached> Contract for MlaDecode<E> {
     const NAME: &'static str = E::MLA;
     const FOLDER: &'static str = "mla_decode";
@@ -172,7 +160,7 @@ impl<E: Cached> Contract for MlaDecode<E> {
         Variant::new::<expanded::Expanded>(
             "expanded",
             Width::Scalar,
-            "each head's keys and values are cached: nothing is made twice, for many times the memory and its bandwidth",
+            "each head's keys and values are cached: only the newest token's are made, for many times the memory and its bandwidth",
         )
         .after("naive")
         .expanded(),
@@ -240,16 +228,18 @@ impl<E: Cached> Contract for MlaDecode<E> {
         format!("{}×{}, {} tokens", s.m, s.k, s.n)
     }
 
-    // The lesser of both forms on either side. Attending over latents takes making queries and outputs of them beside, and
-    // reads the latents and the matrices; the expanded form reads each head's own keys and values.
+    // The lesser of both forms on either side. Attending over latents takes making queries and outputs of them beside, the
+    // expanded form making the newest token's keys and values: as many products with the same matrices. What is left is the
+    // latents, or each head's own keys and values.
     fn cost(s: &Shape) -> Cost {
         let size = Size::given(s);
         let (attend, absorb, others) = size.work();
         let stored = size_of::<E>() as u64;
-        let bytes = stored * (size.tokens * size.row()) as u64 + 4 * others;
-        let (heads, tokens, cached) = (size.heads as u64, size.tokens as u64, (size.key() + size.value) as u64);
-        let operations = (attend + absorb).min(heads * tokens * (2 * cached + 6));
-        Cost { operations, bytes: bytes.min(heads * (stored * tokens + 4) * cached), work: Work::F32 }
+        let (heads, tokens, row) = (size.heads as u64, size.tokens as u64, size.row() as u64);
+        let cached = heads * (size.key() + size.value) as u64;
+        let operations = attend.min(tokens * (2 * cached + 6 * heads)) + absorb;
+        let bytes = 4 * others + stored * (tokens * row).min(tokens * cached + row);
+        Cost { operations, bytes, work: Work::F32 }
     }
 
     // Rung 0 makes a key and a value of every token for every head, each a product with the latent, whose values take what
@@ -303,8 +293,9 @@ impl<E: Cached> Contract for MlaDecode<E> {
                 o_latent: d.o_latent.as_mut_slice(),
                 scratch: d.scratch.as_mut_slice(),
             },
-            keys: d.keys.as_slice(),
-            values: d.values.as_slice(),
+            keys: d.keys.as_mut_slice(),
+            values: d.values.as_mut_slice(),
+            append: true,
         }
     }
 

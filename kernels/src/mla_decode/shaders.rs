@@ -15,10 +15,13 @@ const NAIVE: &[Binding] = &[
     Binding::Operand(9),
     Binding::Scratch(|s| 4 * 2 * s.m * s.n * Size::given(s).plain),
 ];
-/// Each head's own cache, with room for the parts.
+/// Each head's own cache, what makes the newest token's keys and values, and room for the parts.
 const EXPANDED: &[Binding] = &[
     Binding::Sizes,
     Binding::Operand(0),
+    Binding::Operand(1),
+    Binding::Operand(2),
+    Binding::Operand(3),
     Binding::Operand(4),
     Binding::Operand(5),
     Binding::Operand(6),
@@ -59,11 +62,12 @@ pub(super) const LADDER: &[Shader] = &[
             pass("weigh", [size.plain.div_ceil(64), s.m, 1]),
         ]
     }),
-    shader!("expanded", ["../wgsl/merge"], EXPANDED, |s| {
+    shader!("expanded", ["../wgsl/merge", "../wgsl/halving"], EXPANDED, |s| {
         let size = Size::given(s);
         let (part, parts) = split(s, s.m);
-        let sizes = [s.m, s.n, size.key(), size.value, part, parts];
+        let sizes = [s.m, s.n, size.key(), size.value, part, parts, s.k];
         vec![
+            Pass::new("append", [(2 * s.m * size.value).div_ceil(4), 1, 1], &sizes),
             Pass::new("main", [s.m, parts, size.value.div_ceil(128)], &sizes),
             Pass::new("merge", [size.value.div_ceil(64), s.m, 1], &sizes),
         ]

@@ -114,10 +114,10 @@ impl<E: Cached> Plain<E> {
     }
 
     /// Latents, keys, values: what the other form has is empty.
-    pub(super) fn slices(&self) -> [&[E]; 3] {
+    pub(super) fn slices(&mut self) -> (&[E], [&mut [E]; 2]) {
         match self {
-            Self::Latents(latents) => [latents.as_slice(), &[], &[]],
-            Self::Expanded(keys, values) => [&[], keys.as_slice(), values.as_slice()],
+            Self::Latents(latents) => (latents.as_slice(), [&mut [], &mut []]),
+            Self::Expanded(keys, values) => (&[], [keys.as_mut_slice(), values.as_mut_slice()]),
         }
     }
 }
