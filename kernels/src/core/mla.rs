@@ -20,8 +20,8 @@ use crate::activations::quantize;
 use crate::input::Buffer;
 use crate::mla_decode::{Absorbing, Args, PlainLatents, Size, is_expanded};
 use crate::mla_decode_q8::{QuantizedLatents, RUN};
+use crate::model::ModelFile;
 use crate::model::config::{Attention, Config, Pairs};
-use crate::model::{Dtype, ModelFile};
 use crate::{rmsnorm, rope};
 
 /// One layer's weights and cache.
@@ -247,11 +247,6 @@ impl Layer {
             output: open("output", (hidden, heads * value))?,
             cache,
         })
-    }
-
-    /// How its matrices are stored, by the first.
-    pub(super) fn dtype(&self) -> Dtype {
-        self.kv_a.dtype()
     }
 
     /// `y` = attention of the tokens of `x`, the first of them at position `first`.
