@@ -409,6 +409,17 @@ fn text_is_the_same_on_every_rung_and_tokens_are_modelled_from_their_kernels() {
     let (records, _) = harness::journal::read(&place.path("tokens.jsonl")).expect("records");
     assert_eq!(records.iter().map(|r| r.variant.as_str()).collect::<Vec<_>>(), ["naive", "best"]);
     assert!(records.iter().all(|r| r.kernel == "decode" && r.shape == "stories260k/t64" && timed(r)));
+    // Of a file in its own types, behind the prompt, whose tokens are counted.
+    let hw = ["--hw", "pentium-ii-350", "--journal", "file.jsonl"];
+    let output = place.run(&[&["generate", "--prompt", "The", "--steps", "12", "--threads", "1"][..], &hw].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let tokens = said.split("prompt of ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    let (records, _) = harness::journal::read(&place.path("file.jsonl")).expect("records");
+    let middle = format!("old-machines-278k/t{}", tokens.expect("a prompt's tokens") + 6);
+    assert!(records.len() == 2 && records.iter().all(|r| r.shape == middle && r.dims.contains("Q8_0")), "{records:?}");
+    // And without copies of the weights.
+    let in_place = ["generate", "--prompt", "The", "--steps", "12", "--threads", "1", "--in-place"];
+    assert_eq!(naive, place.succeeds(&in_place));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use half::{bf16, f16};
 
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::{BLOCK_LEN, BlockQ8_0};
 use crate::dtype::tq1_0::BlockTq1_0;
@@ -152,6 +153,10 @@ impl Canary for BlockQ4_0 {
 
 impl Canary for BlockQ4K {
     const VALUE: BlockQ4K = BlockQ4K { d: f16::VALUE, dmin: f16::VALUE, scales: [0xad; 12], qs: [0xad; 128] };
+}
+
+impl Canary for BlockQ5_0 {
+    const VALUE: BlockQ5_0 = BlockQ5_0 { d: f16::VALUE, qh: [0xad; 4], qs: [0xad; 16] };
 }
 
 impl Canary for BlockQ6K {

@@ -6,6 +6,7 @@ use half::{bf16, f16};
 use crate::dtype::Block;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::dtype::tq1_0::BlockTq1_0;
@@ -64,7 +65,7 @@ macro_rules! stored {
     )*};
 }
 stored!(f32 => F32, f16 => F16, bf16 => Bf16, BlockQ8_0 => Q8_0, BlockQ4_0 => Q4_0, BlockQ4K => Q4K, BlockQ6K => Q6K);
-stored!(BlockTq1_0 => Tq1_0, BlockTq2_0 => Tq2_0);
+stored!(BlockQ5_0 => Q5_0, BlockTq1_0 => Tq1_0, BlockTq2_0 => Tq2_0);
 
 /// An operand that decode streams once per token, in as many copies as an input asks for.
 pub struct Copies<T: Canary> {

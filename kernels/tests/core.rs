@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kernels::core::{Call, Core, KvKind, Options, Sampler, Watch};
+use kernels::dtype::q5_0::BlockQ5_0;
 use kernels::model::config::{Attention, Config};
-use kernels::model::synth::Synth;
+use kernels::model::synth::{Piece, Synth};
 use kernels::model::tokenizer::Tokenizer;
-use kernels::model::{Dtype, ModelFile, published, step};
+use kernels::model::{Dtype, ModelFile, Types, published, step};
 
 const TINY: [&str; 5] = ["llama", "qwen2", "qwen2-yarn", "deepseek2-lite", "deepseek2-v3"];
 
@@ -188,9 +189,10 @@ fn check_step(name: &str, file: &Arc<ModelFile>, config: &Config, rungs: &str) {
     core.feed(&[4], &mut calls).unwrap();
     core.next(&mut Sampler::greedy(), &mut calls);
     let mut said = Calls::default();
-    let mut all = step::decode(config, core.dtype(), 4).unwrap();
+    let types = Types::of_file(file, config);
+    let mut all = step::decode(config, &types, 4).unwrap();
     if rungs.contains("=expanded") {
-        all.extend(step::expansion(config, core.dtype()).unwrap());
+        all.extend(step::expansion(config, &types).unwrap());
     }
     for o in all {
         let sizes = [o.shape.m, o.shape.n, o.shape.k, o.shape.parts, o.shape.chosen];
@@ -216,44 +218,181 @@ fn a_step_is_the_kernels_that_it_is_said_to_be() {
     assert!(expanded > 0, "no model of latent attention in one matrix");
 }
 
-/// Also where narrow matrices are no whole blocks of the type that the others have.
+/// A small model with all the parts of a published one.
+fn small(name: &str) -> Config {
+    let mut config = published::named(name).unwrap();
+    (config.hidden, config.ffn, config.vocab, config.context) = (256, 512, 400, 200);
+    config.attention = match config.attention {
+        Attention::Grouped { biases, .. } => Attention::Grouped { heads: 4, kv_heads: 2, width: 64, biases },
+        Attention::Latent { query_rank, .. } => Attention::Latent {
+            heads: 2,
+            query_rank: query_rank.map(|_| 64),
+            latent: 128,
+            nope: 32,
+            rope: 16,
+            value: 32,
+        },
+    };
+    config.layers = config.experts.as_ref().map_or(2, |experts| experts.dense_layers + 1);
+    if let Some(experts) = &mut config.experts {
+        (experts.routed, experts.width) = (16, 32);
+    }
+    config
+}
+
+/// A file of seeded weights in these types, each row as `made` has it.
+fn written(
+    config: &Config,
+    types: &Types,
+    made: impl Fn(&Synth, &Piece, usize) -> Vec<u8>,
+) -> (Arc<ModelFile>, Config) {
+    let synth = Synth::of_types(config, types, 1);
+    let mut bytes = synth.head.clone();
+    for piece in &synth.pieces {
+        (0..piece.rows()).for_each(|row| bytes.extend(made(&synth, piece, row)));
+        bytes.resize(bytes.len() + piece.padding(), 0);
+    }
+    let place = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(place.path(), &bytes).unwrap();
+    let file = Arc::new(ModelFile::open(place.path()).unwrap());
+    let config = Config::from_file(&file).unwrap();
+    (file, config)
+}
+
+/// Also where narrow matrices are no whole blocks of the type that the others have, and where files mix types.
 #[test]
 fn a_step_of_several_types_is_the_kernels_that_it_is_said_to_be() {
-    for name in ["r1-distill-qwen-1.5b", "deepseek-v2-lite", "deepseek-v3"] {
-        let mut config = published::named(name).unwrap();
-        (config.hidden, config.ffn, config.vocab, config.context) = (256, 512, 400, 64);
-        config.attention = match config.attention {
-            Attention::Grouped { biases, .. } => Attention::Grouped { heads: 4, kv_heads: 2, width: 64, biases },
-            Attention::Latent { query_rank, .. } => Attention::Latent {
-                heads: 2,
-                query_rank: query_rank.map(|_| 64),
-                latent: 128,
-                nope: 32,
-                rope: 16,
-                value: 32,
-            },
-        };
-        config.layers = config.experts.as_ref().map_or(1, |experts| experts.dense_layers + 1);
-        if let Some(experts) = &mut config.experts {
-            (experts.routed, experts.width) = (16, 32);
-        }
-        for dtype in [Dtype::Q4K, Dtype::Q6K, Dtype::Q4_0] {
-            let synth = Synth::new(&config, dtype, 1);
-            let mut bytes = synth.head.clone();
-            for piece in &synth.pieces {
-                (0..piece.rows()).for_each(|row| bytes.extend(synth.row(piece, row)));
-                bytes.resize(bytes.len() + piece.padding(), 0);
-            }
-            let place = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(place.path(), &bytes).unwrap();
-            let file = Arc::new(ModelFile::open(place.path()).unwrap());
-            let config = Config::from_file(&file).unwrap();
-            check_step(&format!("{name} in {dtype}"), &file, &config, "best");
+    let mixed = |rest: Dtype, named: &[(&str, Dtype)]| {
+        named.iter().fold(Types::uniform(rest), |types, (name, dtype)| types.with(name, *dtype))
+    };
+    let half =
+        [("output.weight", Dtype::Q6K), ("blk.0.attn_v.weight", Dtype::Q6K), ("blk.1.ffn_down.weight", Dtype::Q6K)];
+    let apart = [
+        ("output.weight", Dtype::F16),
+        ("blk.0.attn_k.weight", Dtype::Q8_0),
+        ("blk.1.attn_output.weight", Dtype::Bf16),
+        ("blk.1.ffn_up.weight", Dtype::Q4_0),
+        ("blk.0.attn_kv_a_mqa.weight", Dtype::Q4_0),
+        ("blk.1.ffn_up_exps.weight", Dtype::Q4_0),
+        ("blk.1.ffn_down_exps.weight", Dtype::Q5_0),
+        ("blk.1.ffn_gate_shexp.weight", Dtype::Q8_0),
+    ];
+    for name in ["r1-distill-qwen-1.5b", "r1-distill-llama-8b", "deepseek-v2-lite", "deepseek-v3"] {
+        let config = small(name);
+        let all = [Dtype::Q4K, Dtype::Q6K, Dtype::Q4_0, Dtype::Bf16].map(Types::uniform);
+        for types in all.into_iter().chain([mixed(Dtype::Q4K, &half), mixed(Dtype::Q4K, &apart)]) {
+            let (file, config) = written(&config, &types, Synth::row);
+            check_step(&format!("{name} in {types}"), &file, &config, "best");
             if matches!(config.attention, Attention::Latent { .. }) {
-                check_step(&format!("{name} in {dtype}"), &file, &config, "best,mla_decode=expanded");
+                check_step(&format!("{name} in {types}"), &file, &config, "best,mla_decode=expanded");
             }
         }
     }
+}
+
+/// The logits after a prompt and some tokens.
+fn logits(file: &Arc<ModelFile>, config: &Config, options: &Options, prompt: usize) -> Vec<f64> {
+    let mut core = Core::open(file, config.clone(), options).unwrap();
+    let tokens: Vec<u32> = (0..prompt as u32 + 3).map(|i| i * 7 % 400).collect();
+    core.feed(&tokens[..prompt], &mut ()).unwrap();
+    tokens[prompt..].iter().for_each(|token| core.feed(&[*token], &mut ()).unwrap());
+    core.logits(&mut ()).iter().map(|logit| f64::from(*logit)).collect()
+}
+
+/// Without copies, and for prompts that are worth none, other rungs give the same logits.
+#[test]
+fn weights_in_place_leave_the_same_logits() {
+    for (name, dtype, most) in [
+        ("r1-distill-qwen-1.5b", Dtype::F32, 1e-4),
+        // A GEMM of bf16 takes activations in bf16 too.
+        ("r1-distill-llama-8b", Dtype::Bf16, 5e-2),
+        // An activation between two values of i8 may become the other.
+        ("r1-distill-llama-8b", Dtype::Q8_0, 2e-2),
+        ("r1-distill-llama-8b", Dtype::Q4_0, 2e-2),
+        ("r1-distill-llama-8b", Dtype::Q6K, 2e-2),
+        ("deepseek-v2-lite", Dtype::Q4K, 2e-2),
+    ] {
+        let (file, config) = written(&small(name), &Types::uniform(dtype), Synth::row);
+        for prompt in [2, 9] {
+            let wanted = logits(&file, &config, &Options { batch: 1, ..options("naive") }, prompt);
+            for (batch, copies) in [(512, true), (512, false), (3, true), (1, false)] {
+                let is = logits(&file, &config, &Options { batch, copies, ..options("best") }, prompt);
+                let is: Vec<f32> = is.iter().map(|logit| *logit as f32).collect();
+                let error = apart(&is, &wanted);
+                println!("{name} {dtype}, {prompt} tokens by {batch}, copies {copies}: {error:.1e}");
+                assert!(error < most, "{name} {dtype}, {prompt} tokens by {batch}, copies {copies}: {error:.1e}");
+            }
+        }
+    }
+    let (file, config) = written(&small("r1-distill-llama-8b"), &Types::uniform(Dtype::Q4K), Synth::row);
+    for rungs in ["best,gemv_q4_k=interleaved", "best,gemm_q4_k=interleaved", "best,gemm_f32=naive"] {
+        let wrong = Core::open(&file, config.clone(), &Options { copies: false, ..options(rungs) }).err().unwrap();
+        assert!(wrong.to_string().contains("reads a copy of the weights"), "{wrong}");
+    }
+}
+
+/// Q5_0 is what llama.cpp stores where rows are no whole blocks of Q4_K: a file of the same values in Q8_0 gives the same.
+#[test]
+fn q5_0_is_multiplied_as_the_same_values_in_q8_0() {
+    for name in ["r1-distill-llama-8b", "deepseek-v2-lite"] {
+        let narrow = Synth::new(&small(name), Dtype::Q5_0, 1);
+        let widened = |_: &Synth, piece: &Piece, row: usize| {
+            let narrow_piece = narrow.pieces.iter().find(|p| p.entry == piece.entry).unwrap();
+            let bytes = narrow.row(narrow_piece, row);
+            if piece.dtype != Dtype::Q8_0 {
+                return bytes;
+            }
+            let blocks: Vec<BlockQ5_0> = bytemuck::pod_collect_to_vec(&bytes);
+            blocks.iter().flat_map(|block| bytemuck::bytes_of(&block.widened()).to_vec()).collect()
+        };
+        let (file, config) = written(&small(name), &Types::uniform(Dtype::Q5_0), Synth::row);
+        let (wide, _) = written(&small(name), &Types::uniform(Dtype::Q8_0), widened);
+        let dtype = |file: &ModelFile| file.tensor("blk.0.attn_output.weight").unwrap().info().dtype;
+        assert_eq!((dtype(&file), dtype(&wide)), (Dtype::Q5_0, Dtype::Q8_0));
+        for rungs in ["naive", "best"] {
+            let [is, wanted] = [&file, &wide].map(|file| logits(file, &config, &options(rungs), 5));
+            assert!(is == wanted, "{name} {rungs}");
+        }
+    }
+}
+
+/// Gates whose scores are no numbers: each token still has so many experts, all different.
+#[test]
+fn experts_are_counted_where_scores_are_no_numbers() {
+    for name in ["deepseek-v2-lite", "deepseek-v3"] {
+        let config = small(name);
+        let layer = config.layers - 1;
+        let nan = |synth: &Synth, piece: &Piece, row: usize| {
+            let mut row = synth.row(piece, row);
+            if piece.entry.name == format!("blk.{layer}.ffn_norm.weight") {
+                row[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+            }
+            row
+        };
+        for dtype in [Dtype::Q8_0, Dtype::F32] {
+            let (file, config) = written(&config, &Types::uniform(dtype), nan);
+            for rungs in ["naive", "best"] {
+                let mut core = Core::open(&file, config.clone(), &options(rungs)).unwrap();
+                core.feed(&[3; 121], &mut ()).unwrap();
+                core.feed(&[5], &mut ()).unwrap();
+                assert_eq!(core.position(), 122, "{name} {dtype} {rungs}");
+            }
+        }
+    }
+}
+
+/// Sizes of experts that no layer has follow from no tensor, and are not believed.
+#[test]
+fn experts_of_no_layer_take_no_room() {
+    let mut config = small("deepseek-v2-lite");
+    let mut experts = config.experts.take().unwrap();
+    config.layers = 1;
+    (experts.dense_layers, experts.routed, experts.width, experts.shared) = (1, 1 << 20, 1 << 20, 1 << 20);
+    config.experts = Some(experts);
+    let (file, read) = written(&config, &Types::uniform(Dtype::F32), Synth::row);
+    assert_eq!(read.experts, None);
+    let mut core = Core::open(&file, read, &options("best")).unwrap();
+    core.feed(&[1, 2, 3], &mut ()).unwrap();
 }
 
 /// 200 steps at temperature 0, byte for byte what llama2.c's run.c prints.

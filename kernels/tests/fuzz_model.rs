@@ -1,9 +1,10 @@
-//! Mutation fuzzer of the model parsers, and of what is read from files that parse, on stable Rust and within `cargo test`: valid files are damaged at random, with
-//! a preference for their counts, lengths and offsets, and parsed. No input may panic, and what is accepted must lie
-//! within the file.
+//! Mutation fuzzer of the model parsers, and of what is read from files that parse and run by the core, on stable Rust and
+//! within `cargo test`: valid files are damaged at random, with a preference for their counts, lengths and offsets. No input
+//! may panic, and what is accepted must lie within the file.
 //!
-//! `RETROBENCH_FUZZ_SECONDS` (default 3) is split between the formats, and whole models with hyperparameters and tokenizers. A failure prints the seed and the number of the
-//! input; `RETROBENCH_FUZZ_SEED` and `RETROBENCH_FUZZ_INPUT` run that one again.
+//! `RETROBENCH_FUZZ_SECONDS` (default 3) is split between the formats, and whole models with hyperparameters and tokenizers,
+//! which run. A failure prints the seed and the number of the input; `RETROBENCH_FUZZ_SEED` and `RETROBENCH_FUZZ_INPUT` run
+//! that one again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -11,8 +12,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kernels::core::{Core, Options, Rungs, Sampler};
 use kernels::dtype::q8_0::BlockQ8_0;
 use kernels::model::config::{Attention, Config};
+use kernels::model::inventory::Role;
 use kernels::model::synth::Synth;
 use kernels::model::synthetic::{self, File, Gguf};
 use kernels::model::tokenizer::Tokenizer;
@@ -76,11 +79,13 @@ fn gguf_files() -> Vec<File> {
     ]
 }
 
-/// Whole models, tiny, of every architecture and with every kind of tokenizer.
+/// Whole models, tiny, of every architecture and with every kind of tokenizer; those in f16 have gains that are no numbers.
 fn whole_models() -> Vec<File> {
-    let mut files: Vec<File> = ["stories260k", "r1-distill-qwen-1.5b", "deepseek-v2-lite", "deepseek-v3"]
+    let names = ["stories260k", "r1-distill-qwen-1.5b", "deepseek-v2-lite", "deepseek-v3"];
+    let mut files: Vec<File> = names
         .into_iter()
-        .map(|name| {
+        .flat_map(|name| [(name, Dtype::F32), (name, Dtype::F16)])
+        .map(|(name, dtype)| {
             let mut config = published::named(name).expect("published");
             (config.hidden, config.ffn, config.vocab, config.layers) = (4, 4, 16, 1);
             config.attention = match config.attention {
@@ -91,12 +96,16 @@ fn whole_models() -> Vec<File> {
                 }
             };
             if let Some(experts) = &mut config.experts {
-                (experts.routed, experts.width, experts.active, experts.dense_layers) = (8, 2, 2, 0);
+                (experts.routed, experts.width, experts.active, experts.dense_layers) = (16, 2, 2, 0);
             }
-            let synth = Synth::new(&config, Dtype::F32, 1);
+            let synth = Synth::new(&config, dtype, 1);
             let mut bytes = synth.head.clone();
             for piece in &synth.pieces {
                 (0..piece.rows()).for_each(|row| bytes.extend(synth.row(piece, row)));
+                if dtype == Dtype::F16 && piece.entry.role == Role::Gain {
+                    let end = bytes.len();
+                    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+                }
                 bytes.resize(bytes.len() + piece.padding(), 0);
             }
             // Every byte of the head may describe something.
@@ -114,7 +123,22 @@ fn whole_models() -> Vec<File> {
     files
 }
 
-/// Reads what a model's user needs beside its weights. Returns whether any of it was there.
+/// Opens the model and runs a prompt of several tokens and one token more.
+fn run(file: &Arc<ModelFile>, config: &Config, rungs: Rungs) {
+    let vocab = config.vocab as u32;
+    let options = Options { rungs, tokens: 32, batch: 24, ..Options::default() };
+    let Ok(mut core) = Core::open(file, config.clone(), &options) else { return };
+    let token = |i: u32| i * 3 % vocab.max(1);
+    let prompt: Vec<u32> = (0..5).map(token).collect();
+    if core.feed(&prompt, &mut ()).is_ok() {
+        let next = core.next(&mut Sampler::greedy(), &mut ());
+        let fed = core.feed(&[next], &mut ());
+        assert!(fed.is_ok() || core.room() < 6, "{:?}", fed.err());
+        std::hint::black_box(core.logits(&mut ()).first().copied());
+    }
+}
+
+/// Reads what a model's user needs, and runs it. Returns whether any of it was there.
 fn execute_whole(place: &Path, bytes: &[u8]) -> bool {
     std::fs::write(place, bytes).expect("a file");
     let Ok(file) = ModelFile::open(place) else { return false };
@@ -124,6 +148,8 @@ fn execute_whole(place: &Path, bytes: &[u8]) -> bool {
         // What is accepted can be held: all of it follows from tensors in the file.
         let weights: u64 = inventory::tensors(config).map(|entry| entry.weights()).sum();
         assert!(weights <= bytes.len() as u64 * config.layers.max(1) as u64 * 64, "{weights} weights");
+        // The rungs of most reach, and those that people run.
+        run(&file, config, if bytes.len().is_multiple_of(2) { Rungs::naive() } else { Rungs::best() });
     }
     let tokenizer = Tokenizer::from_file(&file);
     if let Ok(tokenizer) = &tokenizer {
@@ -202,6 +228,7 @@ fn execute(bytes: &[u8]) -> bool {
             Dtype::F16 | Dtype::Bf16 => Some(2 * weights),
             Dtype::Q4_0 => Some(18 * (weights / 32)),
             Dtype::Q4K => Some(144 * (weights / 256)),
+            Dtype::Q5_0 => Some(22 * (weights / 32)),
             Dtype::Q6K => Some(210 * (weights / 256)),
             Dtype::Q8_0 => Some(34 * (weights / 32)),
             Dtype::Tq1_0 => Some(54 * (weights / 256)),

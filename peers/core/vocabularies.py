@@ -46,7 +46,7 @@ CASES = TEXT[:5] + [
     "", " ", "  ", "   x", "x   ", "\n", "\n\n\nx", " \n \n x", "a \n", "\t\tx\t", "\r\n\r\n", "don't DON'T I'LL we'Ve 'tis rock'n'roll",
     "1", "12", "123", "1234", "1234567890", "3.14159", "x1y22z333", "٣٤٥ ½ ² Ⅷ", "é e\u0301 日本 🙂 👩‍👩‍👧", "a\u00a0b\u2003c\u3000d",
     "<|begin|>", "a<|end|>b", "<|begin|><|begin|> x", "<|beg", "<|custom|>tail <|custom|long|>", "!!!abc ??? .a ,b", " ।हिन्दी", "ქართული Ა",
-    "ａｂｃ！", "“quoted” ‘single’", "\ufffd\u200b\u0000\u007f", "ſ's 'ſ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "  \u3000x", "a\u0085b",
+    "ａｂｃ！", "“quoted” ‘single’", "\ufffd\u200b\u0000\u007f", "ſ's 'ſ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "  \u3000x", "a\u0085b", "\u3000\u3000你好", "a \u3000\u3000\u3000b",
 ]
 SPECIAL = ["<|begin|>", "<|end|>"]
 CUSTOM = ["<|custom|>", "<|custom|long|>"]

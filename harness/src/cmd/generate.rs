@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use kernels::core::{KvKind, Rungs};
 use kernels::machine::Isa;
 use kernels::model::config::Config;
-use kernels::model::{Dtype, published as known};
+use kernels::model::{Dtype, ModelFile, Types, published as known};
 
 use super::measure::parse_caps;
 use super::output::{plain_table, print};
@@ -59,6 +60,10 @@ pub struct GenerateArgs {
     /// Tokens of the prompt that pass at once.
     #[arg(long, default_value = "512", env = "RETROBENCH_BATCH")]
     batch: NonZeroUsize,
+    /// Reads weights where the file is mapped: no copies in the orders that the fastest rungs read, but other rungs. Done by
+    /// itself where copies would not fit a memory limit.
+    #[arg(long, env = "RETROBENCH_IN_PLACE", value_parser = super::switch)]
+    in_place: bool,
     /// Machines to model or emulate a token on: profile ids, `all`, `class:...`, .toml files.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
@@ -94,9 +99,9 @@ fn parse_share(text: &str) -> Result<f32, String> {
 /// What is to run, or only to be modelled.
 struct Subject {
     config: Config,
-    dtype: Dtype,
-    /// True where there is a file.
-    runs: bool,
+    types: Types,
+    /// None of a published model.
+    file: Option<Arc<ModelFile>>,
 }
 
 /// Generates, and models where machines are named.
@@ -105,14 +110,15 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     consistent(args, &subject)?;
     let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
     let machines = args.hw.as_deref().map(Hardware::select).transpose().map_err(Failure::input)?.unwrap_or_default();
-    let steps = model(args, &subject, &machines)?;
-    let emulated =
-        emulated_steps::run(&args.common, &command_line(), &subject.config, tokens(args, &subject), &machines);
+    let prompt = prompt(&args.prompt)?;
+    let tokens = tokens(args, &subject, &prompt)?;
+    let steps = model(args, &subject, tokens, &machines)?;
+    let emulated = emulated_steps::run(&args.common, &command_line(), &subject.config, tokens, &machines);
     let records = steps.iter().map(|step| &step.record).chain(emulated.iter().map(|step| &step.record));
     sink.take(records.clone().cloned().collect())?;
-    if subject.runs {
+    if subject.file.is_some() {
         let pace = args.pace.then(|| pace_ns(args, records)).transpose()?;
-        generate(args, pace)?;
+        generate(args, prompt, pace)?;
     }
     show_steps(args, &steps);
     emulated_steps::show(&emulated, args.trace);
@@ -132,7 +138,7 @@ fn consistent(args: &GenerateArgs, subject: &Subject) -> Result<(), Failure> {
     if args.pace && ![Rungs::naive(), Rungs::best()].contains(&args.rungs) {
         return Err(Failure::input("--pace: a machine's token is known with --rungs naive and best alone"));
     }
-    if subject.runs {
+    if subject.file.is_some() {
         if args.hw.is_some() && args.kv != KvKind::default() {
             eprintln!("retrobench: tokens of --hw have keys and values in f32; --kv is of the text made here");
         }
@@ -149,6 +155,7 @@ fn consistent(args: &GenerateArgs, subject: &Subject) -> Result<(), Failure> {
         ("--tokenizer", args.tokenizer.is_some()),
         ("--pace", args.pace),
         ("--kv", args.kv != KvKind::default()),
+        ("--in-place", args.in_place),
         ("--prompt", !args.prompt.is_empty()),
         ("--temperature", args.temperature != 0.0),
     ];
@@ -163,13 +170,13 @@ fn consistent(args: &GenerateArgs, subject: &Subject) -> Result<(), Failure> {
 fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
     let named = model.filter(|path| !path.exists()).and_then(|path| published(path.to_str()?));
     if let Some((config, dtype)) = named {
-        return Ok(Subject { config, dtype, runs: false });
+        return Ok(Subject { config, types: Types::uniform(dtype), file: None });
     }
     let given = model.filter(|path| !path.exists() && path.components().count() == 1);
     if let Some((name, dtype)) = given.and_then(|path| path.to_str()?.split_once(':'))
         && known::named(name).is_some()
     {
-        let types = TYPES.map(|t| t.to_string().to_lowercase()).join(", ");
+        let types = Dtype::MULTIPLIED.map(|t| t.to_string().to_lowercase()).join(", ");
         return Err(Failure::input(format!(
             "--model {name}:{dtype}: no type of weights is {dtype:?}; there are {types}"
         )));
@@ -181,17 +188,13 @@ fn subject(model: Option<&Path>) -> Result<Subject, Failure> {
     }
     let file = generate::open(model).map_err(Failure::input)?;
     let config = Config::from_file(&file).map_err(Failure::input)?;
-    let matrix = file.tensors().iter().find(|t| t.name.starts_with("blk.0.attn_q") && t.rows > 1);
-    Ok(Subject { config, dtype: matrix.map_or(Dtype::F32, |t| t.dtype), runs: true })
+    Ok(Subject { types: Types::of_file(&file, &config), config, file: Some(file) })
 }
-
-/// Types of the weights of published models.
-const TYPES: [Dtype; 7] = [Dtype::F32, Dtype::F16, Dtype::Bf16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K];
 
 /// `MODEL[:TYPE]`, f32 without a type.
 fn published(text: &str) -> Option<(Config, Dtype)> {
     let (name, dtype) = text.split_once(':').unwrap_or((text, "f32"));
-    let dtype = TYPES.into_iter().find(|t| t.to_string().eq_ignore_ascii_case(dtype))?;
+    let dtype = Dtype::MULTIPLIED.into_iter().find(|t| t.to_string().eq_ignore_ascii_case(dtype))?;
     Some((known::named(name)?, dtype))
 }
 
@@ -204,12 +207,12 @@ fn prompt(given: &str) -> Result<String, Failure> {
     read.map(|_| text).map_err(|e| Failure::input(format!("--prompt -: standard input is no text: {e}")))
 }
 
-fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
+fn generate(args: &GenerateArgs, prompt: String, pace_ns: Option<f64>) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut job = Job {
         model: args.model.clone(),
         tokenizer: args.tokenizer.clone(),
-        prompt: prompt(&args.prompt)?,
+        prompt,
         steps: args.steps,
         temperature: args.temperature,
         top_p: args.top_p,
@@ -218,13 +221,15 @@ fn generate(args: &GenerateArgs, pace_ns: Option<f64>) -> Result<(), Failure> {
         kv: args.kv.name().into(),
         threads: args.common.threads.map_or(cores, usize::from),
         batch: args.batch.get(),
+        in_place: args.in_place,
+        memory_bytes: None,
         isas: Isa::EVERY.map(|isa| isa.name().to_string()).to_vec(),
         bytes_per_s: None,
         traced: args.trace,
     };
     let (start, mut said) = (Instant::now(), 0u32);
     let mut say = |piece: &str| {
-        // The pace of a machine is that of its tokens: pieces of text are one each.
+        // The pace of a machine is that of its tokens, whether they complete a piece of text or not.
         if let Some(ns) = pace_ns {
             said += 1;
             let due = Duration::from_nanos(ns as u64).saturating_mul(said);
@@ -281,6 +286,12 @@ fn show_run(args: &GenerateArgs, job: &Job, run: &Run, tier: &str) {
         units::time(run.prompt_ns),
         per_s(run.prompt_tokens, run.prompt_ns)
     );
+    if run.uncopied_bytes > 0 {
+        eprintln!(
+            "weights are read in place: {} of copies in faster orders would not fit the memory limit beside the file",
+            units::bytes(run.uncopied_bytes as f64)
+        );
+    }
     if let Some(rate) = run.tokens_per_s() {
         let total: f64 = run.token_ns.iter().sum();
         eprintln!(
@@ -297,6 +308,10 @@ fn show_run(args: &GenerateArgs, job: &Job, run: &Run, tier: &str) {
         if run.waited_ns > 0.0 {
             eprintln!("waited for the paced bandwidth: {}", units::percent(run.waited_ns / total));
         }
+    }
+    if run.prompt_waited_ns > 0.0 {
+        let waited = units::percent(run.prompt_waited_ns / run.prompt_ns);
+        eprintln!("waited for the paced bandwidth in the prompt: {waited}");
     }
     if args.trace && !run.kernels.is_empty() {
         eprintln!("{}", traced(&run.kernels, run.token_ns.len().max(1)));
@@ -324,20 +339,26 @@ fn traced(kernels: &[KernelTime], tokens: usize) -> String {
 }
 
 /// One token on every machine, in the middle of the text to be generated.
-fn model(args: &GenerateArgs, subject: &Subject, machines: &Hardware) -> Result<Vec<Step>, Failure> {
+fn model(args: &GenerateArgs, subject: &Subject, tokens: usize, machines: &Hardware) -> Result<Vec<Step>, Failure> {
     if machines.cpus.is_empty() && machines.gpus.is_empty() {
         return Ok(Vec::new());
     }
     let environment = Environment::build(&command_line(), args.common.seed);
     let (gate, shaders) = (Gate::default(), ShaderGate::default());
     let context = Context { gate: &gate, environment: &environment };
-    let tokens = tokens(args, subject);
-    modelled::steps(&context, &shaders, &subject.config, subject.dtype, tokens, machines).map_err(Failure::input)
+    modelled::steps(&context, &shaders, &subject.config, &subject.types, tokens, machines).map_err(Failure::input)
 }
 
-/// Tokens in the cache in the middle of the text.
-fn tokens(args: &GenerateArgs, subject: &Subject) -> usize {
-    (args.steps / 2).clamp(1, subject.config.context.max(1))
+/// Tokens in the cache in the middle of the text to be generated, those of the prompt included.
+fn tokens(args: &GenerateArgs, subject: &Subject, prompt: &str) -> Result<usize, Failure> {
+    let of_prompt = match &subject.file {
+        Some(file) if args.hw.is_some() => {
+            let begun = generate::begin(file, &subject.config, args.tokenizer.as_deref(), prompt, args.steps);
+            begun.map_err(Failure::input)?.1.len()
+        }
+        _ => 0,
+    };
+    Ok((of_prompt + args.steps / 2).clamp(1, subject.config.context.max(1)))
 }
 
 /// Time of a token of the first machine, ns: its naive way, or its fastest.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches};
-use kernels::model::Dtype;
 use kernels::model::config::Config;
+use kernels::model::{Dtype, Types};
 
 use super::calibrate::YEAR;
 use super::measure::{Gates, elsewhere, natively, nothing, on_machines, options, parse_seconds};
@@ -138,10 +138,11 @@ fn whole_models(args: &RunArgs, machines: &Hardware, gates: &Gates, command: &st
     let nowhere = Environment::build(command, args.common.seed);
     let context = Context { gate: &gates.variants, environment: &nowhere };
     let known = kernels::model::published::named(PUBLISHED);
+    let types = Types::uniform(Dtype::F32);
     for config in [Some(built_in), known].into_iter().flatten() {
-        let steps = generate::modelled::steps(&context, &gates.shaders, &config, Dtype::F32, TOKENS, machines);
+        let steps = generate::modelled::steps(&context, &gates.shaders, &config, &types, TOKENS, machines);
         records.extend(steps.map_err(Failure::input)?.into_iter().map(|step| step.record));
-        let published = generate::published::records(&config, Dtype::F32, TOKENS, machines, &nowhere);
+        let published = generate::published::records(&config, &types, TOKENS, machines, &nowhere);
         records.extend(published.map_err(Failure::input)?);
     }
     Ok(records)

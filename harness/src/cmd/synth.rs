@@ -22,7 +22,7 @@ pub struct SynthArgs {
     #[arg(long, env = "RETROBENCH_MODEL")]
     model: String,
     /// How matrices are stored: q8_0, q4_0, q4_k, q6_k, bf16, f16 or f32. A row that is no whole number of its blocks is
-    /// stored as q8_0, or f16.
+    /// stored as q5_0 for q4_k, else as q8_0, or as f16.
     #[arg(long, default_value = "q8_0", env = "RETROBENCH_DTYPE")]
     dtype: String,
     /// Only the first layers.
@@ -74,8 +74,8 @@ fn plan(args: &SynthArgs) -> Result<Synth, Failure> {
         }
         config.layers = layers;
     }
-    let dtype = Dtype::named(&args.dtype).filter(|dtype| Dtype::SYNTHETIC.contains(dtype)).ok_or_else(|| {
-        let names = Dtype::SYNTHETIC.map(|dtype| dtype.to_string().to_lowercase());
+    let dtype = Dtype::named(&args.dtype).filter(|dtype| Dtype::MULTIPLIED.contains(dtype)).ok_or_else(|| {
+        let names = Dtype::MULTIPLIED.map(|dtype| dtype.to_string().to_lowercase());
         Failure::input(format!("--dtype is {:?}, it should be one of {}", args.dtype, names.join(", ")))
     })?;
     Ok(Synth::new(&config, dtype, args.common.seed))

@@ -9,7 +9,7 @@ pub mod modelled;
 pub mod native;
 pub mod published;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use kernels::core::{Call, Core, CoreError, KvKind, Options, Rungs, RungsError, S
 use kernels::machine::Isa;
 use kernels::model::config::Config;
 use kernels::model::tokenizer::Tokenizer;
-use kernels::model::{ModelError, ModelFile};
+use kernels::model::{ModelError, ModelFile, Types};
 use serde::{Deserialize, Serialize};
 
 use crate::native::{ThreadsError, pool};
@@ -52,6 +52,10 @@ pub struct Job {
     pub threads: usize,
     /// Tokens of the prompt that pass at once.
     pub batch: usize,
+    /// Weights are read where the file is mapped, without copies.
+    pub in_place: bool,
+    /// Memory that the process may take, bytes: where copies of weights would not fit beside the file there are none.
+    pub memory_bytes: Option<u64>,
     /// Names of the machines that rungs may use.
     pub isas: Vec<String>,
     /// Memory bandwidth that tokens are paced to, bytes/s.
@@ -69,8 +73,12 @@ pub struct Run {
     pub prompt_ns: f64,
     /// Each token after the first generated one, ns.
     pub token_ns: Vec<f64>,
-    /// Of these, spent waiting for the paced bandwidth, ns.
+    /// Of the prompt's time, spent waiting for the paced bandwidth, ns.
+    pub prompt_waited_ns: f64,
+    /// The same of the tokens' times, ns.
     pub waited_ns: f64,
+    /// Bytes of copies of weights that would not have fit the memory, so that none were made; 0 where that was not so.
+    pub uncopied_bytes: u64,
     /// Kernels of the generated tokens, where they were traced, in the order of their first call.
     pub kernels: Vec<KernelTime>,
 }
@@ -156,15 +164,47 @@ fn too_long(prompt: usize, steps: usize, context: usize) -> String {
 ///
 /// # Errors
 /// [`ModelError`] where it cannot be read.
-pub fn open(model: Option<&std::path::Path>) -> Result<Arc<ModelFile>, ModelError> {
+pub fn open(model: Option<&Path>) -> Result<Arc<ModelFile>, ModelError> {
     Ok(Arc::new(match model {
         Some(path) => ModelFile::open(path)?,
         None => ModelFile::built_in()?,
     }))
 }
 
-/// Where the text goes, piece by piece.
+/// Where the text goes: called once for each token, those of the prompt first, with the text that it completes, perhaps none.
 pub type Emit<'a> = &'a mut (dyn FnMut(&str) -> Result<(), String> + Send);
+
+/// What a text needs to begin with: the model's tokenizer, that of llama2.c where one is named, and the tokens of the prompt.
+///
+/// # Errors
+/// [`GenerateError`] where there is no tokenizer, nothing to begin with, or no room for `steps` tokens more.
+pub fn begin(
+    file: &Arc<ModelFile>,
+    config: &Config,
+    tokenizer: Option<&Path>,
+    prompt: &str,
+    steps: usize,
+) -> Result<(Tokenizer, Vec<u32>), GenerateError> {
+    let tokenizer = match tokenizer {
+        Some(path) => Tokenizer::llama2c(path, config.vocab)?,
+        None if file.metadata("tokenizer.ggml.model").is_none() => {
+            return Err(GenerateError::NoTokenizer(file.path().to_owned()));
+        }
+        None => Tokenizer::from_file(file)?,
+    };
+    let mut prompt = tokenizer.prompt(prompt);
+    if prompt.is_empty() {
+        prompt.extend(tokenizer.begin());
+    }
+    if prompt.is_empty() {
+        return Err(GenerateError::NoPrompt);
+    }
+    let context = config.context;
+    if prompt.len().saturating_add(steps) > context {
+        return Err(GenerateError::Context { prompt: prompt.len(), steps, context });
+    }
+    Ok((tokenizer, prompt))
+}
 
 /// Makes the text; pieces of it are emitted as they come, the prompt first.
 ///
@@ -173,35 +213,37 @@ pub type Emit<'a> = &'a mut (dyn FnMut(&str) -> Result<(), String> + Send);
 pub fn run(job: &Job, emit: Emit<'_>) -> Result<Run, GenerateError> {
     let file = open(job.model.as_deref())?;
     let config = Config::from_file(&file)?;
-    let tokenizer = match &job.tokenizer {
-        Some(path) => Tokenizer::llama2c(path, config.vocab)?,
-        None if file.metadata("tokenizer.ggml.model").is_none() => {
-            return Err(GenerateError::NoTokenizer(file.path().to_owned()));
-        }
-        None => Tokenizer::from_file(&file)?,
-    };
-    let mut prompt = tokenizer.prompt(&job.prompt);
-    if prompt.is_empty() {
-        prompt.extend(tokenizer.begin());
-    }
-    if prompt.is_empty() {
-        return Err(GenerateError::NoPrompt);
-    }
-    let (tokens, context) = (prompt.len().saturating_add(job.steps), config.context);
-    if tokens > context {
-        return Err(GenerateError::Context { prompt: prompt.len(), steps: job.steps, context });
-    }
+    let (tokenizer, prompt) = begin(&file, &config, job.tokenizer.as_deref(), &job.prompt, job.steps)?;
     let options = Options {
         rungs: job.rungs.parse::<Rungs>()?,
         kv: KvKind::ALL.into_iter().find(|kv| kv.name() == job.kv).unwrap_or_default(),
         threads: job.threads,
-        tokens,
+        tokens: prompt.len() + job.steps,
         batch: job.batch.min(prompt.len()),
+        copies: !job.in_place,
         allowed: Isa::EVERY.into_iter().filter(|isa| job.isas.iter().any(|name| name == isa.name())).collect(),
     };
+    let uncopied_bytes = uncopied(&file, &config, job.memory_bytes, &options)?;
+    let options = Options { copies: options.copies && uncopied_bytes == 0, ..options };
     let pool = pool(job.threads)?;
     let mut core = pool.install(|| Core::open(&file, config, &options))?;
-    pool.install(|| text(job, &mut core, &tokenizer, &prompt, emit))
+    let run = pool.install(|| text(job, &mut core, &tokenizer, &prompt, emit))?;
+    Ok(Run { uncopied_bytes, ..run })
+}
+
+/// Bytes of copies of weights that would not fit the memory beside the file, 0 where they do. Rungs that need them are not
+/// taken from those who named them.
+fn uncopied(
+    file: &ModelFile,
+    config: &Config,
+    memory_bytes: Option<u64>,
+    options: &Options,
+) -> Result<u64, GenerateError> {
+    let Some(memory_bytes) = memory_bytes.filter(|_| options.copies) else { return Ok(0) };
+    let copied = options.copied_bytes(config, &Types::of_file(file, config))?;
+    let without = Options { copies: false, ..options.clone() };
+    let fits = file.byte_len().saturating_add(copied) <= memory_bytes;
+    Ok(if fits || without.copied_bytes(config, &Types::of_file(file, config)).is_err() { 0 } else { copied })
 }
 
 fn text(
@@ -213,47 +255,78 @@ fn text(
 ) -> Result<Run, GenerateError> {
     let mut sampler = Sampler::new(job.temperature, job.top_p, job.seed);
     let mut stream = tokenizer.stream();
-    let mut say = |piece: String| if piece.is_empty() { Ok(()) } else { emit(&piece).map_err(GenerateError::Emit) };
+    let mut say = |piece: String| emit(&piece).map_err(GenerateError::Emit);
     for token in prompt {
         say(stream.push(*token))?;
     }
     let start = Instant::now();
     let now = || start.elapsed().as_nanos() as f64;
-    core.feed(prompt, &mut ())?;
-    let mut token = core.next(&mut sampler, &mut ());
-    let mut run = Run { prompt_tokens: prompt.len(), prompt_ns: now(), ..Run::default() };
+    // Waits until what moved since `begun` could have at the paced bandwidth.
+    let paced = |begun: f64, meter: &mut Meter| {
+        let bytes = std::mem::take(&mut meter.bytes) as f64;
+        job.bytes_per_s.map_or(0.0, |rate| wait_until(begun + bytes / rate * 1e9, now))
+    };
+    let mut run = Run { prompt_tokens: prompt.len(), ..Run::default() };
+    let mut meter = Meter::default();
+    let mut token = 0;
+    let last = prompt.len().saturating_sub(1) / job.batch.max(1);
+    for (i, batch) in prompt.chunks(job.batch.max(1)).enumerate() {
+        let begun = now();
+        core.feed(batch, &mut meter)?;
+        if i == last {
+            token = core.next(&mut sampler, &mut meter);
+        }
+        run.prompt_waited_ns += paced(begun, &mut meter);
+    }
+    run.prompt_ns = now();
     // Once, outside the times: the head writes no logits where it only looks for the largest. Values that are no numbers may
     // have become zeros where activations are rounded to bytes.
     let logits = core.logits(&mut ());
     if logits.iter().any(|logit| !logit.is_finite()) || logits.windows(2).all(|two| two[0] == two[1]) {
         return Err(GenerateError::NoNumbers);
     }
-    let mut clock = Clock::default();
+    meter.clock = job.traced.then(Clock::default);
     for _ in 1..job.steps {
         if tokenizer.is_end(token) {
             break;
         }
         say(stream.push(token))?;
         let begun = now();
-        let watch: &mut dyn Watch = if job.traced { &mut clock } else { &mut () };
-        core.feed(&[token], watch)?;
-        token = core.next(&mut sampler, watch);
-        if let Some(rate) = job.bytes_per_s {
-            run.waited_ns += wait_until(begun + bytes_of_token(core) / rate * 1e9, now);
-        }
+        core.feed(&[token], &mut meter)?;
+        token = core.next(&mut sampler, &mut meter);
+        run.waited_ns += paced(begun, &mut meter);
         run.token_ns.push(now() - begun);
     }
-    if job.steps > 0 && !tokenizer.is_end(token) {
-        say(stream.push(token))?;
+    // What waited for the rest of a character comes with the last token.
+    let mut rest = if job.steps > 0 && !tokenizer.is_end(token) { stream.push(token) } else { String::new() };
+    rest.push_str(&stream.finish());
+    if job.steps > 0 || !rest.is_empty() {
+        say(rest)?;
     }
-    say(stream.finish())?;
-    run.kernels = clock.kernels;
+    run.kernels = meter.clock.map_or_else(Vec::new, |clock| clock.kernels);
     Ok(run)
 }
 
-/// Least bytes that the token before moved, by the contracts of the kernels it called.
-fn bytes_of_token(core: &Core) -> f64 {
-    modelled::cost(core.config(), core.dtype(), core.position()).1 as f64
+/// Counts the least bytes that calls move, by the contracts of their kernels, and times them where there is a clock.
+#[derive(Default)]
+struct Meter {
+    bytes: u64,
+    clock: Option<Clock>,
+}
+
+impl Watch for Meter {
+    fn before(&mut self) {
+        if let Some(clock) = &mut self.clock {
+            clock.before();
+        }
+    }
+
+    fn after(&mut self, call: &Call<'_>) {
+        self.bytes += call.cost.bytes;
+        if let Some(clock) = &mut self.clock {
+            clock.after(call);
+        }
+    }
 }
 
 /// Times every call.
@@ -301,3 +374,6 @@ impl Watch for Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use kernels::input::{Flavor, Input};
 use kernels::kernel::{Kernel, ShapeError};
 use kernels::model::config::Config;
 use kernels::model::step::{self, Operation};
-use kernels::model::{Dtype, inventory};
+use kernels::model::{Types, inventory};
 
 use super::DECODE;
 use crate::profile::Hardware;
@@ -24,8 +24,10 @@ use crate::timed::cells::{self, Context};
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
     /// No kernel for the type of weights.
-    #[error("no kernel takes {0} weights, so no step of the model can be modelled")]
-    Dtype(Dtype),
+    #[error(
+        "no kernel takes {0} weights, or experts of several types in a layer: no step of the model can be modelled"
+    )]
+    Types(Types),
     /// A kernel that is not in the table.
     #[error("the step calls {0}, which is not among the kernels")]
     Kernel(&'static str),
@@ -52,7 +54,7 @@ pub struct Step {
     pub parts: Vec<Part>,
 }
 
-/// One token of `config` with matrices in `dtype` and `tokens` in the cache, itself included, on every processor and GPU of
+/// One token of `config` with tensors in `types` and `tokens` in the cache, itself included, on every processor and GPU of
 /// `machines`: two steps for each, naive and best.
 ///
 /// # Errors
@@ -61,18 +63,19 @@ pub fn steps(
     context: &Context,
     shaders: &ShaderGate,
     config: &Config,
-    dtype: Dtype,
+    types: &Types,
     tokens: usize,
     machines: &Hardware,
 ) -> Result<Vec<Step>, StepError> {
-    let operations = step::decode(config, dtype, tokens).ok_or(StepError::Dtype(dtype))?;
+    let lack = || StepError::Types(types.clone());
+    let operations = step::decode(config, types, tokens).ok_or_else(lack)?;
     let own = operations.len();
-    let expansion = step::expansion(config, dtype).ok_or(StepError::Dtype(dtype))?;
+    let expansion = step::expansion(config, types).ok_or_else(lack)?;
     let all: Vec<Operation> = operations.into_iter().chain(expansion).collect();
-    let weights = weights_bytes(config, dtype);
+    let weights = weights_bytes(config, types);
     let cache = 4.0 * (config.layers * tokens * config.attention.cached_values()) as f64;
     let environment = context.environment;
-    let mut whole = Whole { config, dtype, tokens, environment, own, needs: weights + cache, expanded_needs: 0.0 };
+    let mut whole = Whole { config, types, tokens, environment, own, needs: weights + cache, expanded_needs: 0.0 };
     let has_room = |mib: f64| whole.needs <= mib * MIB;
     let cpus = machines.cpus.iter().any(|machine| has_room(machine.profile.machine.memory_mib.value));
     let gpus: Vec<_> =
@@ -94,7 +97,7 @@ pub fn steps(
         steps.extend(whole.on(&all, &rungs, &like, has));
     }
     let shading = simt::cells::Context { gate: shaders, environment };
-    let all: Vec<Operation> = all.into_iter().map(|o| head_as_product(o, dtype)).collect();
+    let all: Vec<Operation> = all.into_iter().map(head_as_product).collect();
     let mut rungs: Vec<Vec<Record>> = Vec::new();
     for operation in all.iter().filter(|_| !gpus.is_empty()) {
         let kernel = kernel(operation)?;
@@ -129,19 +132,19 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 /// Bytes of the weights that a model's tokens walk through, those of experts that one token does not meet included; of the
 /// table of embeddings a token reads one row.
-fn weights_bytes(config: &Config, dtype: Dtype) -> f64 {
+fn weights_bytes(config: &Config, types: &Types) -> f64 {
     let walked = |entry: &inventory::Entry| config.tied_head || entry.name != "token_embd.weight";
-    inventory::tensors(config).filter(walked).map(|entry| entry.bytes(dtype) as f64).sum()
+    inventory::tensors(config).filter(walked).map(|entry| types.bytes(&entry) as f64).sum()
 }
 
 /// No shader keeps the largest logit alone: on GPUs the head is a product like any other.
-fn head_as_product(operation: Operation, dtype: Dtype) -> Operation {
-    match step::gemv(dtype) {
-        Some(gemv) if operation.kernel == "head_argmax" || operation.kernel == "head_argmax_bf16" => {
-            Operation { kernel: gemv, ..operation }
-        }
-        _ => operation,
-    }
+fn head_as_product(operation: Operation) -> Operation {
+    let kernel = match operation.kernel {
+        "head_argmax" => "gemv_f32",
+        "head_argmax_bf16" => "gemv_bf16",
+        other => other,
+    };
+    Operation { kernel, ..operation }
 }
 
 fn kernel(operation: &Operation) -> Result<&'static dyn Kernel, StepError> {
@@ -157,7 +160,7 @@ pub(super) const WAYS: [Way; 2] =
 /// What all steps share.
 struct Whole<'a> {
     config: &'a Config,
-    dtype: Dtype,
+    types: &'a Types,
     tokens: usize,
     environment: &'a Environment,
     /// Operations that every step has; those behind come with expanded caches.
@@ -231,7 +234,7 @@ impl Whole<'_> {
             tier: Tier::Modelled,
             kernel: DECODE.into(),
             shape: shape_name(&c.name, self.tokens),
-            dims: dims(c, self.dtype, self.tokens),
+            dims: dims(c, self.types, self.tokens),
             variant: variant.into(),
             rung,
             idea: idea.into(),
@@ -268,8 +271,8 @@ fn part(
 }
 
 /// Operations and least bytes of one token, by the contracts of its kernels; 0 for weights that no kernel takes.
-pub fn cost(config: &Config, dtype: Dtype, tokens: usize) -> (u64, u64) {
-    let step = step::decode(config, dtype, tokens).unwrap_or_default();
+pub fn cost(config: &Config, types: &Types, tokens: usize) -> (u64, u64) {
+    let step = step::decode(config, types, tokens).unwrap_or_default();
     let costs = step.iter().filter_map(|o| Some((o.times as u64, kernel(o).ok()?.cost(&o.shape))));
     costs.fold((0, 0), |sum, (times, c)| (sum.0 + times * c.operations, sum.1 + times * c.bytes))
 }
@@ -280,8 +283,8 @@ pub fn shape_name(model: &str, tokens: usize) -> String {
 }
 
 /// The same for people.
-pub fn dims(config: &Config, dtype: Dtype, tokens: usize) -> String {
-    format!("{} layers of {}, {dtype}, {tokens} tokens", config.layers, config.hidden)
+pub fn dims(config: &Config, types: &Types, tokens: usize) -> String {
+    format!("{} layers of {}, {types}, {tokens} tokens", config.layers, config.hidden)
 }
 
 /// The record of rung 0, or that of the fastest with what takes so long beside it; none where that cannot be.

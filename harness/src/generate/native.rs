@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kernels::core::{Core, CoreError, Options, Rungs, Sampler, Watch};
+use kernels::model::Types;
 use kernels::model::config::Config;
 
 use super::{DECODE, GenerateError, modelled, open};
@@ -61,9 +62,10 @@ pub fn records(model: Option<&Path>, rounds: Rounds, environment: &Environment) 
         let ratio = ratio_interval(&naive, &best).ok();
         let one = Some(Speedup { ratio: 1.0, low: 1.0, high: 1.0 });
         let worth = ratio.map(|r| Speedup { ratio: r.value, low: r.low, high: r.high });
+        let types = Types::of_file(&file, &config);
         let record = |way: usize, samples: Vec<f64>, speedup, nmse| {
             let outcome = outcome(samples, speedup, nmse);
-            record(&config, &cores[way], way, outcome, rounds, environment)
+            record(&config, &types, way, outcome, rounds, environment)
         };
         Ok(vec![record(0, naive, one, 0.0), record(1, best, worth, nmse)])
     })
@@ -115,7 +117,7 @@ fn outcome(samples: Vec<f64>, speedup: Option<Speedup>, nmse: f64) -> Outcome {
 
 fn record(
     config: &Config,
-    core: &Core,
+    types: &Types,
     way: usize,
     outcome: Outcome,
     rounds: Rounds,
@@ -123,13 +125,13 @@ fn record(
 ) -> Record {
     let (variant, rung, idea) = modelled::WAYS[way];
     let (host, tokens) = (Host::read(), rounds.tokens / 2);
-    let (operations, bytes) = modelled::cost(config, core.dtype(), tokens);
+    let (operations, bytes) = modelled::cost(config, types, tokens);
     Record {
         schema: SCHEMA,
         tier: Tier::Native,
         kernel: DECODE.into(),
         shape: modelled::shape_name(&config.name, tokens),
-        dims: modelled::dims(config, core.dtype(), tokens),
+        dims: modelled::dims(config, types, tokens),
         variant: variant.into(),
         rung,
         idea: idea.into(),

@@ -1,6 +1,6 @@
 //! What others measured of whole models on machines that have a profile here: records of the published tier.
 
-use kernels::model::Dtype;
+use kernels::model::Types;
 use kernels::model::config::Config;
 use serde::Deserialize;
 
@@ -24,20 +24,20 @@ struct Row {
 }
 
 /// The rows of a model on some of `machines`, beside records of a step with so many tokens in the cache and weights in
-/// `dtype`.
+/// `types`.
 ///
 /// # Errors
 /// Where the table, which is part of this program, is not what it should be.
 pub fn records(
     config: &Config,
-    dtype: Dtype,
+    types: &Types,
     tokens: usize,
     machines: &Hardware,
     environment: &Environment,
 ) -> Result<Vec<Record>, String> {
     let of_model = rows()?.into_iter().filter(|row| row.model == config.name);
-    let (operations, bytes) = modelled::cost(config, dtype, tokens);
-    let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, dtype, tokens));
+    let (operations, bytes) = modelled::cost(config, types, tokens);
+    let step = (modelled::shape_name(&config.name, tokens), modelled::dims(config, types, tokens));
     let cost = CostRef { operations, bytes };
     Ok(of_model.filter_map(|row| record(row, &step, cost, machines, environment)).collect())
 }
@@ -112,7 +112,8 @@ mod tests {
             assert!(row.tokens_per_s > 0.0 && !row.source.is_empty());
         }
         let config = kernels::model::published::named("stories260k").expect("known");
-        let rows = records(&config, Dtype::F32, 64, &all, &Environment::build("", 1)).expect("records");
+        let types = Types::uniform(kernels::model::Dtype::F32);
+        let rows = records(&config, &types, 64, &all, &Environment::build("", 1)).expect("records");
         assert_eq!((rows.len(), rows[0].variant.as_str(), rows[0].tier), (1, "llama98.c", Tier::Published));
     }
 }

@@ -7,7 +7,7 @@ use kernels::input::{Flavor, Input};
 use kernels::kernel::{Kernel, Shape};
 use kernels::model::config::{Attention, Config};
 use kernels::model::step::{self, Operation};
-use kernels::model::{Dtype, published};
+use kernels::model::{Dtype, Types, published};
 
 use super::prediction::{Calls, OperationCost, Prediction};
 use super::{Format, Row, RowsError, Task};
@@ -173,7 +173,7 @@ fn step(config: &Config, format: Format, tokens: usize) -> Result<Vec<Operation>
         Format::Q8_0 => Dtype::Q8_0,
         Format::Q4_0 | Format::Q4KM => Dtype::Q4_0,
     };
-    let step = step::decode(config, dtype, tokens).ok_or("no kernel for this type")?;
+    let step = step::decode(config, &Types::uniform(dtype), tokens).ok_or("no kernel for this type")?;
     Ok(match format {
         Format::Q4KM => step.into_iter().flat_map(|operation| q4_k_m(config, operation)).collect(),
         _ => step,

@@ -22,7 +22,8 @@ pub struct Generated {
 }
 
 impl Warden {
-    /// Runs a job in a worker under the limits. Threads, machines and the paced bandwidth of the job become what they allow.
+    /// Runs a job in a worker under the limits. Threads, machines, memory and the paced bandwidth of the job become what they
+    /// allow.
     ///
     /// # Errors
     /// [`WorkerError::Unenforced`] where nothing enforces one of the limits here, [`WorkerError::Failed`] where the worker
@@ -35,6 +36,7 @@ impl Warden {
         tune(&mut enforcement, &self.caps, &self.folder)?;
         let paced = !enforcement.bandwidth_by_hardware();
         job.bytes_per_s = self.caps.bandwidth_bytes_per_s.filter(|_| paced);
+        job.memory_bytes = self.caps.memory_bytes;
         job.threads = self.caps.cores.map_or(job.threads, |cores| job.threads.min(cores as usize));
         if let Some(simd) = self.caps.simd {
             job.isas = simd.allowed().into_iter().map(|isa| isa.name().to_string()).collect();

@@ -141,14 +141,15 @@ impl Activations {
         }
     }
 
-    pub(super) fn blocks<F: Packed>(&self) -> (X<'_>, &[f32]) {
-        let len = self.tokens * self.k;
+    /// Token `t` in blocks of `F`.
+    pub(super) fn blocks<F: Packed>(&self, t: usize) -> (X<'_>, &[f32]) {
+        let of = |each: usize| t * (self.k / each)..(t + 1) * (self.k / each);
         let x = X {
-            quants: &self.quants.as_slice()[..len],
-            scales: &self.scales.as_slice()[..len / F::LEN],
-            sums: &self.sums.as_slice()[..len / F::SUB],
+            quants: &self.quants.as_slice()[of(1)],
+            scales: &self.scales.as_slice()[of(F::LEN)],
+            sums: &self.sums.as_slice()[of(F::SUB)],
         };
-        (x, &self.rounded.as_slice()[..len])
+        (x, &self.rounded.as_slice()[of(1)])
     }
 
     pub(super) fn for_gemm<F: gemm_packed::Format>(&mut self, m: usize, n: usize, blocks: usize) -> ForGemm<'_> {

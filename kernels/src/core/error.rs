@@ -26,8 +26,8 @@ pub enum CoreError {
         /// Rows and columns in the file.
         is: (usize, usize),
     },
-    /// No kernel multiplies by weights of this type.
-    #[error("{}: tensor {name:?} is {dtype}; the core multiplies by F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K: convert the file", path.display())]
+    /// No weights can be of this type.
+    #[error("{}: tensor {name:?} is {dtype}; supported are {}: convert the file", path.display(), Dtype::supported())]
     Dtype {
         /// The file.
         path: PathBuf,

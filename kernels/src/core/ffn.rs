@@ -50,7 +50,9 @@ impl Room {
 
 /// Width inside the widest layer.
 pub(super) fn inner(config: &Config) -> usize {
-    config.experts.as_ref().map_or(0, |e| e.width * e.shared.max(1)).max(config.ffn)
+    // By the layers that there are: sizes of others follow from no tensor.
+    let width = |layer| config.experts_of(layer).map_or(config.ffn, |e| e.width * e.shared.max(1));
+    (0..config.layers).map(width).max().unwrap_or(0)
 }
 
 impl Between {
@@ -115,19 +117,20 @@ impl Dense {
 }
 
 impl FeedForward {
-    /// For up to `batch` tokens at once.
+    /// For up to `batch` tokens at once; `prompts`: as [`Matrix::open`] has it.
     pub(super) fn open(
         file: &Arc<ModelFile>,
         config: &Config,
         layer: usize,
         ladders: &Ladders,
-        batch: usize,
+        (batch, prompts): (usize, bool),
     ) -> Result<Self, CoreError> {
         Ok(match config.experts_of(layer) {
             Some(experts) => {
-                Self::Mixture(Box::new(Mixture::open(file, config.hidden, experts, layer, ladders, batch)?))
+                let mixture = Mixture::open(file, config.hidden, experts, layer, ladders, (batch, prompts))?;
+                Self::Mixture(Box::new(mixture))
             }
-            None => Self::Dense(Dense::open(file, layer, "", (config.hidden, config.ffn), ladders, batch > 1)?),
+            None => Self::Dense(Dense::open(file, layer, "", (config.hidden, config.ffn), ladders, prompts)?),
         })
     }
 

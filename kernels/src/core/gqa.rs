@@ -13,8 +13,8 @@ use super::rungs::{Ladders, Watch};
 use super::tensors::vector;
 use crate::attention_decode::Size;
 use crate::input::Buffer;
+use crate::model::ModelFile;
 use crate::model::config::{Config, Pairs};
-use crate::model::{Dtype, ModelFile};
 use crate::rope;
 
 /// One layer's weights and cache.
@@ -98,11 +98,6 @@ impl Shared {
 }
 
 impl Layer {
-    /// How its matrices are stored, by the first.
-    pub(super) fn dtype(&self) -> Dtype {
-        self.q.dtype()
-    }
-
     pub(super) fn open(
         file: &Arc<ModelFile>,
         config: &Config,

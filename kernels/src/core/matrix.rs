@@ -9,8 +9,10 @@ use super::activations::Activations;
 use super::error::CoreError;
 use super::rungs::{Ladder, Ladders, Watch, reads_rows};
 use super::tensors::decode;
+use crate::dtype::Block;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::gemv_packed::{Packed, X};
@@ -23,6 +25,29 @@ use crate::{gemm, gemm_packed, gemv, gemv_packed, gemv_q8};
 /// The sizes of a call; the name is only for people.
 pub(super) fn shape(m: usize, n: usize, k: usize, parts: usize) -> Shape {
     Shape::new("core", m, n, k).parts(parts)
+}
+
+/// Tokens that pass together from which copies of weights in the order of GEMMs are worth making: about where one prompt alone
+/// takes as long either way in f32 and bf16 (x86 with AVX-512, 28 million weights). Below, each token takes the products of
+/// one, as do those of f16, which has no GEMM.
+pub(super) const WORTH_A_COPY: usize = 24;
+
+/// Whether a matrix of this type is held in another order beside its rows: as GEMMs of `prompts` read it, or as the rungs of
+/// single tokens do that read rows interleaved.
+pub(super) fn is_copied(dtype: Dtype, l: &Ladders, prompts: bool) -> bool {
+    macro_rules! interleaved {
+        ($ladder:ident) => {
+            l.$ladder.any(|about| !reads_rows(about))
+        };
+    }
+    match dtype {
+        Dtype::F32 | Dtype::Bf16 => prompts,
+        Dtype::Q8_0 => prompts && interleaved!(gemm_q8_0),
+        Dtype::Q4_0 => interleaved!(gemv_q4_0) || prompts && interleaved!(gemm_q4_0),
+        Dtype::Q4K => interleaved!(gemv_q4_k) || prompts && interleaved!(gemm_q4_k),
+        Dtype::Q6K => interleaved!(gemv_q6_k) || prompts && interleaved!(gemm_q6_k),
+        Dtype::F16 | Dtype::Q5_0 | Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) | Dtype::Other(_) => false,
+    }
 }
 
 /// Rows of weights.
@@ -66,7 +91,7 @@ fn turned<T: Stored>(rows: &[T], n: usize, k: usize) -> Buffer<T> {
 }
 
 impl Matrix {
-    /// The tensor of a name, `n × k`. `prompts`: it is to take several tokens at once too.
+    /// The tensor of a name, `n × k`. `prompts`: it is to take so many tokens at once that a copy is worth it.
     pub(super) fn open(
         file: &Arc<ModelFile>,
         name: &str,
@@ -102,35 +127,39 @@ impl Matrix {
         let mut widened = None;
         let one = |part: usize| {
             macro_rules! blocks {
-                ($kind:ident, $block:ty, $gemv_rows:expr, $gemm:ident) => {{
-                    let of = n * (k / <$block as crate::dtype::Block>::LEN);
-                    let rows = Rows::<$block>::Mapped(tensor.clone(), part * of..(part + 1) * of);
-                    let interleaved = !$gemv_rows || prompts && ladders.$gemm.any(|about| !reads_rows(about));
-                    let groups = interleaved.then(|| gemv_packed::groups(rows.as_slice(), n, &Input::typical(0)));
+                ($kind:ident, $rows:expr) => {{
+                    let rows = $rows;
+                    let copied = is_copied(Dtype::$kind, ladders, prompts);
+                    let groups = copied.then(|| gemv_packed::groups(rows.as_slice(), n, &Input::typical(0)));
                     Weights::$kind(rows, groups)
                 }};
             }
-            macro_rules! dense {
-                ($element:ty) => {
-                    Rows::<$element>::Mapped(tensor.clone(), part * n * k..(part + 1) * n * k)
+            let blocks = |len: usize| part * n * (k / len)..(part + 1) * n * (k / len);
+            macro_rules! mapped {
+                ($element:ty, $len:expr) => {
+                    Rows::<$element>::Mapped(tensor.clone(), blocks($len))
                 };
             }
             let weights = match dtype {
                 Dtype::F32 => {
-                    let rows = dense!(f32);
+                    let rows = mapped!(f32, 1);
                     let other = prompts.then(|| turned(rows.as_slice(), n, k));
                     Weights::F32(rows, other)
                 }
-                Dtype::F16 => Weights::F16(dense!(f16)),
+                Dtype::F16 => Weights::F16(mapped!(f16, 1)),
                 Dtype::Bf16 => {
-                    let rows = dense!(bf16);
+                    let rows = mapped!(bf16, 1);
                     let other = prompts.then(|| turned(rows.as_slice(), n, k));
                     Weights::Bf16(rows, other)
                 }
-                Dtype::Q8_0 => blocks!(Q8_0, BlockQ8_0, true, gemm_q8_0),
-                Dtype::Q4_0 => blocks!(Q4_0, BlockQ4_0, !ladders.gemv_q4_0.any(|a| !reads_rows(a)), gemm_q4_0),
-                Dtype::Q4K => blocks!(Q4K, BlockQ4K, !ladders.gemv_q4_k.any(|a| !reads_rows(a)), gemm_q4_k),
-                Dtype::Q6K => blocks!(Q6K, BlockQ6K, !ladders.gemv_q6_k.any(|a| !reads_rows(a)), gemm_q6_k),
+                Dtype::Q8_0 => blocks!(Q8_0, mapped!(BlockQ8_0, BlockQ8_0::LEN)),
+                Dtype::Q4_0 => blocks!(Q4_0, mapped!(BlockQ4_0, BlockQ4_0::LEN)),
+                Dtype::Q4K => blocks!(Q4K, mapped!(BlockQ4K, BlockQ4K::LEN)),
+                Dtype::Q6K => blocks!(Q6K, mapped!(BlockQ6K, BlockQ6K::LEN)),
+                Dtype::Q5_0 => {
+                    let narrow = &tensor.view::<BlockQ5_0>().unwrap_or_default()[blocks(BlockQ5_0::LEN)];
+                    blocks!(Q8_0, Rows::Made(Buffer::filled(narrow.len(), |i| narrow[i].widened())))
+                }
                 Dtype::Tq1_0 | Dtype::Tq2_0 | Dtype::Q8Grouped(_) => {
                     let all = widened.get_or_insert_with(|| decode(file, name, (parts * n, k)));
                     let all = all.as_ref().map_err(|_| CoreError::dtype(file, name, dtype))?;
@@ -143,7 +172,7 @@ impl Matrix {
         (0..parts).map(one).collect()
     }
 
-    /// How it is stored.
+    /// What it is multiplied by.
     pub(super) fn dtype(&self) -> Dtype {
         match self.weights {
             Weights::F32(..) => Dtype::F32,
@@ -168,27 +197,46 @@ impl Matrix {
 
     /// `y[m, n] = x[m, k] W[n, k]^T` for the `m` tokens of `x`.
     pub(super) fn multiply(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, y: &mut [f32]) {
-        let (m, n, k) = (x.tokens(), self.n, self.k);
+        let (m, n) = (x.tokens(), self.n);
         let y = &mut y[..m * n];
-        if m > 1 {
+        if m > 1 && self.takes_many(l, m) {
             return self.multiply_many(l, watch, x, y);
         }
-        let shape = shape(1, n, k, 1);
+        y.chunks_exact_mut(n.max(1)).enumerate().for_each(|(t, y)| self.multiply_one(l, watch, x, t, y));
+    }
+
+    /// Whether so many tokens have a product: the weights are there in the order that it reads.
+    fn takes_many(&self, l: &Ladders, m: usize) -> bool {
+        let shape = shape(m, self.n, self.k, 1);
+        match &self.weights {
+            Weights::F32(_, turned) => turned.is_some(),
+            Weights::Bf16(_, turned) => turned.is_some(),
+            Weights::F16(_) => false,
+            Weights::Q8_0(_, groups) => groups.is_some() || reads_rows(l.gemm_q8_0.about(&shape)),
+            Weights::Q4_0(_, groups) => groups.is_some() || reads_rows(l.gemm_q4_0.about(&shape)),
+            Weights::Q4K(_, groups) => groups.is_some() || reads_rows(l.gemm_q4_k.about(&shape)),
+            Weights::Q6K(_, groups) => groups.is_some() || reads_rows(l.gemm_q6_k.about(&shape)),
+        }
+    }
+
+    /// Token `t` alone.
+    fn multiply_one(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, t: usize, y: &mut [f32]) {
+        let shape = shape(1, self.n, self.k, 1);
         macro_rules! packed {
             ($ladder:ident, $block:ty, $rows:expr, $groups:expr) => {{
                 x.quantize::<$block>(l, watch, l.$ladder.about(&shape).after.is_none());
-                let (groups, x) = (groups($groups), x.blocks::<$block>());
+                let (groups, x) = (groups($groups), x.blocks::<$block>(t));
                 let args = gemv_packed::Args { w: $rows.as_slice(), groups, x: x.0, values: x.1, y };
                 l.$ladder.run(watch, &shape, args)
             }};
         }
         match &self.weights {
-            Weights::F32(rows, _) => dense(&l.gemv_f32, watch, &shape, rows.as_slice(), x, y),
-            Weights::F16(rows) => dense(&l.gemv_f16, watch, &shape, rows.as_slice(), x, y),
-            Weights::Bf16(rows, _) => dense(&l.gemv_bf16, watch, &shape, rows.as_slice(), x, y),
+            Weights::F32(rows, _) => dense(&l.gemv_f32, watch, &shape, rows.as_slice(), x.token(t), y),
+            Weights::F16(rows) => dense(&l.gemv_f16, watch, &shape, rows.as_slice(), x.token(t), y),
+            Weights::Bf16(rows, _) => dense(&l.gemv_bf16, watch, &shape, rows.as_slice(), x.token(t), y),
             Weights::Q8_0(rows, _) => {
                 x.quantize::<BlockQ8_0>(l, watch, l.gemv_q8.about(&shape).after.is_none());
-                let (X { quants: xq, scales: xd, .. }, values) = x.blocks::<BlockQ8_0>();
+                let (X { quants: xq, scales: xd, .. }, values) = x.blocks::<BlockQ8_0>(t);
                 l.gemv_q8.run(watch, &shape, gemv_q8::Args { w: rows.as_slice(), xq, xd, x: values, y });
             }
             Weights::Q4_0(rows, g) => packed!(gemv_q4_0, BlockQ4_0, rows, g),
@@ -197,14 +245,14 @@ impl Matrix {
         }
     }
 
-    /// Several tokens. There is no GEMM of f16: its tokens go one by one.
+    /// Several tokens.
     fn multiply_many(&self, l: &Ladders, watch: &mut dyn Watch, x: &mut Activations, y: &mut [f32]) {
         let (m, n, k) = (x.tokens(), self.n, self.k);
         let shape = shape(m, n, k, 1);
         macro_rules! packed {
             ($ladder:ident, $block:ty, $rows:expr, $groups:expr) => {{
                 x.quantize::<$block>(l, watch, l.$ladder.about(&shape).after.is_none());
-                let blocks = k / <$block as crate::dtype::Block>::LEN;
+                let blocks = k / <$block as Block>::LEN;
                 let x = x.for_gemm::<$block>(m, n, blocks);
                 let args = gemm_packed::Args {
                     m,
@@ -233,13 +281,7 @@ impl Matrix {
                 let (a, packed_a, packed_b) = x.for_bf16_gemm(n);
                 l.gemm_bf16.run(watch, &shape, gemm::Args { m, n, k, a, b, c: y, packed_a, packed_b });
             }
-            Weights::F16(rows) => {
-                let shape = self::shape(1, n, k, 1);
-                for t in 0..m {
-                    let y = &mut y[t * n..(t + 1) * n];
-                    l.gemv_f16.run(watch, &shape, gemv::Args { w: rows.as_slice(), k, x: x.token(t), y });
-                }
-            }
+            Weights::F16(_) => unreachable!("there is no GEMM of f16"),
             Weights::Q8_0(rows, g) => packed!(gemm_q8_0, BlockQ8_0, rows, g),
             Weights::Q4_0(rows, g) => packed!(gemm_q4_0, BlockQ4_0, rows, g),
             Weights::Q4K(rows, g) => packed!(gemm_q4_k, BlockQ4K, rows, g),
@@ -257,8 +299,8 @@ fn dense<E: gemv::Element>(
     watch: &mut dyn Watch,
     shape: &Shape,
     w: &[E],
-    x: &Activations,
+    x: &[f32],
     y: &mut [f32],
 ) {
-    ladder.run(watch, shape, gemv::Args { w, k: shape.k, x: x.token(0), y });
+    ladder.run(watch, shape, gemv::Args { w, k: shape.k, x, y });
 }

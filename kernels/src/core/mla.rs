@@ -18,8 +18,8 @@ use super::tensors::{decode, has, vector};
 use crate::input::Buffer;
 use crate::mla_decode::{Absorbing, Args, PlainLatents, Size};
 use crate::mla_decode_q8::{QuantizedLatents, RUN};
+use crate::model::ModelFile;
 use crate::model::config::{Attention, Config, Pairs};
-use crate::model::{Dtype, ModelFile};
 use crate::{rmsnorm, rope};
 use cache::{Cache, Token, expands};
 
@@ -223,11 +223,6 @@ impl Layer {
             output: open("output", (hidden, heads * value))?,
             cache: Cache::empty(shared.kv, size, expanded),
         })
-    }
-
-    /// How its matrices are stored, by the first.
-    pub(super) fn dtype(&self) -> Dtype {
-        self.kv_a.dtype()
     }
 
     /// `y` = attention of the tokens of `x`, the first of them at position `first`.

@@ -6,8 +6,9 @@
 //!   values, `rope.rs` how fast pairs turn
 //! - `ffn.rs`, `moe.rs` are the feed-forward layers, `sample.rs` chooses the next token
 //!
-//! Weights of types that no GEMV takes (llama2.c's int8, ternary blocks) become f32 when a model is opened, and so does of
-//! latent attention what makes keys and values of latents, whatever its type.
+//! Weights are read where the file is mapped, but for copies in the orders that some rungs read ([`Options::copies`]), and but
+//! for types that no GEMV takes: llama2.c's int8 and ternary blocks become f32 when a model is opened, q5_0 the same values in
+//! q8_0, and of latent attention what makes keys and values of latents becomes f32, whatever its type.
 //!
 //! No kernel: looking an embedding up, adding biases, YaRN's sharpening of queries, sums of i8 activations, writing keys and
 //! values into caches of f32 and bf16, the choice of V2's experts and sums of what experts and shared experts give, choosing a
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use activations::Activations;
 use cache::KvKind as Kv;
 use ffn::FeedForward;
-use matrix::{Matrix, shape};
+use matrix::{Matrix, WORTH_A_COPY, is_copied, shape};
 use rungs::Ladders;
 use tensors::{has, vector};
 
@@ -43,7 +44,8 @@ use crate::attention_decode::Size;
 use crate::input::Buffer;
 use crate::machine::Isa;
 use crate::model::config::{Attention, Config};
-use crate::model::{Dtype, MappedTensor, ModelFile};
+use crate::model::inventory::{self, Role};
+use crate::model::{MappedTensor, ModelFile, Types};
 use crate::{head_argmax, rmsnorm};
 
 pub use cache::KvKind;
@@ -62,8 +64,12 @@ pub struct Options {
     pub threads: usize,
     /// Tokens of text that there is to be room for; less where the model's context is shorter.
     pub tokens: usize,
-    /// Tokens of a prompt that pass together; 1 = one by one, without another copy of the weights.
+    /// Tokens of a prompt that pass together; 1 = one by one. Of 24 or more, weights in f32, bf16 and q8_0 are copied into
+    /// the order that their GEMMs read.
     pub batch: usize,
+    /// Whether weights may be copied. The fastest rungs of q4_0, q4_k and q6_k read rows interleaved, and GEMMs another order
+    /// too; without copies, rungs are chosen that read the mapped file, and a prompt's tokens take the products of one.
+    pub copies: bool,
     /// Machines that rungs may use.
     pub allowed: Vec<Isa>,
 }
@@ -72,7 +78,36 @@ impl Default for Options {
     /// The best rungs on one thread, f32, prompts of up to 512 tokens at once.
     fn default() -> Self {
         let (rungs, kv, allowed) = (Rungs::best(), KvKind::F32, Isa::EVERY.to_vec());
-        Self { rungs, kv, threads: 1, tokens: usize::MAX, batch: 512, allowed }
+        Self { rungs, kv, threads: 1, tokens: usize::MAX, batch: 512, copies: true, allowed }
+    }
+}
+
+impl Options {
+    fn ladders(&self) -> Result<Ladders, CoreError> {
+        Ok(Ladders::choose(&self.rungs, self.threads.max(1), &self.allowed, self.copies)?)
+    }
+
+    /// Whether batches of so many tokens are worth copies of the weights.
+    fn copies_for(&self, batch: usize) -> bool {
+        self.copies && batch >= WORTH_A_COPY
+    }
+
+    /// Bytes of weights that [`Core::open`] holds beside the mapped file, at most: the copies that [`Options::copies`] is
+    /// about.
+    ///
+    /// # Errors
+    /// [`CoreError::Rungs`] where rungs cannot be chosen.
+    pub fn copied_bytes(&self, config: &Config, types: &Types) -> Result<u64, CoreError> {
+        let (ladders, prompts) = (self.ladders()?, self.copies_for(self.batch));
+        let head = if config.tied_head { "token_embd.weight" } else { "output.weight" };
+        let copied = |entry: &inventory::Entry| {
+            let of_head = entry.name == head;
+            let matrix =
+                matches!(entry.role, Role::Matrix | Role::Gate) && (of_head || entry.name != "token_embd.weight");
+            let dtype = types.stored(entry).multiplied().filter(|_| matrix)?;
+            is_copied(dtype, &ladders, prompts && !of_head).then(|| types.bytes(entry))
+        };
+        Ok(inventory::tensors(config).filter_map(|entry| copied(&entry)).sum())
     }
 }
 
@@ -131,10 +166,10 @@ impl Core {
     /// [`CoreError`]: a tensor is missing or of the wrong size or type, a rung does not exist or run here, or a part of the
     /// model has no kernel.
     pub fn open(file: &Arc<ModelFile>, config: Config, options: &Options) -> Result<Self, CoreError> {
-        let ladders = Ladders::choose(&options.rungs, options.threads.max(1), &options.allowed)?;
+        let ladders = options.ladders()?;
         let room = options.tokens.min(config.context);
         let batch = options.batch.clamp(1, room.max(1));
-        let prompts = batch > 1;
+        let prompts = options.copies_for(batch);
         let (hidden, vocab) = (config.hidden, config.vocab);
         let shared = Shared::new(&config, options.kv, room, batch, &ladders)?;
         let layer = |layer: usize| {
@@ -154,7 +189,7 @@ impl Core {
                 attention_norm: norm("attn")?,
                 attention,
                 ffn_norm: norm("ffn")?,
-                ffn: FeedForward::open(file, &config, layer, &ladders, batch)?,
+                ffn: FeedForward::open(file, &config, layer, &ladders, (batch, prompts))?,
             })
         };
         let layers: Vec<Layer> = (0..config.layers).map(layer).collect::<Result<_, CoreError>>()?;
@@ -188,14 +223,6 @@ impl Core {
     /// Its hyperparameters.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// How the matrices of its layers are stored, by the first of them.
-    pub fn dtype(&self) -> Dtype {
-        self.layers.first().map_or(self.head.dtype(), |layer| match &layer.attention {
-            AttentionLayer::Grouped(attention) => attention.dtype(),
-            AttentionLayer::Latent(attention) => attention.dtype(),
-        })
     }
 
     /// Tokens of the text so far.

@@ -26,8 +26,8 @@ pub(super) struct Mixture {
     together: usize,
 }
 
-/// Tokens of an expert, on average, from which they meet it together: GEMMs take another copy of the experts' weights.
-const WORTH_A_COPY: usize = 4;
+/// Tokens of an expert, on average, from which they meet it together.
+const WORTH_MEETING: usize = 4;
 
 /// Room for one layer at a time.
 pub(super) struct Room {
@@ -117,13 +117,13 @@ impl Mixture {
         config: &Config,
         layer: usize,
         ladders: &Ladders,
-        batch: usize,
+        (batch, prompts): (usize, bool),
     ) -> Result<Self, CoreError> {
         let name = |what: &str| format!("blk.{layer}.ffn_{what}.weight");
-        let (experts, width, prompts) = (config.routed, config.width, batch > 1);
-        let together = batch * config.active >= WORTH_A_COPY * experts;
+        let (experts, width) = (config.routed, config.width);
+        let together = prompts && batch * config.active >= WORTH_MEETING * experts;
         let parts = |what: &str, parts: usize, sizes: (usize, usize)| {
-            Matrix::parts(file, &name(what), parts, sizes, ladders, prompts && together)
+            Matrix::parts(file, &name(what), parts, sizes, ladders, together)
         };
         let dtype = file.tensor(&name("gate_exps"))?.info().dtype;
         let routed = if matches!(dtype, Dtype::F32 | Dtype::Bf16) {
@@ -300,7 +300,11 @@ impl Gate {
         }
         for t in 0..tokens {
             match self {
-                Self::Sigmoid(gate) => gate.choose(l, watch, x.token(t), choice.one.as_mut_slice()),
+                Self::Sigmoid(gate) => {
+                    gate.choose(l, watch, x.token(t), choice.one.as_mut_slice());
+                    let chosen = choice.one.as_slice().len() / 2;
+                    keep_apart(&mut choice.one.as_mut_slice()[..chosen], &mut choice.left);
+                }
                 Self::Softmax(gate) => gate.choose(t, choice),
             }
             let chosen = choice.one.as_slice().len() / 2;
@@ -369,14 +373,53 @@ impl Softmax {
     }
 }
 
-/// The first of the largest scores that are left.
+/// The first of the largest scores that are left; where none of those is a number, the first of them.
 fn best(scores: &[f32], left: &[bool]) -> usize {
-    let mut best = 0;
-    let mut largest = f32::NEG_INFINITY;
-    for (e, score) in scores.iter().enumerate() {
-        if left[e] && *score > largest {
-            (best, largest) = (e, *score);
+    let mut best = None;
+    for (e, score) in scores.iter().enumerate().filter(|(e, _)| left[*e]) {
+        if best.is_none_or(|(_, largest)| *score > largest || f32::is_nan(largest) && !score.is_nan()) {
+            best = Some((e, *score));
         }
     }
-    best
+    best.map_or(0, |(e, _)| e)
+}
+
+/// Experts that were chosen by scores that are no numbers may be twice the same, or none: each such becomes the first that is
+/// left. A token's places with an expert are counted.
+fn keep_apart(experts: &mut [f32], left: &mut [bool]) {
+    left.fill(true);
+    for expert in experts {
+        let chosen = *expert as usize;
+        let free = if left.get(chosen) == Some(&true) { Some(chosen) } else { left.iter().position(|left| *left) };
+        let free = free.unwrap_or(0);
+        *expert = free as f32;
+        left[free] = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn experts_are_different_whatever_the_scores() {
+        let scores = [[f32::NAN; 4], [f32::NAN, 1.0, f32::NAN, 2.0], [f32::NEG_INFINITY; 4], [2.0, 2.0, 1.0, 3.0]];
+        let chosen = scores.map(|scores| {
+            let mut left = [true; 4];
+            [0; 3].map(|_: usize| {
+                let expert = best(&scores, &left);
+                left[expert] = false;
+                expert
+            })
+        });
+        assert_eq!(chosen, [[0, 1, 2], [3, 1, 0], [0, 1, 2], [3, 0, 1]]);
+        let apart = |mut experts: [f32; 3]| {
+            keep_apart(&mut experts, &mut [false; 4]);
+            experts
+        };
+        assert_eq!(apart([2.0, 0.0, 3.0]), [2.0, 0.0, 3.0]);
+        assert_eq!(apart([0.0, 0.0, 0.0]), [0.0, 1.0, 2.0]);
+        assert_eq!(apart([3.0, f32::NAN, f32::INFINITY]), [3.0, 0.0, 1.0]);
+        assert_eq!(apart([-1.0, 9.0, 2.0]), [0.0, 1.0, 2.0]);
+    }
 }

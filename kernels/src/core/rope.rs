@@ -11,14 +11,9 @@ pub(super) fn frequencies(rope: &Rope, width: usize) -> Buffer<f32> {
 }
 
 fn radians(rope: &Rope, i: usize, width: usize) -> f64 {
-    let plain = rope.theta.powf(-2.0 * i as f64 / width as f64);
+    let plain = rope.frequency(i, width / 2);
     match &rope.scaling {
-        Scaling::None => plain,
-        Scaling::Llama3 { factor, low, high, trained } => {
-            let turns = *trained as f64 * plain / TAU;
-            let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-            plain / factor * (1.0 - kept) + plain * kept
-        }
+        Scaling::None | Scaling::Llama3 { .. } | Scaling::Divisors(_) => plain / rope.divisor(i, width / 2),
         Scaling::Yarn { factor, trained, beta_fast, beta_slow, .. } => {
             let pair_of = |turns: f64| width as f64 * (*trained as f64 / (turns * TAU)).ln() / (2.0 * rope.theta.ln());
             let first = pair_of(*beta_fast).floor().max(0.0);
@@ -26,7 +21,6 @@ fn radians(rope: &Rope, i: usize, width: usize) -> f64 {
             let slowed = ((i as f64 - first) / (last - first).max(0.001)).clamp(0.0, 1.0);
             plain / factor * slowed + plain * (1.0 - slowed)
         }
-        Scaling::Divisors(divisors) => plain / divisors.get(i).map_or(1.0, |d| f64::from(*d)),
     }
 }
 

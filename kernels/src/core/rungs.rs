@@ -25,7 +25,7 @@ use crate::gemv_packed::GemvPacked;
 use crate::gemv_q8::GemvQ8;
 use crate::head_argmax::HeadArgmax;
 use crate::input::Input;
-use crate::kernel::{About, Contract, Shape, Width, machine_among};
+use crate::kernel::{About, Contract, Cost, Shape, Width, machine_among};
 use crate::kv_append_q8::KvAppendQ8;
 use crate::machine::Isa;
 use crate::mla_decode::MlaDecode;
@@ -129,6 +129,8 @@ pub struct Call<'a> {
     pub variant: &'static About,
     /// The machine it runs on.
     pub isa: Isa,
+    /// Its operations and least bytes, by the kernel's contract.
+    pub cost: Cost,
 }
 
 /// Told of every call of a kernel: a trace, or a clock, which this crate has none of.
@@ -162,7 +164,8 @@ pub(super) struct Ladder<C> {
 }
 
 impl<C: Contract> Ladder<C> {
-    fn choose(rungs: &Rungs, threads: usize, allowed: &[Isa]) -> Result<Self, RungsError> {
+    /// `copies`: whether there may be copies of weights.
+    fn choose(rungs: &Rungs, threads: usize, allowed: &[Isa], copies: bool) -> Result<Self, RungsError> {
         let one = |wanted: Result<Chosen, RungsError>| {
             wanted.map(|chosen| Self { many: [chosen; 2], few: [chosen; 2], kernel: PhantomData })
         };
@@ -170,12 +173,21 @@ impl<C: Contract> Ladder<C> {
             let known = || C::LADDER.iter().map(|v| v.about.name).collect();
             let variant = C::LADDER.iter().position(|v| v.about.name == name);
             let lack = || RungsError::Variant { kernel: C::NAME, name: name.clone(), known: known() };
-            return one(variant.ok_or_else(lack).and_then(|variant| Self::available(variant, allowed)));
+            let variant = variant.ok_or_else(lack)?;
+            let about = &C::LADDER[variant].about;
+            if !copies && needs_a_copy::<C>(about) {
+                let reason = "it reads a copy of the weights in another order, and none is to be made".into();
+                return Err(RungsError::NotAvailable { kernel: C::NAME, variant: about.name, reason });
+            }
+            return one(Self::available(variant, allowed));
         }
         if rungs.naive {
             return one(Self::available(0, allowed));
         }
-        let here: Vec<Chosen> = (0..C::LADDER.len()).filter_map(|v| Self::available(v, allowed).ok()).collect();
+        // Where GEMMs have no copy of their weights they are not called.
+        let fits = |v: &usize| copies || C::FOLDER != GEMV_PACKED || !needs_a_copy::<C>(&C::LADDER[*v].about);
+        let here: Vec<Chosen> =
+            (0..C::LADDER.len()).filter(fits).filter_map(|v| Self::available(v, allowed).ok()).collect();
         let last = |threaded: bool, few: bool| {
             let fits = |chosen: &&Chosen| {
                 let about = &C::LADDER[chosen.variant].about;
@@ -227,7 +239,8 @@ impl<C: Contract> Ladder<C> {
         watch.before();
         let ran = variant.run_native(chosen.isa, args);
         assert!(ran, "{}/{} ran when it was chosen", C::NAME, variant.about.name);
-        watch.after(&Call { kernel: C::NAME, shape, variant: &variant.about, isa: chosen.isa });
+        let cost = C::cost(shape);
+        watch.after(&Call { kernel: C::NAME, shape, variant: &variant.about, isa: chosen.isa, cost });
     }
 }
 
@@ -239,16 +252,22 @@ macro_rules! ladders {
         }
 
         impl Ladders {
-            /// Those of `rungs` on this processor, of the `allowed` machines.
+            /// Those of `rungs` on this processor, of the `allowed` machines; with `copies` also those that read weights
+            /// in another order than files have them.
             ///
             /// # Errors
             /// [`RungsError`] where one does not exist or does not run here.
-            pub(super) fn choose(rungs: &Rungs, threads: usize, allowed: &[Isa]) -> Result<Self, RungsError> {
+            pub(super) fn choose(
+                rungs: &Rungs,
+                threads: usize,
+                allowed: &[Isa],
+                copies: bool,
+            ) -> Result<Self, RungsError> {
                 let known = [$(<$contract>::NAME),*];
                 if let Some(name) = rungs.named.keys().find(|name| !known.contains(&name.as_str())) {
                     return Err(RungsError::Kernel { name: name.clone(), known: known.to_vec() });
                 }
-                Ok(Self { $($field: Ladder::choose(rungs, threads, allowed)?,)* })
+                Ok(Self { $($field: Ladder::choose(rungs, threads, allowed, copies)?,)* })
             }
         }
     };
@@ -288,6 +307,18 @@ ladders! {
     quantize_k: QuantizeQ8<Of256>,
     head_f32: HeadArgmax<f32>,
     head_bf16: HeadArgmax<bf16>,
+}
+
+/// Folder of the products of one token with weights in blocks, some of whose rungs read rows interleaved.
+const GEMV_PACKED: &str = "gemv_packed";
+
+/// True for rungs that read weights in another order than files have them: GEMMs of dense weights read columns.
+fn needs_a_copy<C: Contract>(about: &About) -> bool {
+    match C::FOLDER {
+        "gemm" => true,
+        GEMV_PACKED | "gemm_packed" => !reads_rows(about),
+        _ => false,
+    }
 }
 
 /// True for rungs that read weights in rows, as files have them; the others read them interleaved.

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn tiny_temperatures_are_greedy() {
-        let ladders = Ladders::choose(&Rungs::default(), 1, &[Isa::Scalar]).expect("every kernel runs everywhere");
+        let ladders =
+            Ladders::choose(&Rungs::default(), 1, &[Isa::Scalar], true).expect("every kernel runs everywhere");
         for temperature in [1e-39, f32::MIN_POSITIVE, 1e-6] {
             let mut sampler = Sampler::new(temperature, 0.9, 1);
             assert_eq!(

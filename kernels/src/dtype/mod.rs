@@ -4,6 +4,7 @@
 pub mod e4m3;
 pub mod q4_0;
 pub mod q4_k;
+pub mod q5_0;
 pub mod q6_k;
 pub mod q8_0;
 pub mod tq1_0;
@@ -68,14 +69,17 @@ mod tests {
     /// Bands around what the reference note measured for q8_0 and q4_0; K formats must be better than the simple ones.
     #[test]
     fn formats_lose_as_much_as_they_are_known_to() {
-        let (q8, q4, q4k, q6k) = (
+        let (q8, q4, q5, q4k, q6k) = (
             format_error::<q8_0::BlockQ8_0>(),
             format_error::<q4_0::BlockQ4_0>(),
+            format_error::<q5_0::BlockQ5_0>(),
             format_error::<q4_k::BlockQ4K>(),
             format_error::<q6_k::BlockQ6K>(),
         );
         assert!((2.0e-5..3.8e-5).contains(&q8), "q8_0 {q8:.2e}");
         assert!((5.1e-3..9.5e-3).contains(&q4), "q4_0 {q4:.2e}");
+        // A bit more is half the step.
+        assert!((3.5..4.5).contains(&(q4 / q5)), "q5_0 {q5:.2e}");
         assert!(q4k < q4, "q4_K {q4k:.2e}, q4_0 {q4:.2e}");
         assert!(q6k < 5e-4 && q8 < q6k, "q6_K {q6k:.2e}");
     }

@@ -1,6 +1,8 @@
 //! What the inference core needs to know of a model beside its weights: the hyperparameters, by the names of
 //! `reference` papers and configs, whatever file or table they come from. Nothing here reads a file.
 
+use std::f64::consts::TAU;
+
 /// Hyperparameters of a decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -85,6 +87,28 @@ pub struct Rope {
     pub pairs: Pairs,
     /// How frequencies are changed for texts longer than those trained on.
     pub scaling: Scaling,
+}
+
+impl Rope {
+    /// Radians that pair `pair` of `pairs` turns from token to token, before any scaling.
+    pub fn frequency(&self, pair: usize, pairs: usize) -> f64 {
+        self.theta.powf(-(pair as f64) / pairs as f64)
+    }
+
+    /// What that is divided by where each pair has a divisor of its own; 1 under YaRN, whose ramp is over pairs. Llama
+    /// 3.1's rule: pairs that make fewer than `low` turns over the trained context are slowed in full, those with more than
+    /// `high` not at all. Source: meta-llama/llama-models' `apply_scaling`.
+    pub fn divisor(&self, pair: usize, pairs: usize) -> f64 {
+        match &self.scaling {
+            Scaling::None | Scaling::Yarn { .. } => 1.0,
+            Scaling::Divisors(divisors) => divisors.get(pair).map_or(1.0, |divisor| f64::from(*divisor)),
+            Scaling::Llama3 { factor, low, high, trained } => {
+                let turns = *trained as f64 * self.frequency(pair, pairs) / TAU;
+                let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                1.0 / ((1.0 - kept) / factor + kept)
+            }
+        }
+    }
 }
 
 /// Which values of a head are a pair.

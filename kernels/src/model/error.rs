@@ -64,6 +64,16 @@ pub enum ModelError {
         /// What they should be, and why.
         expected: String,
     },
+    /// A tensor that the model's architecture has no use for here.
+    #[error("{}: tensor {name:?} is not part of a {arch} model as supported here; without it the file would be another model: choose another file", path.display())]
+    Extra {
+        /// The file.
+        path: PathBuf,
+        /// Its architecture.
+        arch: String,
+        /// The tensor.
+        name: String,
+    },
     /// The file has no tensor of this name.
     #[error("{}: no tensor {name:?}; {}", path.display(), hint(close, *count))]
     NoTensor {

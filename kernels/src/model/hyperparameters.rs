@@ -1,7 +1,7 @@
 //! The [`Config`] of a model file: read from its metadata, bounded by its tensors, so that nothing that a file merely claims
 //! is believed. Keys: gguf-py's constants and llama.cpp's `llama-arch.cpp`; their defaults are llama.cpp's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::config::{Attention, Config, Experts, Pairs, Rope, Scaling, Score};
 use super::error::ModelError;
@@ -16,21 +16,25 @@ const MAX_CONTEXT: u64 = crate::rope::POSITIONS as u64;
 const SIGMOID: u64 = 2;
 
 impl Config {
-    /// Reads the hyperparameters, and checks that the file has all tensors that they call for, in their sizes.
+    /// Reads the hyperparameters, and checks that the file has all tensors that they call for, in their sizes, and no others:
+    /// one that is not read, a bias say, would make another model of it.
     ///
     /// # Errors
     /// [`ModelError::Key`] with the key that is missing or makes no sense, [`ModelError::Architecture`] for one that is not
-    /// known, [`ModelError::NoTensor`] and [`ModelError::Shape`] for tensors that do not fit.
+    /// known, [`ModelError::NoTensor`] and [`ModelError::Shape`] for tensors that do not fit,
+    /// [`ModelError::Extra`] for those that nothing here reads.
     pub fn from_file(file: &ModelFile) -> Result<Self, ModelError> {
         let keys = Keys::new(file)?;
         let hidden = keys.size("embedding_length")?;
         let heads = keys.size("attention.head_count")?;
         let attention = if keys.arch == "deepseek2" { keys.latent(heads)? } else { keys.grouped(hidden, heads)? };
-        let experts = keys.experts()?;
+        let layers = keys.layers()?;
+        // Sizes of experts that no layer has follow from no tensor.
+        let experts = keys.experts()?.filter(|experts| experts.dense_layers < layers);
         let config = Self {
             name: file.path().file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned()),
             hidden,
-            layers: keys.layers()?,
+            layers,
             vocab: keys.rows_of("token_embd.weight")?,
             context: keys.number("context_length", MAX_CONTEXT)? as usize,
             norm_eps: keys
@@ -185,6 +189,20 @@ impl<'a> Keys<'a> {
 
     fn scaling(&self, attention: &Attention) -> Result<Scaling, ModelError> {
         const TYPE: &str = "rope.scaling.type";
+        let scaling = match self.get(TYPE) {
+            // llama.cpp's default, which a factor alone asks for.
+            None => "linear",
+            Some(value) => value.as_str().ok_or_else(|| self.wrong(TYPE, format!("is {value}, it should be text")))?,
+        };
+        let factor = match self.get("rope.scaling.factor") {
+            Some(_) => "rope.scaling.factor",
+            None => "rope.scale_linear",
+        };
+        let linear = scaling == "linear" && self.positive(factor, 1.0)? != 1.0;
+        if linear {
+            let problem = "scales positions linearly, and only \"none\" and \"yarn\" are supported";
+            return Err(self.wrong(factor, problem));
+        }
         if let Some(info) = self.tensors.get("rope_freqs.weight") {
             let values = self.file.tensor(&info.name)?.view::<f32>().unwrap_or_default();
             let pairs = match *attention {
@@ -195,19 +213,20 @@ impl<'a> Keys<'a> {
                 let expected = format!("{pairs} f32 above 0, a divisor of each pair's frequency");
                 return Err(self.shape_error(info, expected));
             }
-            return Ok(Scaling::Divisors(values.to_vec()));
+            return match scaling {
+                "none" | "linear" => Ok(Scaling::Divisors(values.to_vec())),
+                other => {
+                    Err(self.wrong(TYPE, format!("is {other:?} beside rope_freqs.weight, which is not supported")))
+                }
+            };
         }
-        let scaling = match self.get(TYPE) {
-            None => "none",
-            Some(value) => value.as_str().ok_or_else(|| self.wrong(TYPE, format!("is {value}, it should be text")))?,
-        };
         match scaling {
-            "none" => Ok(Scaling::None),
+            "none" | "linear" => Ok(Scaling::None),
             "yarn" if self.positive("rope.scaling.attn_factor", 1.0)? != 1.0 => {
                 Err(self.wrong("rope.scaling.attn_factor", "is not 1, and only 1 is supported"))
             }
             "yarn" => Ok(Scaling::Yarn {
-                factor: self.positive("rope.scaling.factor", 1.0)?,
+                factor: self.positive(factor, 1.0)?,
                 trained: self.number("rope.scaling.original_context_length", MAX_CONTEXT)? as usize,
                 beta_fast: self.positive("rope.scaling.yarn_beta_fast", 32.0)?,
                 beta_slow: self.positive("rope.scaling.yarn_beta_slow", 1.0)?,
@@ -217,7 +236,6 @@ impl<'a> Keys<'a> {
                     _ => 1.0,
                 },
             }),
-            "linear" if self.positive("rope.scaling.factor", 1.0)? == 1.0 => Ok(Scaling::None),
             other => Err(self.wrong(TYPE, format!("is {other:?}, only \"none\" and \"yarn\" are supported"))),
         }
     }
@@ -238,6 +256,11 @@ impl<'a> Keys<'a> {
         let groups = self.size_or("expert_group_count", 1)?;
         if !routed.is_multiple_of(groups) {
             return Err(self.wrong("expert_group_count", format!("is {groups}, it should divide the {routed} experts")));
+        }
+        if groups > 1 && routed / groups < 2 {
+            let problem =
+                format!("is {groups}, of {routed} experts: a group is known by its two best, so it has two at least");
+            return Err(self.wrong("expert_group_count", problem));
         }
         let kept = self.size_or("expert_group_used_count", groups)?;
         let groups_kept = at_most("expert_group_used_count", kept, groups, "groups")?;
@@ -272,20 +295,36 @@ impl<'a> Keys<'a> {
         }))
     }
 
-    /// Every tensor that the configuration calls for, in its size and in a type that kernels take.
+    /// Every tensor that the configuration calls for, in its size and in a type that kernels take, and no other; those of
+    /// layers that only predict further tokens are left alone.
     fn check_tensors(&self, config: &Config) -> Result<(), ModelError> {
-        for entry in inventory::tensors(config) {
-            let split =
-                entry.name.strip_suffix("attn_kv_b.weight").filter(|_| !self.tensors.contains_key(&*entry.name));
-            let layer = split.and_then(|name| name.strip_prefix("blk.")?.strip_suffix('.')?.parse().ok());
-            match layer.and_then(|layer| inventory::split_latent(config, layer)) {
-                Some(parts) if self.tensors.contains_key(&*parts[0].name) => {
-                    parts.iter().try_for_each(|part| self.check(part))?;
-                }
-                _ => self.check(&entry)?,
-            }
+        let split = (0..config.layers).filter_map(|layer| inventory::split_latent(config, layer));
+        let split: Vec<[Entry; 2]> = split.filter(|parts| self.tensors.contains_key(&*parts[0].name)).collect();
+        let whole = split.iter().map(|parts| parts[0].name.replace("attn_k_b", "attn_kv_b"));
+        let absent: HashSet<String> = whole.filter(|name| !self.tensors.contains_key(name.as_str())).collect();
+        let entries = inventory::tensors(config).filter(|entry| !absent.contains(&entry.name));
+        let mut read = HashSet::new();
+        for entry in entries.chain(split.into_iter().flatten()) {
+            self.check(&entry)?;
+            read.insert(entry.name);
         }
-        Ok(())
+        // As the file has it, so that the message does not change from run to run.
+        let predicts = |name: &str| {
+            let layer = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')?.0.parse().ok());
+            layer.is_some_and(|layer: u64| (config.layers as u64..self.blocks()).contains(&layer))
+        };
+        match self.file.tensors().iter().find(|info| !read.contains(&info.name) && !predicts(&info.name)) {
+            Some(info) => {
+                let (path, arch, name) = (self.file.path().to_owned(), self.arch.into(), info.name.clone());
+                Err(ModelError::Extra { path, arch, name })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Layers that the file says it has, with those that only predict further tokens.
+    fn blocks(&self) -> u64 {
+        self.get("block_count").and_then(Value::as_u64).unwrap_or(0)
     }
 
     fn check(&self, entry: &Entry) -> Result<(), ModelError> {

@@ -44,9 +44,9 @@ impl Entry {
         if self.role == Role::Matrix { dtype.of_rows(self.dims[0]) } else { Dtype::F32 }
     }
 
-    /// Its bytes then.
+    /// Its bytes in `dtype`.
     pub fn bytes(&self, dtype: Dtype) -> u64 {
-        let (weights, bytes) = self.stored(dtype).block().unwrap_or((1, 4));
+        let (weights, bytes) = dtype.block().unwrap_or((1, 4));
         self.weights() / weights * bytes
     }
 }

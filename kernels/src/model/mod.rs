@@ -7,6 +7,7 @@
 //! - `tokenizer/` makes tokens of text and back
 //! - `tensor.rs` shows a tensor as numbers, borrowed ([`Tensor`]) or owning its file ([`MappedTensor`])
 //! - `selector.rs` is `FILE[:TENSOR]` of the command line, `error.rs` all that can be wrong
+//! - `types.rs` says how each tensor is stored
 //! - `config.rs` is what else a model is, `published.rs` that of known ones, `step.rs` the kernels of one decode step
 //! - `write.rs` writes GGUF, `synth.rs` a model of any configuration with seeded weights, `synthetic.rs` small files for tests
 //!
@@ -32,6 +33,7 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 pub mod tokenizer;
+mod types;
 mod value;
 pub mod write;
 
@@ -43,6 +45,7 @@ pub use file::ModelFile;
 pub use map::map_range;
 pub use selector::WeightsSelector;
 pub use tensor::{Dtype, Grouped, MappedTensor, Tensor, TensorInfo};
+pub use types::Types;
 pub use value::{Array, Numbers, Strings, Value};
 
 /// What a model file is.

@@ -5,12 +5,13 @@ use half::{bf16, f16};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Dtype;
 use super::config::{Attention, Config, Pairs, Scaling, Score};
 use super::inventory::{self, Entry, Role};
 use super::write::Gguf;
+use super::{Dtype, Types};
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::dtype::{Block, encode_row};
@@ -73,10 +74,15 @@ impl Piece {
 impl Synth {
     /// A model of `config` with matrices stored as `dtype`, as [`Entry::stored`] says.
     pub fn new(config: &Config, dtype: Dtype, seed: u64) -> Self {
-        let mut gguf = vocabulary::add(metadata(config, dtype), config);
+        Self::of_types(config, &Types::uniform(dtype), seed)
+    }
+
+    /// The same in several types.
+    pub fn of_types(config: &Config, types: &Types, seed: u64) -> Self {
+        let mut gguf = vocabulary::add(metadata(config, types), config);
         let (mut pieces, mut offset) = (Vec::new(), 0);
         for (number, entry) in (0..).zip(inventory::tensors(config)) {
-            let dtype = entry.stored(dtype);
+            let dtype = types.stored(&entry);
             let values = (entry.role == Role::Divisors).then(|| divisors(config, entry.dims[0]));
             let dims: Vec<u64> = entry.dims.iter().map(|d| *d as u64).collect();
             gguf = gguf.entry(&entry.name, &dims, dtype.id(), offset);
@@ -126,18 +132,14 @@ fn encode(dtype: Dtype, values: &[f32]) -> Vec<u8> {
         Dtype::Q8_0 => blocks::<BlockQ8_0>(values),
         Dtype::Q4_0 => blocks::<BlockQ4_0>(values),
         Dtype::Q4K => blocks::<BlockQ4K>(values),
+        Dtype::Q5_0 => blocks::<BlockQ5_0>(values),
         Dtype::Q6K => blocks::<BlockQ6K>(values),
         _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
     }
 }
 
-impl Dtype {
-    /// The types that a synthetic model's matrices can have.
-    pub const SYNTHETIC: [Dtype; 7] = [Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K, Self::Bf16, Self::F16, Self::F32];
-}
-
 /// The hyperparameters under GGUF's keys: what [`Config::from_file`] reads.
-fn metadata(config: &Config, dtype: Dtype) -> Gguf {
+fn metadata(config: &Config, types: &Types) -> Gguf {
     let arch = match (&config.attention, config.rope.pairs) {
         (Attention::Latent { .. }, _) => "deepseek2",
         (_, Pairs::Halves) => "qwen2",
@@ -185,7 +187,7 @@ fn metadata(config: &Config, dtype: Dtype) -> Gguf {
     }
     let mut gguf = Gguf::new(3)
         .text("general.architecture", arch)
-        .text("general.name", &format!("{} with seeded weights, {dtype}", config.name))
+        .text("general.name", &format!("{} with seeded weights, {types}", config.name))
         .f32(&key("attention.layer_norm_rms_epsilon"), config.norm_eps)
         .f32(&key("rope.freq_base"), config.rope.theta as f32);
     for (name, size) in sizes {
@@ -206,20 +208,7 @@ fn metadata(config: &Config, dtype: Dtype) -> Gguf {
     }
 }
 
-/// What the frequency of each pair is divided by. Llama 3.1's rule: pairs that make fewer than `low` turns over the trained
-/// context are slowed in full, those with more than `high` not at all. Source: meta-llama/llama-models'
-/// `apply_scaling`.
+/// What the frequency of each pair is divided by.
 fn divisors(config: &Config, pairs: usize) -> Vec<f32> {
-    let (factor, low, high, trained) = match &config.rope.scaling {
-        Scaling::Llama3 { factor, low, high, trained } => (*factor, *low, *high, *trained),
-        Scaling::Divisors(divisors) => return divisors.clone(),
-        Scaling::None | Scaling::Yarn { .. } => return vec![1.0; pairs],
-    };
-    let divisor = |pair: usize| {
-        let frequency = config.rope.theta.powf(-(pair as f64) / pairs as f64);
-        let turns = trained as f64 * frequency / std::f64::consts::TAU;
-        let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-        1.0 / ((1.0 - kept) / factor + kept)
-    };
-    (0..pairs).map(|pair| divisor(pair) as f32).collect()
+    (0..pairs).map(|pair| config.rope.divisor(pair, pairs) as f32).collect()
 }

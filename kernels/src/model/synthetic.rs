@@ -7,6 +7,7 @@ pub use super::write::{File, Gguf};
 use crate::dtype::Block;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::dtype::tq1_0::BlockTq1_0;
@@ -96,6 +97,7 @@ pub fn gguf() -> File {
         .weights("blk.0.ffn_up.weight", &[256, 1], &[BlockQ6K::encode(&[1.0; 256])])
         .weights("blk.1.ffn_gate.weight", &[256, 1], &[BlockTq1_0::encode(&[1.0; 256])])
         .weights("blk.1.ffn_up.weight", &[256, 2], &[BlockTq2_0::encode(&[1.0; 256]); 2])
+        .weights("blk.1.ffn_down.weight", &[32, 2], &[BlockQ5_0::encode(&[1.0; 32]); 2])
         .tensor("blk.0.attn_k.weight", &[256, 1, 1, 1], 13, &[0; 176])
         .finish()
 }

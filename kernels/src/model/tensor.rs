@@ -9,6 +9,7 @@ use super::ModelFile;
 use crate::dtype::Block;
 use crate::dtype::q4_0::BlockQ4_0;
 use crate::dtype::q4_k::BlockQ4K;
+use crate::dtype::q5_0::BlockQ5_0;
 use crate::dtype::q6_k::BlockQ6K;
 use crate::dtype::q8_0::BlockQ8_0;
 use crate::dtype::tq1_0::BlockTq1_0;
@@ -30,6 +31,8 @@ pub enum Dtype {
     Q4_0,
     /// Blocks of 256 weights of 4 bits, see [`crate::dtype::q4_k`].
     Q4K,
+    /// Blocks of 32 weights of 5 bits, see [`crate::dtype::q5_0`].
+    Q5_0,
     /// Blocks of 256 weights of 6 bits, see [`crate::dtype::q6_k`].
     Q6K,
     /// Blocks of 256 weights -1, 0 or 1, five to a byte, see [`crate::dtype::tq1_0`].
@@ -79,8 +82,14 @@ const GGML_TYPES: [(u32, &str, u64, u64); 32] = [
 ];
 
 impl Dtype {
-    const SUPPORTED: [Dtype; 9] =
-        [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K, Self::Tq1_0, Self::Tq2_0];
+    /// Types that a kernel multiplies one token by; the core makes one of these of the others that it opens, see
+    /// [`Dtype::multiplied`].
+    pub const MULTIPLIED: [Dtype; 7] = [Self::F32, Self::F16, Self::Bf16, Self::Q8_0, Self::Q4_0, Self::Q4K, Self::Q6K];
+
+    const SUPPORTED: [Dtype; 10] = {
+        let [a, b, c, d, e, f, g] = Self::MULTIPLIED;
+        [a, b, c, d, e, f, g, Self::Q5_0, Self::Tq1_0, Self::Tq2_0]
+    };
 
     /// Names of the types that kernels can take as weights, for messages.
     pub fn supported() -> String {
@@ -103,6 +112,7 @@ impl Dtype {
             Self::F32 => 0,
             Self::F16 => 1,
             Self::Q4_0 => 2,
+            Self::Q5_0 => 6,
             Self::Q8_0 => 8,
             Self::Q4K => 12,
             Self::Q6K => 14,
@@ -123,11 +133,24 @@ impl Dtype {
         self.ggml().map(|&(_, _, weights, bytes)| (weights, bytes))
     }
 
-    /// What rows of `cols` weights are stored as where this is asked for: a row that is no whole number of blocks is in
-    /// Q8_0, or in F16 where it is none of those either.
+    /// What rows of `cols` weights are stored as where this is asked for: where a row is no whole number of blocks, in
+    /// smaller ones of a bit more, or in F16 where it is none of those either. Source: llama.cpp's `llama_tensor_get_type`.
     pub fn of_rows(self, cols: usize) -> Self {
         let whole = |dtype: &Self| dtype.block().is_some_and(|(weights, _)| cols.is_multiple_of(weights as usize));
-        [self, Self::Q8_0].into_iter().find(whole).unwrap_or(Self::F16)
+        let smaller = if self == Self::Q4K { Self::Q5_0 } else { Self::Q8_0 };
+        [self, smaller].into_iter().find(whole).unwrap_or(Self::F16)
+    }
+
+    /// What the core multiplies by where a file has this: itself, or what is made of it when the file is opened. None for
+    /// types that cannot be weights.
+    pub fn multiplied(self) -> Option<Self> {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 | Self::Q8_0 | Self::Q4_0 | Self::Q4K | Self::Q6K => Some(self),
+            // The same values, see [`crate::dtype::q5_0`].
+            Self::Q5_0 => Some(Self::Q8_0),
+            Self::Tq1_0 | Self::Tq2_0 | Self::Q8Grouped(_) => Some(Self::F32),
+            Self::Other(_) => None,
+        }
     }
 
     /// Whether kernels can take it as weights.
@@ -235,6 +258,7 @@ impl<'a> Tensor<'a> {
             Dtype::Q8_0 => self.decode_blocks::<BlockQ8_0>(row, values)?,
             Dtype::Q4_0 => self.decode_blocks::<BlockQ4_0>(row, values)?,
             Dtype::Q4K => self.decode_blocks::<BlockQ4K>(row, values)?,
+            Dtype::Q5_0 => self.decode_blocks::<BlockQ5_0>(row, values)?,
             Dtype::Q6K => self.decode_blocks::<BlockQ6K>(row, values)?,
             Dtype::Tq1_0 => self.decode_blocks::<BlockTq1_0>(row, values)?,
             Dtype::Tq2_0 => self.decode_blocks::<BlockTq2_0>(row, values)?,
@@ -327,6 +351,27 @@ mod tests {
             let dtype = Dtype::from_ggml(id);
             assert_eq!((dtype.id(), dtype.to_string(), dtype.block()), (id, name.into(), Some((weights, bytes))));
         }
+    }
+
+    #[test]
+    fn what_the_core_multiplies_by_is_among_what_kernels_take() {
+        for dtype in Dtype::SUPPORTED.into_iter().chain([Dtype::Q8Grouped(64)]) {
+            let multiplied = dtype.multiplied().expect("supported");
+            assert!(Dtype::MULTIPLIED.contains(&multiplied), "{dtype}");
+            assert_eq!(multiplied == dtype, Dtype::MULTIPLIED.contains(&dtype), "{dtype}");
+        }
+        assert_eq!(Dtype::Other(13).multiplied(), None);
+    }
+
+    /// V2-Lite's experts are 1408 wide inside: in llama.cpp's files what would be Q4_K is Q5_0 there, and Q6_K is Q8_0.
+    #[test]
+    fn rows_that_are_no_whole_blocks_fall_back_as_llama_cpp_has_them() {
+        let of = |cols: usize| Dtype::MULTIPLIED.map(|dtype| dtype.of_rows(cols));
+        let [f32, f16, bf16, q8, q4, q4k, q6k] = Dtype::MULTIPLIED;
+        assert_eq!(of(2048), Dtype::MULTIPLIED);
+        assert_eq!(of(1408), [f32, f16, bf16, q8, q4, Dtype::Q5_0, q8]);
+        assert_eq!(of(48), [f32, f16, bf16, f16, f16, f16, f16]);
+        assert!(q4k.block() == Some((256, 144)) && q6k.block() == Some((256, 210)));
     }
 
     #[test]

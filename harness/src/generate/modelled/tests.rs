@@ -3,7 +3,7 @@
 
 use kernels::kernel::Shape;
 use kernels::model::config::Attention;
-use kernels::model::published;
+use kernels::model::{Dtype, published};
 
 use super::*;
 use crate::gate::Gate;
@@ -36,7 +36,7 @@ impl Gates {
         let environment = Environment::build("test", 1);
         let context = Context { gate: &self.variants, environment: &environment };
         let machines = Hardware::select(hw).expect("built-in profiles");
-        steps(&context, &self.shaders, config, dtype, tokens, &machines).expect("a step")
+        steps(&context, &self.shaders, config, &Types::uniform(dtype), tokens, &machines).expect("a step")
     }
 }
 
@@ -98,6 +98,30 @@ fn expanded_caches_are_paid_for() {
     assert!(with > 0 && without > 4, "{with} of {} steps expand", with + without);
 }
 
+/// A file's tensors count in the types that they have.
+#[test]
+fn a_step_of_several_types_has_products_of_each() {
+    let config = small("deepseek-v2-lite");
+    let types = Types::uniform(Dtype::Q4K).with("output.weight", Dtype::Q6K).with("blk.0.ffn_down.weight", Dtype::Q8_0);
+    let environment = Environment::build("test", 1);
+    let gates = Gates::default();
+    let context = Context { gate: &gates.variants, environment: &environment };
+    let machines = Hardware::select("ryzen-9-5950x,h800").expect("built-in profiles");
+    let steps = steps(&context, &gates.shaders, &config, &types, 9, &machines).expect("a step");
+    assert_eq!(steps.len(), 4);
+    for step in &steps {
+        let shapes =
+            |kernel: &str| calls(step, kernel).iter().map(|part| part.record.shape.clone()).collect::<Vec<_>>();
+        assert!(shapes("gemv_q6_k").iter().all(|shape| shape.ends_with("/head")) && shapes("gemv_q6_k").len() == 1);
+        assert!(shapes("gemv_q8").iter().any(|shape| shape.ends_with("/ffn-down")), "{:?}", shapes("gemv_q8"));
+        assert!(shapes("gemv_q4_k").len() > 3);
+        assert!(step.record.dims.contains("Q4_K+Q6_K+Q8_0"), "{}", step.record.dims);
+    }
+    let [q4k, mixed] = [&Types::uniform(Dtype::Q4K), &types].map(|types| cost(&config, types, 9).1);
+    let more = config.vocab * config.hidden * (210 - 144) / 256 + config.ffn * config.hidden * (272 - 144) / 256;
+    assert!((mixed as i64 - q4k as i64 - more as i64).abs() < 1000, "{q4k} and {mixed}, {more} more");
+}
+
 /// A record of a rung that takes so many ns.
 fn record(kernel: &str, variant: &str, rung: u32, time_ns: f64) -> Record {
     let timing = Timing {
@@ -153,15 +177,9 @@ fn a_rung_is_chosen_with_what_comes_beside_it() {
     let config = small("deepseek-v2-lite");
     let environment = Environment::build("test", 1);
     let (needs, expanded_needs) = (10.0, 20.0);
-    let whole = Whole {
-        config: &config,
-        dtype: Dtype::F32,
-        tokens: 9,
-        environment: &environment,
-        own: 1,
-        needs,
-        expanded_needs,
-    };
+    let types = Types::uniform(Dtype::F32);
+    let whole =
+        Whole { config: &config, types: &types, tokens: 9, environment: &environment, own: 1, needs, expanded_needs };
     let operation = |kernel| Operation { kernel, shape: Shape::new("test", 1, 1, 1), times: 3 };
     let all = [operation(MLA), operation("gemv_f32")];
     let attention =

@@ -42,7 +42,7 @@ pub(crate) fn small(name: &str) -> Config {
 #[test]
 fn every_type_is_written_and_read() {
     for name in ["r1-distill-qwen-1.5b", "r1-distill-llama-8b", "deepseek-v2-lite", "deepseek-v3"] {
-        for dtype in Dtype::SYNTHETIC {
+        for dtype in Dtype::MULTIPLIED {
             let config = small(name);
             let synth = Synth::new(&config, dtype, 1);
             let bytes = bytes(&synth);

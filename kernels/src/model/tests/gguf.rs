@@ -20,6 +20,7 @@ fn gguf_tensors_and_metadata() {
         ("blk.0.ffn_up.weight", 1, 256),
         ("blk.1.ffn_gate.weight", 1, 256),
         ("blk.1.ffn_up.weight", 2, 256),
+        ("blk.1.ffn_down.weight", 2, 32),
         ("blk.0.attn_k.weight", 1, 256),
     ];
     assert_eq!(shapes(file.tensors()), expected);

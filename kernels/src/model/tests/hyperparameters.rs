@@ -104,7 +104,7 @@ fn synthetic_models_of_published_shapes_are_what_they_should_be() {
         let dtype = |name: &str| file.tensors().iter().find(|t| t.name == name).unwrap().dtype;
         let expected = match config.hidden {
             hidden if hidden % 256 == 0 => Dtype::Q4K,
-            _ => Dtype::Q8_0,
+            _ => Dtype::Q5_0,
         };
         assert_eq!(dtype("token_embd.weight"), expected, "{}", config.name);
     }
@@ -124,6 +124,66 @@ fn with(key: &str, value: u32) -> Vec<u8> {
     let at = bytes.windows(key.len()).position(|w| w == key.as_bytes()).unwrap_or_else(|| panic!("{key}"));
     bytes[at + key.len() + 4..][..4].copy_from_slice(&value.to_le_bytes());
     bytes
+}
+
+/// A model with some keys and one tensor more.
+fn with_more(keys: impl FnOnce(Gguf) -> Gguf, tensor: Option<&str>) -> Vec<u8> {
+    let (hidden, vocab, layers) = (4usize, 3, 2);
+    let mut gguf = Gguf::new(3).text("general.architecture", "llama");
+    for (key, value) in [
+        ("block_count", layers),
+        ("context_length", 64),
+        ("embedding_length", hidden),
+        ("feed_forward_length", 4),
+        ("attention.head_count", 2),
+    ] {
+        gguf = gguf.u32(&format!("llama.{key}"), value as u32);
+    }
+    gguf = keys(gguf.f32("llama.attention.layer_norm_rms_epsilon", 1e-5));
+    let mut tensors = vec![("token_embd.weight".into(), vocab), ("output_norm.weight".into(), 1)];
+    for layer in 0..layers {
+        for name in ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"] {
+            tensors.push((format!("blk.{layer}.{name}.weight"), 4));
+        }
+        tensors.extend(["attn_norm", "ffn_norm"].map(|name| (format!("blk.{layer}.{name}.weight"), 1)));
+    }
+    tensors.extend(tensor.map(|name| (name.to_owned(), 1)));
+    for (name, rows) in tensors {
+        let dims = [hidden as u64, rows as u64];
+        gguf = gguf.weights(&name, if rows == 1 { &dims[..1] } else { &dims }, &vec![0.5f32; hidden * rows]);
+    }
+    gguf.finish().bytes
+}
+
+/// A whole one.
+fn with_tensor(name: &str) -> Vec<u8> {
+    with_more(|gguf| gguf, Some(name))
+}
+
+/// llama.cpp's rules: a factor alone scales positions linearly, and its old key is another.
+#[test]
+fn a_scaling_that_is_not_supported_is_refused() {
+    let read = |keys: &dyn Fn(Gguf) -> Gguf| Config::from_file(&open(&with_more(keys, None)));
+    let factor = |gguf: Gguf, factor| gguf.f32("llama.rope.scaling.factor", factor);
+    let kind = |gguf: Gguf, kind| gguf.text("llama.rope.scaling.type", kind);
+    for keys in [
+        &(|gguf| gguf) as &dyn Fn(Gguf) -> Gguf,
+        &|gguf| factor(gguf, 1.0),
+        &|gguf| factor(kind(gguf, "linear"), 1.0),
+        &|gguf| factor(kind(gguf, "none"), 4.0),
+        &|gguf| gguf.f32("llama.rope.scale_linear", 1.0),
+    ] {
+        assert_eq!(read(keys).unwrap().rope.scaling, Scaling::None);
+    }
+    for keys in
+        [&(|gguf| factor(gguf, 4.0)) as &dyn Fn(Gguf) -> Gguf, &|gguf| factor(kind(gguf, "linear"), 4.0), &|gguf| {
+            factor(gguf, 0.5)
+        }]
+    {
+        says(read(keys).unwrap_err(), &["llama.rope.scaling.factor", "scales positions linearly"]);
+    }
+    says(read(&|gguf| gguf.f32("llama.rope.scale_linear", 2.0)).unwrap_err(), &["llama.rope.scale_linear"]);
+    says(read(&|gguf| kind(gguf, "longrope")).unwrap_err(), &["is \"longrope\", only \"none\" and \"yarn\""]);
 }
 
 #[test]
@@ -156,9 +216,17 @@ fn what_a_file_lacks_or_claims_wrongly_is_named() {
     refuses(with("deepseek2.rope.dimension_count", 48), &["rope.dimension_count", "less than a key's width, 48"]);
     refuses(with("deepseek2.rope.scaling.factor", 0), &["rope.scaling.factor", "should be above 0"]);
     refuses(with("deepseek2.attention.layer_norm_rms_epsilon", f32::NAN.to_bits()), &["should be a finite float"]);
+    // Groups are compared by their two best experts.
+    refuses(with("deepseek2.expert_group_count", 32), &["expert_group_count", "is 32, of 32 experts", "two at least"]);
     refuses(without("blk.1.attn_v_b.weight"), &["no tensor \"blk.1.attn_v_b.weight\""]);
     refuses(without("blk.1.attn_k_b.weight"), &["no tensor \"blk.1.attn_kv_b.weight\""]);
     refuses(without("output_norm.weight"), &["no tensor \"output_norm.weight\""]);
+    // What nobody reads would be left out of the model.
+    for name in ["blk.0.attn_output.bias", "blk.1.ffn_up.bias", "blk.0.attn_q_norm.weight", "output.bias"] {
+        refuses(with_tensor(name), &[&format!("tensor {name:?} is not part of a llama model"), "another model"]);
+    }
+    refuses(with_tensor("blk.1.attn_q.bias"), &["blk.1.attn_q.bias"]);
+    refuses(with_tensor("blk.2.attn_norm.weight"), &["blk.2.attn_norm.weight"]);
     let other = Gguf::new(3).text("general.architecture", "mamba").finish().bytes;
     refuses(other, &["general.architecture is \"mamba\"; llama, qwen2 and deepseek2"]);
     refuses(synthetic::gguf().bytes, &["llama.embedding_length", "is missing"]);

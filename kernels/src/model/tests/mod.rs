@@ -67,9 +67,9 @@ fn a_tensor_that_cannot_be_had_says_why() {
     says(file.tensor("blk.0.attn_k.weight").unwrap_err(), &["is Q5_K", "F32, F16, BF16, Q8_0"]);
     says(
         file.tensor("blk.0.atn_q.weight").unwrap_err(),
-        &["\"blk.0.atn_q.weight\"", "of its 11: blk.0.attn_q.weight, "],
+        &["\"blk.0.atn_q.weight\"", "of its 12: blk.0.attn_q.weight, "],
     );
-    says(file.tensor("ffn_down").unwrap_err(), &["11: blk.0.ffn_down.weight, "]);
+    says(file.tensor("ffn_down").unwrap_err(), &["12: blk.0.ffn_down.weight, "]);
     says(open(&Gguf::new(3).finish().bytes).tensor("a").unwrap_err(), &["no tensors"]);
     let unknown = Gguf::new(3).tensor("a", &[5], 99, &[0]).finish();
     let error = open(&unknown.bytes).tensor("a").unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::merge::{characters, merge};
 use super::vocabulary::{Kind, Marked, Table, Vocabulary};
-use super::words::{KNOWN, Words};
+use super::words::{KNOWN, Words, is_llama3};
 use crate::model::error::ModelError;
 use crate::model::{ModelFile, Strings};
 
@@ -17,8 +17,8 @@ pub(super) struct Bpe {
     table: Table,
     /// Tokens that are found before the text falls into words.
     marked: Marked,
-    /// A word that is a token is not merged (Llama 3).
-    whole_words: bool,
+    /// A word that is a token is not merged, and prompts begin with a token (Llama 3).
+    llama3: bool,
 }
 
 const PRE: &str = "tokenizer.ggml.pre";
@@ -35,7 +35,12 @@ impl Bpe {
         }
         let table = Table::new(merges.iter(), merges.len());
         let marked = Marked::new(vocabulary, &[Kind::Control, Kind::Custom]);
-        Ok(Self { words, merges, table, marked, whole_words: pre.as_str() == Some("llama-bpe") })
+        Ok(Self { words, merges, table, marked, llama3: pre.as_str().is_some_and(is_llama3) })
+    }
+
+    /// Whether prompts begin with a token where the file does not say.
+    pub(super) fn prompt_begins(&self) -> bool {
+        self.llama3
     }
 
     pub(super) fn encode(&self, vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
@@ -51,7 +56,7 @@ impl Bpe {
 
     fn word(&self, vocabulary: &Vocabulary, word: &str, tokens: &mut Vec<u32>) {
         let letters: String = word.bytes().map(letter).collect();
-        if self.whole_words
+        if self.llama3
             && let Some(token) = vocabulary.find(letters.as_bytes())
         {
             tokens.push(token);

@@ -58,7 +58,7 @@ impl Tokenizer {
         let method = match model.as_str() {
             Some("llama") => {
                 let prefix = flag(file, "tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
-                Method::Spm(Box::new(Spm::new(&vocabulary, "▁", prefix)))
+                Method::Spm(Box::new(Spm::new(&vocabulary, "▁", prefix).with_control(&vocabulary)))
             }
             Some("gpt2") => Method::Bpe(Box::new(Bpe::new(file, &vocabulary)?)),
             _ => return Err(file.key_error(MODEL, format!("is {model}, \"llama\" and \"gpt2\" are supported"))),
@@ -72,8 +72,11 @@ impl Tokenizer {
         };
         let begin = id("bos")?;
         let ends = [id("eos")?, id("eot")?, id("eom")?, begin].into_iter().flatten().collect();
-        let spm = matches!(method, Method::Spm(_));
-        let prompt_begins = flag(file, "tokenizer.ggml.add_bos_token")?.unwrap_or(spm);
+        let by_default = match &method {
+            Method::Spm(_) => true,
+            Method::Bpe(bpe) => bpe.prompt_begins(),
+        };
+        let prompt_begins = flag(file, "tokenizer.ggml.add_bos_token")?.unwrap_or(by_default);
         // The tables have been made of the whole vocabulary, of which few strings will be looked at again.
         file.release_pages();
         Ok(Self { vocabulary, method, begin, prompt_begins, ends })

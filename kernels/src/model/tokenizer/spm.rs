@@ -17,6 +17,8 @@ pub(super) struct Spm {
     unknown: Option<u32>,
     /// Tokens that are found before the rest is merged.
     custom: Marked,
+    /// Tokens between which each text is one of its own: turns of a chat, say.
+    control: Option<Marked>,
 }
 
 /// An f32 in its total order.
@@ -41,21 +43,34 @@ impl Spm {
     pub(super) fn new(vocabulary: &Vocabulary, space: &'static str, prefix: bool) -> Self {
         let bytes = (0..=255_u8).map(|b| vocabulary.find(format!("<0x{b:02X}>").as_bytes())).collect();
         let unknown = vocabulary.of_kind(&[Kind::Unknown]).first().copied();
-        Self { space, prefix, bytes, unknown, custom: Marked::new(vocabulary, &[Kind::Custom]) }
+        Self { space, prefix, bytes, unknown, custom: Marked::new(vocabulary, &[Kind::Custom]), control: None }
+    }
+
+    /// The same where control tokens may be spelled out in a text, as llama.cpp has it; sentencepiece itself does not.
+    pub(super) fn with_control(self, vocabulary: &Vocabulary) -> Self {
+        Self { control: Some(Marked::new(vocabulary, &[Kind::Control])), ..self }
     }
 
     pub(super) fn encode(&self, vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
-        if text.is_empty() {
-            return Vec::new();
-        }
-        let space = if self.prefix { self.space } else { "" };
-        let text = format!("{space}{}", text.replace(' ', self.space));
         let mut tokens = Vec::new();
-        for (plain, token) in self.custom.split(vocabulary, &text) {
-            self.merge(vocabulary, plain, &mut tokens);
+        let texts = self.control.as_ref().map_or_else(|| vec![(text, None)], |control| control.split(vocabulary, text));
+        for (text, token) in texts {
+            self.text(vocabulary, text, &mut tokens);
             tokens.extend(token);
         }
         tokens
+    }
+
+    fn text(&self, vocabulary: &Vocabulary, text: &str, tokens: &mut Vec<u32>) {
+        if text.is_empty() {
+            return;
+        }
+        let space = if self.prefix { self.space } else { "" };
+        let text = format!("{space}{}", text.replace(' ', self.space));
+        for (plain, token) in self.custom.split(vocabulary, &text) {
+            self.merge(vocabulary, plain, tokens);
+            tokens.extend(token);
+        }
     }
 
     fn merge(&self, vocabulary: &Vocabulary, text: &str, tokens: &mut Vec<u32>) {

@@ -41,9 +41,49 @@ fn byte_pairs_are_those_of_the_package() {
             );
         }
         assert!(tokenizer.is_end(tokenizer.encode("<|end|>")[0]), "{family}");
-        // Files of these families say so where a prompt begins with a token; this one does not.
-        assert_eq!(tokenizer.prompt("x"), tokenizer.encode("x"), "{family}");
+        // Files say where a prompt begins with a token. This one does not: of Llama 3 one does all the same, as in llama.cpp.
+        let begins = tokenizer.prompt("x").strip_suffix(&tokenizer.encode("x")[..]).map(<[u32]>::to_vec);
+        let begin = tokenizer.begin().filter(|_| family == "llama-bpe");
+        assert_eq!(begins, Some(begin.into_iter().collect()), "{family}");
     }
+}
+
+/// llama.cpp's other names of Llama 3's rules.
+#[test]
+fn llama_3_has_several_names() {
+    let tokenizer = |pre: &str, add: Option<bool>| {
+        let tokens = ["a", "b", "ab", "<|begin|>"];
+        let mut gguf = Gguf::new(3)
+            .text("tokenizer.ggml.model", "gpt2")
+            .text("tokenizer.ggml.pre", pre)
+            .texts("tokenizer.ggml.tokens", &tokens)
+            .texts("tokenizer.ggml.merges", &["b a"])
+            .u32("tokenizer.ggml.bos_token_id", 3);
+        if let Some(add) = add {
+            gguf = gguf.flag("tokenizer.ggml.add_bos_token", add);
+        }
+        let place = tempfile::NamedTempFile::new().unwrap();
+        fs::write(place.path(), gguf.finish().bytes).unwrap();
+        Tokenizer::from_file(&Arc::new(ModelFile::open(place.path()).unwrap())).unwrap()
+    };
+    for pre in ["llama-bpe", "llama3", "llama-v3"] {
+        // A word that is a token, though no merge makes it.
+        assert_eq!(tokenizer(pre, None).prompt("ab"), [3, 2], "{pre}");
+        assert_eq!(tokenizer(pre, Some(false)).prompt("ab"), [2], "{pre}");
+    }
+    assert_eq!(tokenizer("qwen2", None).prompt("ab"), [0, 1]);
+    assert_eq!(tokenizer("qwen2", Some(true)).prompt("ab"), [3, 0, 1]);
+}
+
+/// A chat's turns, in sentencepiece's vocabulary: each text between them is one of its own, with a space before it.
+#[test]
+fn control_tokens_in_a_prompt_are_themselves() {
+    let tokenizer = Tokenizer::from_file(&Arc::new(ModelFile::built_in().unwrap())).unwrap();
+    let (first, second) = (tokenizer.encode("In 1982"), tokenizer.encode("the"));
+    let chat = tokenizer.encode("<s>In 1982</s><s>the");
+    assert_eq!(chat, [&[1][..], &first, &[2, 1], &second].concat());
+    assert_eq!(tokenizer.encode("</s>"), [2]);
+    assert!(tokenizer.encode("<s").len() > 1, "not whole, not a token");
 }
 
 #[test]

@@ -20,9 +20,15 @@ fn made(rules: &[&str]) -> Vec<Regex> {
 }
 
 /// Names in the message about one that is not known.
-pub(super) const KNOWN: &str = "llama-bpe, qwen2, deepseek-r1-qwen, deepseek-llm, deepseek-v3";
+pub(super) const KNOWN: &str = "llama-bpe (llama3, llama-v3), qwen2, deepseek-r1-qwen, deepseek-llm, deepseek-v3";
 
-// "(?!\S)" of the originals, the end of a run of spaces, is not in the regex crate: `Words::end` has it.
+/// Llama 3's name and those that llama.cpp reads alike. Its prompts begin with a token even where the file does not say so.
+pub(super) fn is_llama3(name: &str) -> bool {
+    ["llama-bpe", "llama3", "llama-v3"].contains(&name)
+}
+
+// "(?!\S)" of the originals, the end of a run of spaces, is not in the regex crate: of rules that end so `Words::end` has it.
+const RUN: &str = r"|\s+";
 const LLAMA3: &[&str] = &[concat!(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|",
     r"\s*[\r\n]+|\s+"
@@ -73,7 +79,7 @@ impl Words {
             LazyLock::new(|| made(DEEPSEEK_V3)),
         ];
         let rules = match name {
-            "llama-bpe" => &RULES[0],
+            name if is_llama3(name) => &RULES[0],
             "qwen2" | "deepseek-r1-qwen" => &RULES[1],
             "deepseek-llm" => &RULES[2],
             "deepseek-v3" => &RULES[3],
@@ -87,10 +93,14 @@ impl Words {
         let mut words = vec![text];
         for rule in self.steps {
             let mut next = Vec::new();
+            let leaves_last = rule.as_str().ends_with(RUN);
             for word in words {
                 let mut at = 0;
                 while let Some(found) = rule.find_at(word, at).filter(|found| !found.is_empty()) {
-                    let end = Self::end(word, found.start(), found.end());
+                    let end = match leaves_last {
+                        true => Self::end(word, found.start(), found.end()),
+                        false => found.end(),
+                    };
                     next.extend([&word[at..found.start()], &word[found.start()..end]]);
                     at = end;
                 }
@@ -102,7 +112,7 @@ impl Words {
         words
     }
 
-    /// Where a match ends: a run of spaces leaves its last one to the word that follows, unless it ends the text or is alone.
+    /// Where a match of a rule with [`RUN`] ends: a run of spaces leaves its last one to the word that follows, unless it ends the text or is alone.
     /// A run up to a line's end matches another way, and keeps it.
     fn end(word: &str, start: usize, end: usize) -> usize {
         let run = &word[start..end];
@@ -133,5 +143,14 @@ mod tests {
         assert_eq!(words.split("a   b  "), ["a", "  ", " b", "  "]);
         assert_eq!(words.split("x \n  y12"), ["x", " \n", " ", " y", "1", "2"]);
         assert_eq!(words.split(""), [""; 0]);
+    }
+
+    /// Of deepseek-llm's rules none leaves anything to the next word; ideographic spaces are among its punctuation.
+    #[test]
+    fn a_run_of_ideographic_spaces_is_a_word() {
+        let words = Words::named("deepseek-llm").unwrap();
+        assert_eq!(words.split("\u{3000}\u{3000}你好"), ["\u{3000}\u{3000}", "你好"]);
+        // A letter takes one of them along, which the next rule takes away again.
+        assert_eq!(words.split("a\u{3000}\u{3000}\u{3000}b"), ["a", "\u{3000}\u{3000}", "\u{3000}", "b"]);
     }
 }
