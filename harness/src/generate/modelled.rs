@@ -3,7 +3,7 @@
 //!
 //! Whether weights are found in a cache is decided for the model, not for a kernel: a token walks through all of it. Gaps
 //! between kernels are the models' own launches; what has no kernel (embeddings, biases, the choice of a token) takes no
-//! time. Rungs of latent attention that read each head's own keys and values are weighed with the product that makes them.
+//! time. Rungs of latent attention that read each head's own keys and values make the newest token's.
 
 use std::collections::BTreeMap;
 
@@ -68,20 +68,17 @@ pub fn steps(
     machines: &Hardware,
 ) -> Result<Vec<Step>, StepError> {
     let lack = || StepError::Types(types.clone());
-    let operations = step::decode(config, types, tokens).ok_or_else(lack)?;
-    let own = operations.len();
-    let expansion = step::expansion(config, types).ok_or_else(lack)?;
-    let all: Vec<Operation> = operations.into_iter().chain(expansion).collect();
+    let all = step::decode(config, types, tokens).ok_or_else(lack)?;
     let weights = weights_bytes(config, types);
     let cache = 4.0 * (config.layers * tokens * config.attention.cached_values()) as f64;
     let environment = context.environment;
-    let mut whole = Whole { config, types, tokens, environment, own, needs: weights + cache, expanded_needs: 0.0 };
+    let mut whole = Whole { config, types, tokens, environment, needs: weights + cache, expanded_needs: 0.0 };
     let has_room = |mib: f64| whole.needs <= mib * MIB;
     let cpus = machines.cpus.iter().any(|machine| has_room(machine.profile.machine.memory_mib.value));
     let gpus: Vec<_> =
         machines.gpus.iter().filter(|gpu| has_room(gpu.profile.memory.memory_mib.value)).cloned().collect();
     // What fits nowhere is not even laid out.
-    let (bytes, expanded) = if cpus || !gpus.is_empty() { laid_out(&all[..own], environment)? } else { (0.0, 0.0) };
+    let (bytes, expanded) = if cpus || !gpus.is_empty() { laid_out(&all, environment)? } else { (0.0, 0.0) };
     whole.needs = whole.needs.max(bytes);
     whole.expanded_needs = whole.needs.max(weights + expanded);
     let mut steps = Vec::new();
@@ -163,8 +160,6 @@ struct Whole<'a> {
     types: &'a Types,
     tokens: usize,
     environment: &'a Environment,
-    /// Operations that every step has; those behind come with expanded caches.
-    own: usize,
     /// Bytes of weights and cache.
     needs: f64,
     /// The same where each head's keys and values are cached.
@@ -194,25 +189,12 @@ impl Whole<'_> {
             let reason = format!("needs {:.0} MiB, the machine has {:.0} MiB", self.needs / MIB, memory_bytes / MIB);
             return self.step(way, machine, Outcome::DoesNotFit { reason }, Vec::new());
         }
-        let calls: Vec<(&Operation, &Vec<Record>)> = all.iter().zip(rungs).collect();
-        let (own, beside) = calls.split_at(self.own.min(calls.len()));
-        let expansion: Option<Vec<Part>> = (self.expanded_needs <= memory_bytes)
-            .then(|| beside.iter().map(|call| part(way.0, call, |_| Some(0.0)).ok()).collect())
-            .flatten();
+        // Each head's own keys and values fit only where those of all layers do.
+        let fits = |record: &Record| self.expanded_needs <= memory_bytes || !reads_expanded(record);
         let mut parts = Vec::new();
-        for call in own {
-            // A rung that reads expanded caches takes as long as it and what makes them.
-            let beside_ns = |record: &Record| match (comes_with_expansion(record), &expansion) {
-                (false, _) => Some(0.0),
-                (true, Some(made)) => Some(made.iter().map(part_ns).sum::<f64>() / call.0.times as f64),
-                (true, None) => None,
-            };
-            match part(way.0, call, beside_ns) {
-                Ok(part) => {
-                    let made = expansion.as_ref().filter(|_| comes_with_expansion(&part.record));
-                    parts.extend(made.into_iter().flatten().cloned());
-                    parts.push(part);
-                }
+        for call in all.iter().zip(rungs) {
+            match part(way.0, &call, fits) {
+                Ok(part) => parts.push(part),
                 Err(outcome) => return self.step(way, machine, *outcome, Vec::new()),
             }
         }
@@ -249,8 +231,8 @@ impl Whole<'_> {
     }
 }
 
-/// True for rungs beside which [`step::expansion`] runs.
-fn comes_with_expansion(record: &Record) -> bool {
+/// True for rungs that read each head's own keys and values, of which they make the newest token's.
+fn reads_expanded(record: &Record) -> bool {
     let is_it = |expanded: bool, name: &str| expanded && name == record.variant;
     KERNELS.iter().filter(|k| k.name() == record.kernel).any(|k| {
         k.variants().iter().any(|a| is_it(a.expanded, a.name)) || k.shaders().iter().any(|s| is_it(s.expanded, s.name))
@@ -261,13 +243,13 @@ fn comes_with_expansion(record: &Record) -> bool {
 fn part(
     way: &str,
     (operation, records): &(&Operation, &Vec<Record>),
-    beside_ns: impl Fn(&Record) -> Option<f64>,
+    fits: impl Fn(&Record) -> bool,
 ) -> Result<Part, Box<Outcome>> {
     if records.is_empty() {
         let reason = format!("{} has no WGSL rung", operation.kernel);
         return Err(Box::new(Outcome::NotAvailable { reason }));
     }
-    chosen(way, records, beside_ns).map(|record| Part { times: operation.times, record: record.clone() })
+    chosen(way, records, fits).map(|record| Part { times: operation.times, record: record.clone() })
 }
 
 /// Operations and least bytes of one token, by the contracts of its kernels; 0 for weights that no kernel takes.
@@ -287,15 +269,11 @@ pub fn dims(config: &Config, types: &Types, tokens: usize) -> String {
     format!("{} layers of {}, {types}, {tokens} tokens", config.layers, config.hidden)
 }
 
-/// The record of rung 0, or that of the fastest with what takes so long beside it; none where that cannot be.
-fn chosen<'a>(
-    way: &str,
-    records: &'a [Record],
-    beside_ns: impl Fn(&Record) -> Option<f64>,
-) -> Result<&'a Record, Box<Outcome>> {
+/// The record of rung 0, or that of the fastest that fits.
+fn chosen<'a>(way: &str, records: &'a [Record], fits: impl Fn(&Record) -> bool) -> Result<&'a Record, Box<Outcome>> {
     let naive = records.iter().find(|r| r.rung == 0);
     let ns = |r: &&Record| match &r.outcome {
-        Outcome::Timed(timing) => Some(timing.time_ns + beside_ns(r)?),
+        Outcome::Timed(timing) => fits(r).then_some(timing.time_ns),
         _ => None,
     };
     let timed = records.iter().filter(|r| ns(r).is_some());

@@ -49,9 +49,9 @@ pub fn decode(config: &Config, types: &Types, tokens: usize) -> Option<Vec<Opera
     Some(step.list)
 }
 
-/// What such a step calls beside where its rung of `mla_decode` reads each head's own keys and values (those marked
-/// `expanded`): the product that makes them of the token's latent, in every layer. Nothing where
-/// attention is another.
+/// What the core calls beside where its rung of `mla_decode` reads each head's own keys and values (those marked `expanded`):
+/// it makes the newest token's by one product of the file's own matrix in every layer, and leaves the rung none to make.
+/// Nothing where attention is another.
 pub fn expansion(config: &Config, types: &Types) -> Option<Vec<Operation>> {
     let mut step = Step { config, types, list: Vec::new() };
     if let Attention::Latent { heads, latent, nope, value, .. } = config.attention {
