@@ -216,7 +216,7 @@ fn modelled_gpu_groups(c: &mut Criterion<VirtualClock>) {
     for machine in Loaded::<GpuProfile>::embedded().expect("embedded profiles are valid") {
         let gpu = &machine.profile;
         for kernel in KERNELS.iter().filter(|k| !k.shaders().is_empty()) {
-            for shape in kernel.shapes().into_iter().filter(|s| s.tour) {
+            for shape in kernel.shapes().into_iter().filter(|s| s.gpu_tour) {
                 let mut group = c.benchmark_group(format!("modelled/{}/{}/{}", gpu.id, kernel.name(), shape.name));
                 group.throughput(throughput(*kernel, &shape)).sampling_mode(SamplingMode::Flat);
                 for (s, shader) in kernel.shaders().iter().enumerate() {

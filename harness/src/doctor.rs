@@ -1,6 +1,5 @@
 //! What this host is, how noisy it is and what it can do.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -123,9 +122,14 @@ fn twice(
 impl Report {
     /// For people: one fact a line.
     pub fn text(&self) -> String {
+        self.facts().iter().map(|(what, found)| format!("{what:<14}{found}\n")).collect()
+    }
+
+    /// What was asked, and what was found.
+    pub fn facts(&self) -> Vec<(String, String)> {
         let host = &self.host;
-        let mut text = String::new();
-        let mut line = |key: &str, value: String| writeln!(text, "{key:<14}{value}").expect("a string");
+        let mut facts = Vec::new();
+        let mut line = |key: &str, value: String| facts.push((key.to_owned(), value));
         let yes_no = |yes: bool, what: &str, no: &str| if yes { what.to_owned() } else { no.to_owned() };
         line("processor", host.cpu.clone());
         line("cores", host.cores.to_string());
@@ -147,7 +151,7 @@ impl Report {
             line(&format!("  {}", resource.name()), how);
         }
         line("emulated", "yes, the same on every host".into());
-        text
+        facts
     }
 }
 

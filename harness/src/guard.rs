@@ -101,9 +101,11 @@ impl Floor {
         self.larger().map(|(side, _)| side.ns)
     }
 
-    /// What binds a cell that takes less than its floor: the ceiling it has beaten. None where it takes more.
-    pub fn beaten(&self, time_ns: f64) -> Option<Bound> {
-        self.larger().filter(|(side, _)| time_ns < side.ns).map(|(_, bound)| bound)
+    /// What binds a cell that takes so long: the larger side, where it is busy for half of the time or more, so that nothing else
+    /// takes longer. Of a time below the floor that is the ceiling that it has beaten. None where the time is longer: what fills
+    /// it is not known here.
+    pub fn binds(&self, time_ns: f64) -> Option<Bound> {
+        self.larger().filter(|(side, _)| time_ns <= 2.0 * side.ns).map(|(_, bound)| bound)
     }
 
     fn larger(&self) -> Option<(Side, Bound)> {
@@ -225,11 +227,14 @@ mod tests {
         let peaks = Peaks { bytes: Some(Rate::measured(1e10, 0.1)), ..PEAKS };
         let floor = Floor::of(&COST, true, &peaks);
         assert_eq!(check(370_000.0, &COST, &floor), Ok(()));
-        assert_eq!(floor.beaten(370_000.0), Some(Bound::MemoryBandwidth));
-        assert_eq!(floor.beaten(400_001.0), None);
+        // Beaten, and busy all of the time, half of it, and less.
+        for binds in [370_000.0, 400_001.0, 800_000.0] {
+            assert_eq!(floor.binds(binds), Some(Bound::MemoryBandwidth), "{binds}");
+        }
+        assert_eq!(floor.binds(800_001.0), None);
         assert!(check(360_000.0, &COST, &floor).is_err());
         let compute = Floor::of(&COST, false, &peaks);
-        assert_eq!(compute.beaten(19_900.0), Some(Bound::Compute));
+        assert_eq!(compute.binds(19_900.0), Some(Bound::Compute));
         assert!(check(19_900.0, &COST, &compute).is_err());
     }
 
@@ -247,6 +252,6 @@ mod tests {
         let floor = Floor::of(&COST, true, &Peaks::default());
         assert_eq!(floor.ns(), None);
         assert_eq!(check(0.001, &COST, &floor), Ok(()));
-        assert_eq!(floor.beaten(0.001), None);
+        assert_eq!(floor.binds(0.001), None);
     }
 }

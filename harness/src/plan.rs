@@ -31,11 +31,16 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// A whole decode step in machine code, as if it were a kernel of its own, after so many tokens.
+/// A whole decode step in machine code, as if it were a kernel of its own, after so many tokens. Which weights it has and where
+/// they lie are its shape: what a rung gains, it gains on the same weights from the same store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Tokens before this one.
     pub position: usize,
+    /// Whether it is of another model, whose weights are -1, 0 or 1 times a power of two, packed five to a byte.
+    pub ternary: bool,
+    /// Whether weights come from a disk instead of the machine's first store.
+    pub disk: bool,
     /// Those of [`Step::RUNGS`] that were asked for.
     pub names: Vec<&'static str>,
 }
@@ -44,9 +49,15 @@ impl Step {
     /// What its records call it.
     pub const KERNEL: &'static str = "decode_step_fixed";
     /// Its variants.
-    pub const RUNGS: [&'static str; 5] = ["naive", "optimized", "optimized_disk", "ternary", "ternary_disk"];
+    pub const RUNGS: [&'static str; 2] = ["naive", "optimized"];
     /// Where in a text it is taken: keys and values of the first fit 48 KB beside the rest, those of the second do not.
     const POSITIONS: [usize; 2] = [31, 255];
+
+    /// Each kind of weights from each store after so many tokens, every variant.
+    pub fn all(position: usize) -> [Step; 4] {
+        let kinds = [(false, false), (false, true), (true, false), (true, true)];
+        kinds.map(|(ternary, disk)| Step { position, ternary, disk, names: Self::RUNGS.to_vec() })
+    }
 
     /// The shape of its records.
     pub fn shape(&self) -> String {
@@ -55,7 +66,9 @@ impl Step {
 
     /// The same of another model.
     pub fn shape_of(&self, model: &str) -> String {
-        format!("{model}/position-{}", self.position)
+        let weights = if self.ternary { "-ternary" } else { "" };
+        let store = if self.disk { "-disk" } else { "" };
+        format!("{model}{weights}/position-{}{store}", self.position)
     }
 
     /// What a step takes, for estimates: its products, whose weights it reads once.
@@ -67,7 +80,7 @@ impl Step {
     /// Without a filter the one that fits every machine.
     fn select(pattern: Option<&Regex>) -> Vec<Step> {
         let positions = &Self::POSITIONS[..if pattern.is_some() { Self::POSITIONS.len() } else { 1 }];
-        let all = positions.iter().map(|&position| Step { position, names: Self::RUNGS.to_vec() });
+        let all = positions.iter().flat_map(|&position| Self::all(position));
         let selected = |mut step: Step| {
             let shape = step.shape();
             step.names.retain(|name| pattern.is_none_or(|p| p.is_match(&format!("{}/{shape}/{name}", Self::KERNEL))));
@@ -110,8 +123,8 @@ pub enum PlanError {
 impl Plan {
     /// Cells whose `kernel/shape/variant` matches the filter. Without one: the shapes of the tour, every variant.
     pub fn select(filter: Option<&str>) -> Result<Self, PlanError> {
-        let shapes = |kernel: &dyn Kernel| kernel.shapes().into_iter().filter(|s| filter.is_some() || s.tour).collect();
-        Self::of(filter, shapes, Step::select)
+        let toured = |s: &Shape, gpu: bool| filter.is_some() || if gpu { s.gpu_tour } else { s.tour };
+        Self::of(filter, |kernel| kernel.shapes(), toured, Step::select)
     }
 
     /// Rungs in machine code: without a filter at the shapes that fit the machines they are for.
@@ -134,26 +147,28 @@ impl Plan {
 
     /// The same over other shapes than the kernels' own.
     pub fn over(filter: Option<&str>, shapes: impl Fn(&dyn Kernel) -> Vec<Shape>) -> Result<Self, PlanError> {
-        Self::of(filter, shapes, |_| Vec::new())
+        Self::of(filter, shapes, |_, _| true, |_| Vec::new())
     }
 
+    /// `wanted` says whether a shape is, of variants or of shaders.
     fn of(
         filter: Option<&str>,
         shapes: impl Fn(&dyn Kernel) -> Vec<Shape>,
+        wanted: impl Fn(&Shape, bool) -> bool,
         steps: impl Fn(Option<&Regex>) -> Vec<Step>,
     ) -> Result<Self, PlanError> {
         let pattern = filter.map(compile).transpose()?;
         let mut groups = Vec::new();
         for kernel in KERNELS {
             for shape in shapes(*kernel) {
-                let selected = |name: &str| {
+                let selected = |name: &str, gpu: bool| {
                     let cell = format!("{}/{}/{name}", kernel.name(), shape.name);
-                    pattern.as_ref().is_none_or(|p| p.is_match(&cell))
+                    wanted(&shape, gpu) && pattern.as_ref().is_none_or(|p| p.is_match(&cell))
                 };
                 let abouts = kernel.variants();
-                let variants: Vec<usize> = (0..abouts.len()).filter(|v| selected(abouts[*v].name)).collect();
+                let variants: Vec<usize> = (0..abouts.len()).filter(|v| selected(abouts[*v].name, false)).collect();
                 let all = kernel.shaders();
-                let shaders: Vec<usize> = (0..all.len()).filter(|s| selected(all[*s].name)).collect();
+                let shaders: Vec<usize> = (0..all.len()).filter(|s| selected(all[*s].name, true)).collect();
                 if !variants.is_empty() || !shaders.is_empty() {
                     groups.push(Group { kernel: *kernel, shape, variants, shaders });
                 }
@@ -209,8 +224,23 @@ mod tests {
     #[test]
     fn without_a_filter_every_variant_of_every_tour_shape() {
         let plan = Plan::select(None).expect("there are kernels");
-        assert!(plan.groups.iter().all(|g| g.shape.tour && g.variants.len() == g.kernel.variants().len()));
+        for g in &plan.groups {
+            let all = |there: bool, n: usize| if there { n } else { 0 };
+            assert_eq!(g.variants.len(), all(g.shape.tour, g.kernel.variants().len()));
+            assert_eq!(g.shaders.len(), all(g.shape.gpu_tour, g.kernel.shaders().len()));
+        }
         assert!(KERNELS.iter().all(|k| plan.groups.iter().any(|g| g.kernel.name() == k.name())));
+    }
+
+    #[test]
+    fn the_tour_gives_the_products_of_gpus_a_shape_that_fills_them() {
+        let plan = Plan::select(None).expect("there are kernels");
+        // 128 by 128 outputs for each workgroup of the largest tile; the largest GPUs have 132 SMs.
+        let workgroups = |g: &Group| g.shape.m.div_ceil(128) * g.shape.n.div_ceil(128);
+        for name in ["gemm_f32", "gemm_f16", "gemm_f16_q4_k", "gemm_q8_0"] {
+            let of_gpus = || plan.groups.iter().filter(|g| g.kernel.name() == name && !g.shaders.is_empty());
+            assert!(of_gpus().any(|g| workgroups(g) > 132 && g.variants.is_empty()), "{name}");
+        }
     }
 
     #[test]

@@ -192,7 +192,8 @@ pub struct Timing {
     pub warm: bool,
     /// The least time physics allows on this machine, ns; absent where the peaks are unknown.
     pub floor_ns: Option<f64>,
-    /// The resource that limits the cell; absent where nothing tells (native).
+    /// The resource that limits the cell. Natively the calibrated ceiling that is busy for half of the time or more; absent where
+    /// nothing tells.
     pub bound: Option<Bound>,
     /// Share of the time attributed to each resource, largest first (modelled only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -251,25 +252,42 @@ pub struct Speedup {
     pub high: f64,
 }
 
+impl Speedup {
+    /// What `this` gains on `base`, both modelled or emulated on one machine. Each time may lie anywhere in its own band, as if
+    /// their errors were independent: where the model can be checked, the ratio of two rungs is off by as much as their times
+    /// are (METHODOLOGY.md, Bands).
+    pub fn over(base: &Timing, this: &Timing) -> Self {
+        Self { ratio: base.time_ns / this.time_ns, low: base.low_ns / this.high_ns, high: base.high_ns / this.low_ns }
+    }
+
+    /// True where the band leaves no doubt that it is a gain.
+    pub fn clear(&self) -> bool {
+        self.low > 1.0
+    }
+
+    /// True where the band leaves no doubt which of the two is faster.
+    pub fn told_apart(&self) -> bool {
+        self.clear() || self.high < 1.0
+    }
+}
+
 /// Rung 0 of a ladder as it was modelled or emulated: the speedups of its rungs are taken from it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Base {
-    /// Time, and the ends of its band, ns; absent where rung 0 has no time.
-    ns: Option<[f64; 3]>,
+    /// Absent where rung 0 has no time.
+    naive: Option<Timing>,
 }
 
 impl Base {
-    /// Puts the speedup of the ladder's next rung into its outcome; rung 0 comes first. Each of the two times may lie anywhere
-    /// in its own band, as if their errors were independent: wider than the truth, because a model errs alike on neighbouring
-    /// rungs.
+    /// Puts the speedup of the ladder's next rung into its outcome; rung 0 comes first.
     pub fn put_speedup(&mut self, rung: usize, outcome: &mut Outcome) {
         let Outcome::Timed(t) = outcome else { return };
         if rung == 0 {
-            self.ns = Some([t.time_ns, t.low_ns, t.high_ns]);
+            self.naive = Some(t.clone());
         }
-        t.speedup = self.ns.map(|[time, low, high]| match rung {
+        t.speedup = self.naive.as_ref().map(|naive| match rung {
             0 => Speedup { ratio: 1.0, low: 1.0, high: 1.0 },
-            _ => Speedup { ratio: time / t.time_ns, low: low / t.high_ns, high: high / t.low_ns },
+            _ => Speedup::over(naive, t),
         });
     }
 }

@@ -162,7 +162,7 @@ fn tour() -> Vec<Record> {
                 true => kernel.shaders().iter().map(|s| (s.name, s.idea)).collect(),
                 false => kernel.variants().iter().map(|v| (v.name, v.idea)).collect(),
             };
-            for shape in kernel.shapes().iter().filter(|s| s.tour) {
+            for shape in kernel.shapes().iter().filter(|s| if gpu { s.gpu_tour } else { s.tour }) {
                 for (rung, (variant, idea)) in rungs.iter().enumerate() {
                     let mut r = timed.clone();
                     (r.kernel, r.shape, r.dims) = (kernel.name().into(), shape.name.to_string(), kernel.dims(shape));

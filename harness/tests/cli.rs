@@ -364,7 +364,15 @@ fn the_tour_writes_records_tables_and_the_page_and_keeps_the_records_of_the_last
 #[test]
 fn a_tour_of_machine_code_alone_measures_nothing_here() {
     let place = Place::new();
-    place.succeeds(&["run", "decode_step_fixed/.*31/optimized$", "--hw", "playstation", "-q", "--out", "out"]);
+    place.succeeds(&[
+        "run",
+        "decode_step_fixed/stories260k/.*31/optimized$",
+        "--hw",
+        "playstation",
+        "-q",
+        "--out",
+        "out",
+    ]);
     let (records, _) = harness::journal::read(&place.path("out/records.jsonl")).expect("records");
     assert!(records.len() == 1 && records.iter().all(|r| timed(r) && r.tier == Tier::Emulated), "{records:?}");
 }

@@ -38,17 +38,26 @@ pub struct Shape {
     pub chosen: usize,
     /// True for the shapes of the tour; the others are run by name.
     pub tour: bool,
+    /// The same of the tour on GPUs: what keeps a processor busy for long enough can leave most of a GPU idle.
+    pub gpu_tour: bool,
 }
 
 impl Shape {
     /// A shape of the tour.
     pub const fn tour(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: true }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: true, gpu_tour: true }
     }
 
     /// A shape that is run when asked for.
     pub const fn new(name: &'static str, m: usize, n: usize, k: usize) -> Self {
-        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: false }
+        Self { name: Cow::Borrowed(name), m, n, k, parts: 1, chosen: 0, tour: false, gpu_tour: false }
+    }
+
+    /// A shape that GPUs run in the tour, and others when asked for.
+    pub const fn gpu_tour(name: &'static str, m: usize, n: usize, k: usize) -> Self {
+        let mut shape = Self::new(name, m, n, k);
+        shape.gpu_tour = true;
+        shape
     }
 
     /// The same in so many parts.

@@ -47,7 +47,16 @@ impl Source {
         let widened = (info.dtype, dtype) == (Dtype::F16, Dtype::F32);
         let fits = (info.dtype == dtype || widened) && info.rows > 1;
         let name = if widened { format!("{} (f16 as f32)", self.name) } else { self.name.clone() };
-        fits.then(|| Shape { name: name.into(), m, n: info.rows, k: info.cols, parts: 1, chosen: 0, tour: false })
+        fits.then(|| Shape {
+            name: name.into(),
+            m,
+            n: info.rows,
+            k: info.cols,
+            parts: 1,
+            chosen: 0,
+            tour: false,
+            gpu_tour: false,
+        })
     }
 }
 

@@ -76,8 +76,11 @@ fn document(path: &Path, records: &[Record], dry_run: bool) -> Result<(), Failur
 fn catalog() -> Result<String, Failure> {
     let machines = Hardware::built_in().map_err(Failure::input)?;
     let sum = |of: fn(&&dyn kernels::kernel::Kernel) -> usize| KERNELS.iter().map(of).sum::<usize>();
+    // Processors have what the shaders are checked against.
+    let of_gpus = KERNELS.iter().filter(|k| k.variants().len() == 1 && !k.shaders().is_empty()).count();
     let sentence = format!(
-        "{} kernels with {} variants, {} shaders and {} rungs in machine code; {} processors, {} GPUs and {} emulated machines.",
+        "{} kernels, of which {of_gpus} have a ladder on GPUs and rung 0 alone on processors, with {} variants, {} shaders and {} \
+         rungs in machine code; {} processors, {} GPUs and {} emulated machines.",
         KERNELS.len(),
         sum(|k| k.variants().len()),
         sum(|k| k.shaders().len()),
@@ -155,11 +158,29 @@ fn band(r: &Record) -> Option<f64> {
 
 fn inside(found: &Validation, band: f64) -> String {
     let within = found.pairs.iter().filter(|p| p.ratio() <= 1.0 + band && p.ratio() >= 1.0 / (1.0 + band)).count();
+    let [(open, open_right), (sure, sure_right)] = orders(found, (1.0 + band).powi(2));
     format!(
-        "The band that records carry (a factor of {:.2} either way) holds the measurement in {within} of {} cells",
+        "The band that records carry (a factor of {:.2} either way) holds the measurement in {within} of {} cells. Of pairs of \
+         rungs that the bands of both tell apart the order is right in {sure_right} of {sure}, of those that they leave open in \
+         {open_right} of {open}",
         1.0 + band,
         found.pairs.len()
     )
+}
+
+/// Pairs of rungs of one kernel and shape, and those that the model puts in the order that they have here: of those whose modelled
+/// times are nearer than a factor, then of the others.
+fn orders(found: &Validation, factor: f64) -> [(usize, usize); 2] {
+    let mut counts = [(0, 0); 2];
+    for (i, a) in found.pairs.iter().enumerate() {
+        for b in found.pairs[i + 1..].iter().filter(|b| b.group == a.group) {
+            let modelled = a.modelled_ns / b.modelled_ns;
+            let (all, right) = &mut counts[usize::from(modelled.max(1.0 / modelled) > factor)];
+            *all += 1;
+            *right += usize::from((modelled < 1.0) == (a.native_ns < b.native_ns));
+        }
+    }
+    counts
 }
 
 fn by_kernel(found: &Validation) -> Listing {
@@ -180,5 +201,32 @@ fn by_kernel(found: &Validation) -> Listing {
         about: "By kernel; modelled over native, so below 1 the model is too fast:".into(),
         heads: vec!["kernel", "cells", "median_error", "least", "most"],
         rows: kernels.into_iter().map(row).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_counted_apart_where_the_bands_leave_them_open() {
+        let pair = |group: &str, variant: &str, native_ns, modelled_ns| Pair {
+            group: group.into(),
+            variant: variant.into(),
+            native_ns,
+            modelled_ns,
+        };
+        let pairs = vec![
+            pair("g/s", "naive", 100.0, 100.0),
+            pair("g/s", "simd", 40.0, 90.0),
+            pair("g/s", "tile", 50.0, 20.0),
+            pair("h/s", "naive", 1.0, 1000.0),
+        ];
+        let found = Validation { pairs, median_error: 0.0, ordered: 0, order_right: 0 };
+        // naive and simd lie within the bands and in order; tile lies beyond both, but simd is the faster one here.
+        assert_eq!(orders(&found, 1.5625), [(1, 1), (2, 1)]);
+        assert!(
+            inside(&found, 0.25).ends_with("the order is right in 1 of 2, of those that they leave open in 1 of 1")
+        );
     }
 }

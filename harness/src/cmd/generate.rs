@@ -368,7 +368,11 @@ fn pace_ns<'a>(args: &GenerateArgs, steps: impl Iterator<Item = &'a Record>) -> 
     let machines = Hardware::select(first).map_err(Failure::input)?;
     let id = machines.ids().next().unwrap_or_default();
     let naive = args.rungs == Rungs::naive();
-    let steps: Vec<&Record> = steps.filter(|r| r.machine.id == id && (r.rung == 0 || !naive)).collect();
+    let mut steps: Vec<&Record> = steps.filter(|r| r.machine.id == id && (r.rung == 0 || !naive)).collect();
+    if naive {
+        // Other weights and other stores are better ways.
+        steps.truncate(1);
+    }
     let times = steps.iter().filter_map(|r| match &r.outcome {
         Outcome::Timed(timing) => Some(timing.time_ns),
         _ => None,

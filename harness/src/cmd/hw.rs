@@ -8,13 +8,14 @@ use clap::{Args, Subcommand};
 use toml::Value;
 
 use super::measure::{Gates, elsewhere};
-use super::output::{plain_table, print, progress};
+use super::output::{Format, listing_text, print, progress};
 use super::sink::Sink;
 use super::{Failure, command_line};
 use crate::capped::Caps;
 use crate::plan::Plan;
 use crate::profile::{GpuProfile, Hardware, Loaded, Profile, Sheet};
-use crate::record::{Environment, Outcome, Record};
+use crate::record::{Bound, Environment, Outcome, Record, Speedup, Timing};
+use crate::report::listing::{Datum, Listing};
 use crate::report::units;
 use crate::shard::{Here, Share};
 
@@ -46,6 +47,9 @@ enum HwVerb {
         /// Only the figures: nothing is modelled.
         #[arg(long, env = "RETROBENCH_FIGURES", value_parser = super::switch)]
         figures: bool,
+        /// Format of standard output.
+        #[arg(long, short, value_enum, default_value_t = Format::Table, env = "RETROBENCH_OUTPUT")]
+        output: Format,
     },
     /// Checks files of machines and of limits (`--cap`) and says what is wrong with the first bad one.
     Check {
@@ -59,9 +63,12 @@ enum HwVerb {
 pub fn run(args: &HwArgs) -> Result<(), Failure> {
     match &args.verb {
         HwVerb::Show { hw } => show(hw),
-        HwVerb::Diff { first, second, filter, figures } => {
-            diff(first, second)?;
-            if *figures { Ok(()) } else { flips(first, second, filter.as_deref()) }
+        HwVerb::Diff { first, second, filter, figures, output } => {
+            let mut listings = vec![diff(first, second)?];
+            if !figures {
+                listings.extend(flips(first, second, filter.as_deref())?);
+            }
+            print(&listing_text(*output, &listings)?)
         }
         HwVerb::Check { files } => check(files),
     }
@@ -165,63 +172,64 @@ fn one(name: &str) -> Result<Sides, Failure> {
     }
 }
 
-fn diff(first: &str, second: &str) -> Result<(), Failure> {
+fn diff(first: &str, second: &str) -> Result<Listing, Failure> {
     let (a, b) = (one(first)?, one(second)?);
     if a.kind != b.kind {
         let message =
             format!("{first} is of kind {} and {second} of kind {}: their figures are others", a.kind, b.kind);
         return Err(Failure::input(message));
     }
-    let mut table = plain_table(&["figure", first, second]);
     let keys: std::collections::BTreeSet<_> = a.figures.keys().chain(b.figures.keys()).collect();
-    let total = keys.len();
-    let mut differ = 0;
-    for key in keys {
-        let (left, right) = (a.figures.get(key), b.figures.get(key));
-        if left != right {
-            differ += 1;
-            let shown = |side: Option<&String>| side.map_or("-".to_string(), Clone::clone);
-            table.add_row([key.clone(), shown(left), shown(right)]);
-        }
-    }
-    let head = format!("{}\n{}\n{differ} of {total} figures differ", a.about, b.about);
-    print(&if differ == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })?;
-    let differs = |part: &str| {
-        let of = |side: &Sides| {
-            side.figures
-                .iter()
-                .filter(|(k, _)| k.starts_with(part))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect::<Vec<_>>()
-        };
-        of(&a) != of(&b)
+    let shown = |side: Option<&String>| side.map_or(Datum::None, Datum::text);
+    let row = |key: &&String| {
+        let (left, right) = (a.figures.get(*key), b.figures.get(*key));
+        (left != right).then(|| vec![Datum::text(*key), shown(left), shown(right)])
     };
+    let rows: Vec<_> = keys.iter().filter_map(row).collect();
     // What the kernels of one machine cannot show.
-    if differs("link.") {
-        print("A link decides nothing on one machine: `retrobench study links` has several.\n")?;
-    }
-    Ok(())
+    let link = keys.iter().any(|key| key.starts_with("link.") && a.figures.get(*key) != b.figures.get(*key));
+    let links =
+        if link { "\nA link decides nothing on one machine: `retrobench study links` has several." } else { "" };
+    Ok(Listing {
+        about: format!(
+            "first: {}\nsecond: {}\n{} of {} figures differ{links}",
+            a.about,
+            b.about,
+            rows.len(),
+            keys.len()
+        ),
+        heads: vec!["figure", "first", "second"],
+        rows,
+    })
 }
 
-/// The fastest variant of a kernel and shape on a machine, and what binds it.
-type Fastest = (String, Option<&'static str>, f64);
+/// The timed variants of a kernel and shape on a machine.
+type Timed<'a> = Vec<(&'a str, &'a Timing)>;
 
-/// The fastest of each kernel and shape in records.
-fn fastest<'a>(records: impl Iterator<Item = &'a Record>) -> BTreeMap<(String, String), Fastest> {
-    let mut best: BTreeMap<(String, String), Fastest> = BTreeMap::new();
+/// The timed variants of each kernel and shape in records.
+fn timed<'a>(records: impl Iterator<Item = &'a Record>) -> BTreeMap<(String, String), Timed<'a>> {
+    let mut all: BTreeMap<(String, String), Timed> = BTreeMap::new();
     for r in records {
-        let Outcome::Timed(t) = &r.outcome else { continue };
-        let new = (r.variant.clone(), t.bound.map(|b| b.name()), t.time_ns);
-        let place = best.entry((r.kernel.clone(), r.shape.clone())).or_insert_with(|| new.clone());
-        if new.2 < place.2 {
-            *place = new;
+        if let Outcome::Timed(t) = &r.outcome {
+            all.entry((r.kernel.clone(), r.shape.clone())).or_default().push((&r.variant, t));
         }
     }
-    best
+    all
+}
+
+/// The fastest of some.
+fn fastest<'a>(timed: &Timed<'a>) -> Option<(&'a str, &'a Timing)> {
+    timed.iter().copied().min_by(|a, b| a.1.time_ns.total_cmp(&b.1.time_ns))
+}
+
+/// True where the bands leave no doubt that the fastest beats the variant `other`, or that one has no time there.
+fn surely_beats(all: &Timed, fastest: &Timing, other: &str) -> bool {
+    let other = all.iter().find(|(name, _)| *name == other);
+    other.is_none_or(|(_, other)| Speedup::over(other, fastest).clear())
 }
 
 /// Kernels whose winner or bound is another on the second machine.
-fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure> {
+fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<Option<Listing>, Failure> {
     let plan = Plan::select(filter).map_err(Failure::input)?;
     // Both at once: shaders are interpreted once for all.
     let mut machines = Hardware::select(first).map_err(Failure::input)?;
@@ -235,30 +243,59 @@ fn flips(first: &str, second: &str, filter: Option<&str>) -> Result<(), Failure>
     let mut hashes = machines.cpus.iter().map(|m| m.hash.clone()).collect::<Vec<_>>();
     hashes.extend(machines.gpus.iter().map(|m| m.hash.clone()));
     hashes.extend(machines.emulated.iter().map(|m| m.hash.clone()));
-    let [on_first, on_second] = &hashes[..] else { return Ok(()) };
-    let on = |hash: &String| fastest(sink.records.iter().filter(|r| r.machine.profile_hash.as_ref() == Some(hash)));
-    let (a, b) = (on(on_first), on(on_second));
-    let mut table = plain_table(&["kernel", "shape", "fastest", "bound", "times", "why it is listed"]);
+    let [on_first, on_second] = &hashes[..] else { return Ok(None) };
+    let on = |hash: &String| timed(sink.records.iter().filter(|r| r.machine.profile_hash.as_ref() == Some(hash)));
+    Ok(Some(changes(&on(on_first), &on(on_second))))
+}
+
+/// What of two machines' winners and bounds differs.
+fn changes(a: &BTreeMap<(String, String), Timed>, b: &BTreeMap<(String, String), Timed>) -> Listing {
+    let mut rows = Vec::new();
     let both: Vec<_> = a.iter().filter_map(|(place, on_a)| Some((place, on_a, b.get(place)?))).collect();
-    let mut flipped = 0;
-    for ((kernel, shape), x, y) in &both {
-        let why = match (x.0 != y.0, x.1 != y.1) {
-            (false, false) => continue,
-            (true, false) => "winner",
-            (false, true) => "bound",
-            (true, true) => "winner and bound",
-        };
-        flipped += 1;
-        let change = |a: &str, b: &str| if a == b { a.to_string() } else { format!("{a} → {b}") };
-        let bound = |side: &Fastest| side.1.unwrap_or(units::NONE);
-        let times = change(&units::time(x.2), &units::time(y.2));
-        table.add_row([kernel.as_str(), shape, &change(&x.0, &y.0), &change(bound(x), bound(y)), &times, why]);
+    let (mut winners, mut sure) = (0, 0);
+    for ((kernel, shape), on_a, on_b) in &both {
+        let (Some(x), Some(y)) = (fastest(on_a), fastest(on_b)) else { continue };
+        let (bound_x, bound_y) = (x.1.bound, y.1.bound);
+        let other_winner = x.0 != y.0;
+        if !other_winner && bound_x == bound_y {
+            continue;
+        }
+        let mut why = Vec::new();
+        if other_winner {
+            winners += 1;
+            // Each must surely beat the other where it wins.
+            let told_apart = surely_beats(on_a, x.1, y.0) && surely_beats(on_b, y.1, x.0);
+            sure += usize::from(told_apart);
+            why.push(if told_apart { "winner" } else { "winner, not told apart" });
+        }
+        if bound_x != bound_y {
+            why.push("bound");
+        }
+        let bound = |bound: Option<Bound>| bound.map_or(Datum::None, |b| Datum::text(b.name()));
+        let words = [kernel.as_str(), shape, x.0, y.0].map(Datum::text);
+        let times = [x.1.time_ns, y.1.time_ns].map(Datum::TimeNs);
+        rows.push([&words[..], &[bound(bound_x), bound(bound_y)], &times, &[Datum::Text(why.join("; "))]].concat());
     }
-    let head = format!(
-        "\nOf {} kernels and shapes that run on both, {flipped} have another winner or bound (modelled)",
-        both.len()
-    );
-    print(&if flipped == 0 { format!("{head}\n") } else { format!("{head}\n\n{table}\n") })
+    Listing {
+        about: format!(
+            "Of {} kernels and shapes that run on both, {} have another winner or bound (modelled); of {winners} other winners the \
+             bands tell {sure} apart on both machines",
+            both.len(),
+            rows.len()
+        ),
+        heads: vec![
+            "kernel",
+            "shape",
+            "fastest",
+            "on_second",
+            "bound",
+            "bound_on_second",
+            "time_ns",
+            "time_on_second_ns",
+            "why",
+        ],
+        rows,
+    }
 }
 
 /// True for a file of limits: every machine has a class or a kind.
@@ -284,4 +321,42 @@ fn check(files: &[PathBuf]) -> Result<(), Failure> {
         print(&format!("{}: right: {}\n", file.display(), right.join("; ")))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::timed as record;
+    use crate::record::Tier;
+
+    /// Variants with times that the model may have wrong by a quarter either way.
+    fn machine(id: &str, times: &[(&str, f64)]) -> Vec<Record> {
+        let of = |(variant, ns): &(&str, f64)| {
+            let mut r = record(Tier::Modelled, id, variant, *ns);
+            if let Outcome::Timed(t) = &mut r.outcome {
+                (t.low_ns, t.high_ns, t.bound) = (ns / 1.25, ns * 1.25, Some(Bound::Compute));
+            }
+            r
+        };
+        times.iter().map(of).collect()
+    }
+
+    #[test]
+    fn another_winner_within_the_model_s_error_is_not_told_apart() {
+        let said = |on_b: &[(&str, f64)]| {
+            let (a, b) = (machine("a", &[("simd", 100.0), ("tile", 200.0)]), machine("b", on_b));
+            changes(&timed(a.iter()), &timed(b.iter())).markdown()
+        };
+        let sure = said(&[("simd", 100.0), ("tile", 50.0)]);
+        assert!(
+            sure.contains("of 1 other winners the bands tell 1 apart") && !sure.contains("not told apart"),
+            "{sure}"
+        );
+        // 1.5 times, and bands of 1.25 either way.
+        let doubtful = said(&[("simd", 100.0), ("tile", 66.7)]);
+        assert!(doubtful.contains("tell 0 apart") && doubtful.contains("winner, not told apart"), "{doubtful}");
+        // What does not run there cannot win there.
+        assert!(said(&[("tile", 99.0)]).contains("tell 1 apart"));
+        assert!(said(&[("simd", 10.0), ("tile", 50.0)]).contains("0 have another winner or bound"));
+    }
 }

@@ -36,10 +36,11 @@ pub struct MeasureArgs {
     /// Regular expression on kernel/shape/variant [default: the shapes of the tour].
     #[arg(env = "RETROBENCH_FILTER")]
     filter: Option<String>,
-    /// How the numbers come to be [default: those that --hw and --cap select, else native].
+    /// How the numbers come to be: native (this host), capped (under --cap), modelled (processors and GPUs), emulated (machine
+    /// code) [default: those that --hw and --cap select, else native].
     #[arg(long, value_enum, value_delimiter = ',', env = "RETROBENCH_TIER")]
     tier: Vec<TierArg>,
-    /// Machines to model or emulate: profile ids, `all`, `class:...`, .toml files. Naming one selects that tier.
+    /// Machines to model or emulate: profile ids, `all`, `class:...`, .toml files. Naming one selects its tier.
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
     /// Limits on this host, enforced and proven: memory=256MiB,cores=1,bandwidth=2GB/s,storage=100MB/s,cpu=50%,simd=sse2, a
@@ -74,6 +75,7 @@ enum TierArg {
     Native,
     Capped,
     Modelled,
+    Emulated,
 }
 
 /// Limits as `--cap` names them.
@@ -104,7 +106,6 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     // Naming machines or limits selects their tiers; native then has to be asked for.
     let named = args.hw.is_some() || args.cap.is_some();
     let native = args.tier.contains(&TierArg::Native) || args.tier.is_empty() && !named;
-    let modelled = args.hw.is_some() || args.tier.contains(&TierArg::Modelled);
     if !native && args.cap.is_none() {
         let here = [("--isa", args.isa.is_some()), ("--host-profile", args.host_profile.is_some())];
         if let Some((flag, _)) = here.iter().find(|(_, given)| *given) {
@@ -115,11 +116,7 @@ pub fn run(args: &MeasureArgs) -> Result<(), Failure> {
     }
     let calibrated = args.host_profile.as_deref().map(host_profile).transpose()?;
     args.output.ready()?;
-    let machines = if modelled {
-        Hardware::select(args.hw.as_deref().unwrap_or("all")).map_err(Failure::input)?
-    } else {
-        Hardware::default()
-    };
+    let machines = machines(args)?;
     let command = command_line();
     let mut sink = Sink::new(args.journal.as_deref().map(Journal::append_to))?;
     let (output, again) = (args.output.clone(), command.clone());
@@ -158,13 +155,40 @@ fn consistent(args: &MeasureArgs) -> Result<(), Failure> {
     if args.tier.contains(&TierArg::Capped) && args.cap.is_none() {
         return Err(Failure::input("--tier capped: capped to what? Name limits, such as --cap memory=256MiB,cores=1"));
     }
-    if args.hw.is_some() && lacks(TierArg::Modelled) {
-        return Err(Failure::input("--hw models machines and --tier leaves that out: add modelled to it, or drop one"));
+    if args.hw.is_some() && lacks(TierArg::Modelled) && lacks(TierArg::Emulated) {
+        return Err(Failure::input(
+            "--hw models or emulates machines and --tier leaves that out: add modelled or emulated to it, or drop one",
+        ));
     }
     if args.cap.is_some() && lacks(TierArg::Capped) {
         return Err(Failure::input("--cap limits this host and --tier leaves that out: add capped to it, or drop one"));
     }
     Ok(())
+}
+
+/// The machines that are asked for, of the tiers that are.
+fn machines(args: &MeasureArgs) -> Result<Hardware, Failure> {
+    let named = |tier| args.tier.contains(&tier);
+    let [modelled, emulated] = [TierArg::Modelled, TierArg::Emulated].map(|t| args.tier.is_empty() || named(t));
+    let asked = args.hw.is_some() || named(TierArg::Modelled) || named(TierArg::Emulated);
+    if !asked {
+        return Ok(Hardware::default());
+    }
+    let hw = args.hw.as_deref().unwrap_or("all");
+    let mut machines = Hardware::select(hw).map_err(Failure::input)?;
+    if !modelled {
+        (machines.cpus, machines.gpus) = Default::default();
+    }
+    if !emulated {
+        machines.emulated.clear();
+    }
+    if machines.is_empty() {
+        let tier = if modelled { "emulated" } else { "modelled" };
+        return Err(Failure::input(format!(
+            "--hw {hw} is {tier} and --tier leaves that out: add {tier} to it, or drop --tier"
+        )));
+    }
+    Ok(machines)
 }
 
 /// The profile of a host that `calibrate` measured.

@@ -11,8 +11,7 @@ use super::{Failure, command_line};
 use crate::compare::rank::{CAUTION, Ranking, rank};
 use crate::plan::Plan;
 use crate::record::{Record, Tier};
-use crate::report::listing::Listing;
-use crate::report::units;
+use crate::report::listing::{Datum, Listing};
 
 /// Flags of `rank`.
 #[derive(Debug, Args)]
@@ -70,27 +69,24 @@ fn one_host(records: &[Record], by: By) -> Result<(), Failure> {
 const HEADS: &[&str] = &["kernel", "tier", "machine", "place", "name", "geometric_mean", "cells", "notes"];
 
 fn rendered(format: Format, rankings: &[Ranking]) -> Result<String, Failure> {
-    if matches!(format, Format::Json | Format::Jsonl) {
-        return Err(Failure::input("a ranking has no records: -o table, md or csv; `measure -o json` gives the cells"));
-    }
     let about = format!(
         "Geometric mean of the time, over that of the first, in the cells that all of one ranking have.\n{CAUTION}{}",
         rankings.iter().map(omissions).collect::<String>()
     );
-    listing_text(format, &[Listing::of_words(about, HEADS, rankings.iter().flat_map(rows).collect())])
+    listing_text(format, &[Listing { about, heads: HEADS.to_vec(), rows: rankings.iter().flat_map(rows).collect() }])
 }
 
-fn rows(ranking: &Ranking) -> Vec<Vec<String>> {
+fn rows(ranking: &Ranking) -> Vec<Vec<Datum>> {
     let row = |(i, place): (usize, &crate::compare::rank::Place)| {
         vec![
-            ranking.kernel.clone(),
-            ranking.tier.name().into(),
-            ranking.machine.clone().unwrap_or(units::NONE.into()),
-            (i + 1).to_string(),
-            place.name.clone(),
-            format!("{:.3}", place.ratio),
-            ranking.cells.len().to_string(),
-            if place.tied { "not told apart from the one above".into() } else { String::new() },
+            Datum::text(&ranking.kernel),
+            Datum::text(ranking.tier.name()),
+            ranking.machine.as_ref().map_or(Datum::None, Datum::text),
+            Datum::Plain((i + 1) as f64),
+            Datum::text(&place.name),
+            Datum::Ratio(place.ratio),
+            Datum::Plain(ranking.cells.len() as f64),
+            Datum::text(if place.tied { "not told apart from the one above" } else { "" }),
         ]
     };
     ranking.places.iter().enumerate().map(row).collect()

@@ -133,23 +133,25 @@ pub fn crossovers() -> Result<Listing, Failure> {
             q.lesson.into(),
             q.machine.into(),
             q.vary().label(),
-            format!("{} ({} at {})", winner(found.ratio_low), by(found.ratio_low), q.range.0),
+            wins(winner(found.ratio_low), found.ratio_low, found.told_apart[0], q.range.0),
             found.at.map_or("no change".into(), units::plain),
-            format!("{} ({} at {})", winner(found.ratio_high), by(found.ratio_high), q.range.1),
+            wins(winner(found.ratio_high), found.ratio_high, found.told_apart[1], q.range.1),
             found.balance.map_or(String::new(), units::plain),
         ])
     };
     let rows: Result<Vec<_>, Failure> = QUESTIONS.iter().map(row).collect();
     Ok(Listing::of_words(
         "Where the faster of two variants changes (modelled tier): the figure varies with what follows from it (a bandwidth \
-                with the prefetches that draw it), all others stay as the profile has them. The balance is a core's best rate of operations over that bandwidth."
+                with the prefetches that draw it), all others stay as the profile has them. Not told apart: the bands of the two \
+                times hold the other order too. The balance is a core's best rate of operations over that bandwidth."
             .into(),
         &["crossover", "lesson", "machine", "figure", "wins_below", "at", "wins_above", "balance"],
         rows?,
     ))
 }
 
-/// By how much the winner wins.
-fn by(ratio: f64) -> String {
-    units::ratio(ratio.max(1.0 / ratio))
+/// Who wins at an end of a range, by how much, and whether the model can tell.
+fn wins(winner: String, ratio: f64, told_apart: bool, at: f64) -> String {
+    let doubt = if told_apart { "" } else { ", not told apart" };
+    format!("{winner} ({} at {at}{doubt})", units::ratio(ratio.max(1.0 / ratio)))
 }

@@ -13,7 +13,7 @@ use crate::record::{Environment, Outcome};
 use crate::report::chart::curve::{self, Axis, Curves};
 use crate::report::chart::field::{self, Field};
 use crate::report::listing::{Datum, Listing};
-use crate::sweep::contest::{Arena, Gates, contests, time_ns};
+use crate::sweep::contest::{Arena, Gates, contests, surely_beats, time_ns};
 use crate::sweep::figure::Vary;
 use crate::sweep::{self, Sweep};
 
@@ -158,7 +158,7 @@ fn crossings(sweeps: &[Sweep]) -> Listing {
     }
     Listing {
         about: "Where the fastest variant changes as a figure of the machine varies (modelled tier: each time within the \
-                machine's expected error). The figure varies with what follows from it, all others stay as the profile has \
+                machine's expected error; two are told apart where their bands leave no doubt which is faster). The figure varies with what follows from it, all others stay as the profile has \
                 them. The balance is the best rate of operations over the bandwidth there."
             .into(),
         heads: vec!["machine", "shape", "figure", "finding", "at", "balance"],
@@ -175,7 +175,17 @@ fn fastest(sweep: &Sweep) -> String {
     wins.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     match &wins[..] {
         [] => "nothing runs".into(),
-        [(n, only)] if *n == winners.len() => format!("{} is fastest all along", sweep.short(*only)),
+        [(n, only)] if *n == winners.len() => {
+            let beats_all = |p: &&sweep::Point| {
+                let timed = (0..p.outcomes.len()).filter(|i| i != only && time_ns(&p.outcomes[*i]).is_some());
+                timed.into_iter().all(|other| surely_beats(&p.outcomes, *only, other))
+            };
+            let doubt = match sweep.points.iter().filter(beats_all).count() {
+                sure if sure == *n => String::new(),
+                sure => format!("; told apart from all others at {sure} of {n} points"),
+            };
+            format!("{} is fastest all along{doubt}", sweep.short(*only))
+        }
         _ => {
             let each: Vec<String> = wins.iter().map(|(n, i)| format!("{} at {n}", sweep.short(*i))).collect();
             format!("fastest of {} points: {}", winners.len(), each.join(", "))
@@ -205,7 +215,13 @@ fn every_point(sweeps: &[Sweep]) -> Listing {
                     time(|t| t.low_ns),
                     time(|t| t.high_ns),
                     timing.and_then(|t| t.bound).map_or(Datum::None, |b| Datum::text(b.name())),
-                    Datum::text(if winner == Some(i) { "yes" } else { "no" }),
+                    Datum::text(match winner {
+                        Some(winner) if winner == i => "yes",
+                        Some(winner) if timing.is_some() && !surely_beats(&point.outcomes, winner, i) => {
+                            "not told apart"
+                        }
+                        _ => "no",
+                    }),
                 ]);
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Comparison, judge};
-use crate::record::{Outcome, Record, Tier, Timing};
+use crate::record::{Outcome, Record, Speedup, Tier, Timing};
 use crate::stats::{Interval, StatsError};
 
 /// What differs between those that are compared; all else is the same.
@@ -262,11 +262,11 @@ fn interval(b: &Timing, o: &Timing, measured: bool, same_cell: bool) -> Result<I
         let logs = |t: &Timing| t.samples_ns.iter().map(|ns| ns.ln()).collect::<Vec<f64>>();
         return judge::unpaired_ratio(&logs(b), &logs(o));
     }
-    Ok(if same_cell {
-        Interval { value, low: value, high: value }
-    } else {
-        Interval { value, low: o.low_ns / b.high_ns, high: o.high_ns / b.low_ns }
-    })
+    if same_cell {
+        return Ok(Interval { value, low: value, high: value });
+    }
+    let Speedup { ratio, low, high } = Speedup::over(o, b);
+    Ok(Interval { value: ratio, low, high })
 }
 
 #[cfg(test)]

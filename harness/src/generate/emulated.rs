@@ -11,8 +11,8 @@ use crate::record::Environment;
 /// Programs do so many tokens of the cache at once: a text is taken where their number is a multiple of it.
 const AT_ONCE: usize = 4;
 
-/// One token of `config` with `tokens` or a few more in the cache, itself included, on each machine, every way that the
-/// machine has.
+/// One token of `config` with `tokens` or a few more in the cache, itself included, on each machine, each kind of weights
+/// from each store that the machine has, every way.
 ///
 /// # Errors
 /// What of the model's shape no program there does.
@@ -22,7 +22,11 @@ pub fn steps(
     tokens: usize,
     machines: &[Loaded<Emulated>],
 ) -> Result<Vec<Done>, String> {
-    let step = Step { position: tokens.max(1).next_multiple_of(AT_ONCE) - 1, names: Step::RUNGS.to_vec() };
+    let all = Step::all(tokens.max(1).next_multiple_of(AT_ONCE) - 1);
     let sizes = Sizes::of(config)?;
-    Ok(machines.iter().flat_map(|machine| decode::steps(environment, &sizes, &step, machine)).collect())
+    let on = |machine: &Loaded<Emulated>| {
+        let steps = all.iter().filter(|step| decode::has(step, &machine.profile));
+        steps.flat_map(|step| decode::steps(environment, &sizes, step, machine)).collect::<Vec<_>>()
+    };
+    Ok(machines.iter().flat_map(on).collect())
 }

@@ -371,8 +371,7 @@ impl Rung {
             samples_ns: self.samples.ns.clone(),
             warm,
             floor_ns: floor.ns(),
-            // A ceiling that was beaten is what binds, and too low.
-            bound: floor.beaten(interval.value),
+            bound: floor.binds(interval.value),
             shares: Vec::new(),
             paced_share: self.samples.paced_share,
             counts: None,

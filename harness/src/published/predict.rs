@@ -144,7 +144,16 @@ fn one(
     [m, n, k]: [usize; 3],
     parts: usize,
 ) -> Result<Prediction, String> {
-    let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, chosen: 0, tour: false };
+    let shape = |k| Shape {
+        name: format!("{}/kernel", row.id).into(),
+        m,
+        n,
+        k,
+        parts,
+        chosen: 0,
+        tour: false,
+        gpu_tour: false,
+    };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
     let launch_ns = gpu.machine.launch_ns.value;

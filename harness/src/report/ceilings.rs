@@ -1,9 +1,9 @@
-//! Ceilings that a measured time has beaten. A ceiling below what a kernel does is wrong, and so is every distance from it:
-//! the report says so before it says anything else.
+//! Ceilings that a time has beaten, measured or modelled. A ceiling below what a kernel does is wrong, and so is every distance
+//! from it: the report says so before it says anything else.
 
 use std::collections::BTreeMap;
 
-use super::group::{Book, floor, timing};
+use super::group::{Book, Site, floor, timing};
 use super::units;
 use crate::record::{Bound, Outcome, Record, Tier};
 
@@ -28,11 +28,7 @@ pub fn beaten(book: &Book) -> Vec<String> {
                 Some(Bound::Compute) => "compute peak",
                 _ => "peak",
             };
-            let others = match cells.len() - 1 {
-                0 => String::new(),
-                1 => ", and another cell beat it".into(),
-                n => format!(", and {n} other cells beat it"),
-            };
+            let others = others(cells.len() - 1);
             out.push(format!(
                 "Dishonest ceiling: {} reached {} of the calibrated {what} on {}{others}; run `retrobench calibrate` again",
                 cell(most),
@@ -51,7 +47,34 @@ pub fn beaten(book: &Book) -> Vec<String> {
             out.push(format!("{times} refused on {}: {}, {reason}", site.short(), cell(first)));
         }
     }
+    out.extend(beaten_by_the_model(book));
     out
+}
+
+/// The modelled cell that beat its machine's ceiling most: the profile's peak leaves out a way to do the work, or the model is
+/// too fast.
+fn beaten_by_the_model(book: &Book) -> Option<String> {
+    let modelled = book.records.iter().filter(|r| r.tier == Tier::Modelled);
+    let share = |r| Some(floor(r)? / timing(r)?.time_ns);
+    let over: Vec<(f64, &Record)> = modelled.filter_map(|r| Some((share(r)?, r))).filter(|(s, _)| *s > 1.0).collect();
+    let (share, most) = over.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(format!(
+        "Dishonest ceiling: {} is modelled at {} of what the figures of {} allow{}; their peak leaves out a way to do its work, \
+         or the model is too fast",
+        cell(most),
+        units::percent(*share),
+        Site::of(most).short(),
+        others(over.len() - 1)
+    ))
+}
+
+/// Those beside the one that is named.
+fn others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", and another cell beat it".into(),
+        n => format!(", and {n} other cells beat it"),
+    }
 }
 
 fn cell(r: &Record) -> String {
@@ -90,11 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_time_is_said_and_a_model_has_no_ceiling_to_beat() {
+    fn a_refused_time_is_said() {
         let mut refused = with_floor(Tier::Native, "tile", 104.0, Bound::Compute);
         refused.outcome = Outcome::Refused { reason: "1 ns is below the floor".into() };
         let flagged = beaten(&Book::new(&[refused]));
         assert_eq!(flagged, ["A time was refused on this host: gemv_f32/test/shape/tile, 1 ns is below the floor"]);
-        assert!(beaten(&Book::new(&[with_floor(Tier::Modelled, "tile", 104.0, Bound::Compute)])).is_empty());
+    }
+
+    #[test]
+    fn a_modelled_time_below_its_floor_is_flagged_too() {
+        let of = |variant, floor_ns| with_floor(Tier::Modelled, variant, floor_ns, Bound::Issue);
+        assert!(beaten(&Book::new(&[of("tile", 99.0)])).is_empty());
+        let flagged = beaten(&Book::new(&[of("naive", 20.0), of("tile", 104.0), of("table", 280.0)]));
+        assert_eq!(flagged.len(), 1, "{flagged:?}");
+        assert!(flagged[0].contains("gemv_f32/test/shape/table is modelled at 280 %"), "{flagged:?}");
+        assert!(flagged[0].contains("another cell beat it"), "{flagged:?}");
     }
 }

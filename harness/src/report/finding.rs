@@ -26,7 +26,7 @@ pub fn ladder(l: &Ladder) -> String {
     let Some(gain) = speedup(best) else {
         return format!("{} is the fastest rung on {place}{}", best.variant, left(best));
     };
-    if !clear(&gain) {
+    if !gain.clear() {
         return format!("No rung is clearly faster than naive on {place}{}", left(best));
     }
     let step = match largest_step(l) {
@@ -48,7 +48,7 @@ pub fn kernel(book: &Book, k: usize) -> Vec<String> {
         let sites = (0..book.sites.len()).filter(|i| book.sites[*i].tier == tier).collect::<Vec<_>>();
         match sites.as_slice() {
             [site] => out.extend(over_shapes(book, k, *site)),
-            _ => out.extend(over_sites(book, k, tier)),
+            _ => out.extend(book.main_shapes(k).into_iter().filter_map(|s| over_sites(book, k, s, tier))),
         }
     }
     out.extend(years(book, k).map(|y| y.sentence()));
@@ -85,7 +85,7 @@ pub fn heatmap(book: &Book, k: usize, s: usize) -> String {
     };
     match extremes(all) {
         Some((low, high)) if high.1.low > low.1.high => {
-            let verb = if clear(&high.1) { "pays" } else { "gives" };
+            let verb = if high.1.clear() { "pays" } else { "gives" };
             let loss = if low.1.high < 1.0 { ", a loss," } else { "" };
             format!(
                 "{variant} {verb} {} on {} but {}{loss} on {} ({})",
@@ -218,28 +218,24 @@ impl Years<'_> {
 /// The widest gap in years over which the best rung on the older machine beats naive on the newer (modelled tier,
 /// main shape); bands must not touch.
 pub fn years(book: &Book, k: usize) -> Option<Years<'_>> {
-    let ladders = book.ladders(k, book.main_shape(k));
+    let ladders: Vec<Ladder> = book.main_shapes(k).into_iter().flat_map(|s| book.ladders(k, s)).collect();
     let modelled: Vec<&Ladder> = ladders.iter().filter(|l| l.site.tier == Tier::Modelled).collect();
     let mut found: Option<Years<'_>> = None;
     for old in &modelled {
         let Some(best) = old.best().filter(|r| r.rung > 0) else { continue };
         let Some((_, slowest)) = timing(best).and_then(band) else { continue };
-        for new in &modelled {
-            let naive = new.naive().and_then(timing).and_then(band);
-            let (Some(from), Some(to), Some((fastest, _))) = (old.site.year, new.site.year, naive) else { continue };
-            // A graphics processor is no newer or older kind of the others.
-            let wider = old.site.gpu == new.site.gpu && to > from && found.as_ref().is_none_or(|f| to - from > f.years);
+        // A graphics processor is no newer or older kind of the others.
+        for new in modelled.iter().filter(|new| new.site.gpu == old.site.gpu) {
+            let Some(naive) = new.naive().filter(|r| r.shape == best.shape) else { continue };
+            let (Some(from), Some(to)) = (old.site.year, new.site.year) else { continue };
+            let Some((fastest, _)) = timing(naive).and_then(band) else { continue };
+            let wider = to > from && found.as_ref().is_none_or(|f| to - from > f.years);
             if wider && slowest < fastest {
                 found = Some(Years { old: (old.site, best), new: new.site, years: to - from });
             }
         }
     }
     found
-}
-
-/// True where the interval leaves no doubt that it is a gain.
-pub fn clear(s: &Speedup) -> bool {
-    s.low > 1.0
 }
 
 fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
@@ -254,7 +250,7 @@ fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
     let high = gains.iter().max_by(|a, b| a.2.ratio.total_cmp(&b.2.ratio))?;
     let tier = capital(place.tier.name());
     let claim = |g: &(String, &Record, Speedup)| format!("{} at {} ({})", units::ratio(g.2.ratio), g.0, g.1.variant);
-    Some(if !clear(&high.2) {
+    Some(if !high.2.clear() {
         format!("{tier}: no rung is clearly faster than naive on {}", place.short())
     } else if gains.len() == 1 {
         format!("{tier}: on {} the ladder is worth {}", place.short(), claim(high))
@@ -268,11 +264,12 @@ fn over_shapes(book: &Book, k: usize, site: usize) -> Option<String> {
     })
 }
 
-fn over_sites(book: &Book, k: usize, tier: Tier) -> Option<String> {
-    let s = book.main_shape(k);
+fn over_sites(book: &Book, k: usize, s: usize, tier: Tier) -> Option<String> {
     let ladders = book.ladders(k, s);
+    // Machines of the kind that the shape stands for.
+    let stands = |l: &&Ladder| l.site.tier == tier && book.main_shape_of(k, l.site.gpu) == s;
     let gains: Vec<(&Site, Speedup)> =
-        ladders.iter().filter(|l| l.site.tier == tier).filter_map(|l| Some((l.site, l.gain()?))).collect();
+        ladders.iter().filter(stands).filter_map(|l| Some((l.site, l.gain()?))).collect();
     let (low, high) = extremes(&gains)?;
     let (name, dims) = (capital(tier.name()), book.dims(k, s));
     Some(match gains.len() {

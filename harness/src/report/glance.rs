@@ -110,20 +110,25 @@ fn headroom(ladders: &[Ladder]) -> Option<String> {
     ))
 }
 
-/// On how many kernels the fastest rung depends on the machine.
+/// On how many kernels the fastest rung depends on the machine, and on how many of them surely.
 fn winners(book: &Book) -> Option<String> {
-    let (mut differ, mut asked, mut most) = (0, 0, (0, String::new()));
+    let (mut differ, mut sure, mut asked, mut most) = (0, 0, 0, (0, String::new()));
     for gpu in [false, true] {
         for (k, (name, _)) in book.kernels.iter().enumerate().filter(|(_, (name, _))| !is_token(name)) {
-            let ladders = book.ladders(k, book.main_shape(k));
+            let ladders = book.ladders(k, book.main_shape_of(k, gpu));
             let of_kind = ladders.iter().filter(|l| l.site.tier == Tier::Modelled && l.site.gpu == gpu);
+            let contests: Vec<(&Ladder, &str)> =
+                of_kind.filter(|l| l.gain().is_some()).filter_map(|l| Some((l, &*l.best()?.variant))).collect();
             let mut wins: BTreeMap<&str, usize> = BTreeMap::new();
-            for best in of_kind.filter(|l| l.gain().is_some()).filter_map(Ladder::best) {
-                *wins.entry(&best.variant).or_default() += 1;
-            }
+            contests.iter().for_each(|(_, best)| *wins.entry(best).or_default() += 1);
             if wins.values().sum::<usize>() > 1 {
                 asked += 1;
                 differ += usize::from(wins.len() > 1);
+                // Each of two machines surely has its own.
+                let apart = |(a, x): &(&Ladder, &str), (b, y): &(&Ladder, &str)| {
+                    x != y && a.surely_beats(y) && b.surely_beats(x)
+                };
+                sure += usize::from(contests.iter().any(|one| contests.iter().any(|other| apart(one, other))));
                 if wins.len() > most.0 {
                     let names: Vec<&str> = wins.keys().copied().collect();
                     most = (wins.len(), format!("{name} has {} ({})", wins.len(), names.join(", ")));
@@ -133,7 +138,8 @@ fn winners(book: &Book) -> Option<String> {
     }
     (differ > 0).then(|| {
         format!(
-            "Modelled: {differ} of {asked} ladders of processors or of GPUs have another fastest rung on another machine; {}",
+            "Modelled: {differ} of {asked} ladders of processors or of GPUs have another fastest rung on another machine, {sure} of \
+             them beyond what the bands leave open; {}",
             most.1
         )
     })
@@ -174,6 +180,26 @@ mod tests {
     }
 
     #[test]
+    fn winners_that_the_bands_do_not_tell_apart_are_not_called_sure() {
+        let on = |id: &str, simd: f64, tile: f64| {
+            let all = [((0, "naive"), 100.0), ((1, "simd"), simd), ((2, "tile"), tile)];
+            all.map(|(of, ns)| {
+                let mut r = rung(id, of, ns, 100.0, Bound::Compute);
+                if let Outcome::Timed(t) = &mut r.outcome {
+                    (t.low_ns, t.high_ns) = (ns / 1.25, ns * 1.25);
+                }
+                r
+            })
+        };
+        let said = |tile: f64| {
+            let records = [on("a", 20.0, 40.0), on("b", 40.0, tile)].concat();
+            winners(&Book::new(&records)).expect("two winners")
+        };
+        assert!(said(20.0).contains("1 of 1 ladders") && said(20.0).contains(", 1 of them beyond"), "{}", said(20.0));
+        assert!(said(30.0).contains("1 of 1 ladders") && said(30.0).contains(", 0 of them beyond"), "{}", said(30.0));
+    }
+
+    #[test]
     fn each_finding_is_what_the_records_say() {
         let mut records = Vec::new();
         for (id, simd, tile) in [("a", 50.0, 20.0), ("b", 25.0, 40.0), ("c", 50.0, 12.5)] {
@@ -188,7 +214,7 @@ mod tests {
         says("to 8.0× on c");
         says("naive code is bound by latency 100 %; the best rungs by memory bandwidth 67 %, compute 33 %");
         says("the middle naive rung reaches 10 % of what the hardware allows, the middle best rung 50 %");
-        says("1 of 1 ladders of processors or of GPUs have another fastest rung on another machine");
+        says("1 of 1 ladders of processors or of GPUs have another fastest rung on another machine, 1 of them beyond");
         says("has 2 (simd, tile)");
         assert!(claims(&Book::new(&[]), &[]).is_empty());
     }

@@ -85,10 +85,17 @@ impl<'a> Ladder<'a> {
         self.rungs.iter().copied().filter_map(|r| timing(r).map(|t| (r, t)))
     }
 
-    /// Speedup of the best rung; none where rung 0 is alone, which has nothing to gain.
+    /// True where the bands leave no doubt that its best rung beats another variant, or where that one has no time.
+    pub fn surely_beats(&self, other: &str) -> bool {
+        let best = self.best().and_then(timing);
+        let other = self.timed().find(|(r, _)| r.variant == other);
+        best.is_some_and(|best| other.is_none_or(|(_, other)| Speedup::over(other, best).clear()))
+    }
+
+    /// Speedup of the best rung; none where rung 0 alone has a time: nothing else could run, so nothing was gained or lost.
     pub fn gain(&self) -> Option<Speedup> {
-        let alone = self.rungs.len() == 1 && self.rungs[0].rung == 0;
-        self.best().filter(|_| !alone).and_then(speedup)
+        let others = || self.timed().any(|(r, _)| r.rung > 0);
+        self.best().filter(|_| others()).and_then(speedup)
     }
 }
 
@@ -104,7 +111,8 @@ pub struct Book {
     /// How many records were overruled by a later record of the same cell.
     pub repeated: usize,
     ladders: BTreeMap<(usize, usize, usize), Vec<usize>>,
-    main_shapes: Vec<usize>,
+    /// Of each kernel: on processors and emulated machines, and on graphics processors.
+    main_shapes: Vec<[usize; 2]>,
 }
 
 impl Book {
@@ -149,7 +157,7 @@ impl Book {
             rungs.sort_by_key(|i| records[*i].rung);
         }
         let mut book = Book { records, kernels, sites, repeated, ladders, main_shapes: Vec::new() };
-        book.main_shapes = (0..book.kernels.len()).map(|k| book.largest_shape(k)).collect();
+        book.main_shapes = (0..book.kernels.len()).map(|k| book.largest_shapes(k)).collect();
         book
     }
 
@@ -168,17 +176,39 @@ impl Book {
         Ladder { site: &self.sites[site], rungs: at.iter().map(|i| &self.records[*i]).collect(), at }
     }
 
-    /// The shape that stands for kernel `k`: the one that moves most bytes, so the one furthest out of cache.
+    /// The shape that stands for kernel `k`: the one that moves most bytes, so the one furthest out of cache, of those of
+    /// processors where there are some.
     pub fn main_shape(&self, k: usize) -> usize {
-        self.main_shapes[k]
+        self.main_shape_of(k, false)
     }
 
-    fn largest_shape(&self, k: usize) -> usize {
-        let bytes = |s: usize| {
-            let all = self.ladders(k, s);
-            all.iter().flat_map(|l| &l.rungs).map(|r| r.cost.bytes).max().unwrap_or(0)
+    /// The same on machines of one kind: what fills a graphics processor is larger than what keeps a processor busy.
+    pub fn main_shape_of(&self, k: usize, gpu: bool) -> usize {
+        self.main_shapes[k][usize::from(gpu)]
+    }
+
+    /// Both main shapes of a kernel, or the one that they are.
+    pub fn main_shapes(&self, k: usize) -> Vec<usize> {
+        let mut both = self.main_shapes[k].to_vec();
+        both.dedup();
+        both
+    }
+
+    fn largest_shapes(&self, k: usize) -> [usize; 2] {
+        let largest = |gpu: bool| {
+            let bytes = |s: usize| {
+                let all = self.ladders(k, s);
+                let of_kind = all.iter().filter(|l| l.site.gpu == gpu);
+                of_kind.flat_map(|l| &l.rungs).map(|r| r.cost.bytes).max()
+            };
+            (0..self.kernels[k].1.len())
+                .rev()
+                .filter_map(|s| Some((bytes(s)?, s)))
+                .max_by_key(|(b, _)| *b)
+                .map(|(_, s)| s)
         };
-        (0..self.kernels[k].1.len()).rev().max_by_key(|s| bytes(*s)).unwrap_or(0)
+        let (processors, gpus) = (largest(false), largest(true));
+        [processors.or(gpus), gpus.or(processors)].map(Option::unwrap_or_default)
     }
 
     /// The ladder that stands for kernel `k` on a site: at its main shape or, where that is not there, at the one that moves
@@ -186,7 +216,7 @@ impl Book {
     pub fn main_ladder(&self, k: usize, site: usize) -> Option<Ladder<'_>> {
         let bytes = |l: &Ladder| l.rungs.iter().map(|r| r.cost.bytes).max();
         let others = || (0..self.kernels[k].1.len()).filter_map(|s| self.ladder_at(k, s, site)).max_by_key(bytes);
-        self.ladder_at(k, self.main_shape(k), site).or_else(others)
+        self.ladder_at(k, self.main_shape_of(k, self.sites[site].gpu), site).or_else(others)
     }
 
     /// The same with a time: where its main shape has none on a site, the shape that moves most bytes of those that have. With
@@ -378,4 +408,31 @@ fn cleaned(r: &Record) -> Record {
         | Outcome::Void { reason } => *reason = c(reason),
     }
     r
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::timed;
+
+    fn rung(rung: u32, variant: &str, ns: f64) -> Record {
+        let mut r = Record { rung, ..timed(Tier::Modelled, "a", variant, ns) };
+        if let Outcome::Timed(t) = &mut r.outcome {
+            t.speedup = Some(Speedup { ratio: 100.0 / ns, low: 100.0 / ns, high: 100.0 / ns });
+        }
+        r
+    }
+
+    #[test]
+    fn rung_0_alone_gains_nothing_however_many_rungs_are_not_available() {
+        let ratio = |records: &[Record]| Book::new(records).ladder_at(0, 0, 0).and_then(|l| l.gain()).map(|g| g.ratio);
+        let lacking = Record { outcome: Outcome::NotAvailable { reason: "no SIMD".into() }, ..rung(1, "simd", 50.0) };
+        let naive = rung(0, "naive", 100.0);
+        assert_eq!(ratio(std::slice::from_ref(&naive)), None);
+        assert_eq!(ratio(&[naive.clone(), lacking.clone()]), None);
+        // Where another ran and naive was no slower, the ladder is worth nothing, which is a finding.
+        assert_eq!(ratio(&[naive, lacking, rung(2, "worse", 200.0)]), Some(1.0));
+        // Without naive's record a rung still knows what it gained.
+        assert_eq!(ratio(&[rung(1, "simd", 50.0)]), Some(2.0));
+    }
 }

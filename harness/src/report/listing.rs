@@ -67,6 +67,8 @@ impl Datum {
     fn raw(&self) -> Value {
         match self {
             Self::Text(words) => Value::String(words.clone()),
+            // A count is a whole number, and written as one.
+            Self::Plain(x) if x.fract() == 0.0 && x.abs() < 1e15 => Value::from(*x as i64),
             Self::Plain(x) | Self::Ratio(x) | Self::Share(x) | Self::TimeNs(x) => Value::from(*x),
             Self::None => Value::Null,
         }
@@ -133,7 +135,7 @@ mod tests {
         assert!(text.contains("speed up") && text.contains("| time |"), "{text}");
         let csv = listing.csv();
         assert_eq!(csv.lines().nth(1), Some("\"a, \"\"b\"\"\",1234.5,2.5,0.25"));
-        assert_eq!(csv.lines().nth(2), Some("c|d,,,7.0"));
+        assert_eq!(csv.lines().nth(2), Some("c|d,,,7"));
         assert_eq!(listing.json()[0]["time_ns"], 1234.5);
         assert!(listing.json()[1]["time_ns"].is_null());
     }

@@ -40,7 +40,8 @@ pub fn markdown(report: &Report) -> String {
     let heads = ["kernel", "sizes", "tier", "machines", "naive", "best", "best rung", "speedup"];
     let main = |r: &summary::Row| {
         let k = book.kernels.iter().position(|(name, _)| *name == r.kernel);
-        k.is_some_and(|k| book.kernels[k].1[book.main_shape(k)] == r.shape || r.tier == Tier::Emulated)
+        let stands = |k: usize| book.main_shapes(k).into_iter().any(|s| book.kernels[k].1[s] == r.shape);
+        k.is_some_and(|k| stands(k) || r.tier == Tier::Emulated)
     };
     let rows: Vec<summary::Row> = summary::rows(&book).into_iter().filter(main).collect();
     line(table(

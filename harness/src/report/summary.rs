@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::finding;
 use super::group::{Book, Ladder, floor, timing, withheld};
 use super::units;
 use crate::record::Tier;
@@ -152,7 +151,7 @@ pub fn by_site(book: &Book, tier: Tier) -> Vec<(String, Vec<(String, String)>)> 
         None => (units::NONE.to_string(), String::new()),
         Some((shape, l)) => match (l.best(), l.gain()) {
             (Some(best), Some(gain)) => {
-                let sure = if best.rung == 0 || finding::clear(&gain) { "" } else { "~" };
+                let sure = if best.rung == 0 || gain.clear() { "" } else { "~" };
                 let sizes = shape.map(|s| book.dims(k, s));
                 let rung = sizes.map_or(best.variant.clone(), |sizes| format!("{} at {sizes}", best.variant));
                 (format!("{sure}{}", units::ratio(gain.ratio)), rung)

@@ -1,6 +1,6 @@
 //! The terminal's tables and the flat table of all records (CSV).
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
 use super::group::{Book, status, timing, withheld};
 use super::{ceilings, group, summary, text, units};
@@ -8,8 +8,10 @@ use crate::record::{Record, Tier};
 
 /// Widest line of a terminal table, in columns.
 const COLUMNS: u16 = 118;
-/// Kernels side by side in the table of machines; more go into further tables.
+/// Kernels side by side in the table of machines, where their names leave room; more go into further tables.
 const KERNELS_ABREAST: usize = 6;
+/// Least width of the column of machines, whose names are of several words.
+const MACHINES: usize = 24;
 
 /// Summary for a terminal: kernel × shape × tier, then one table per tier of several machines, machine by kernel.
 pub fn summary_table(records: &[Record]) -> String {
@@ -17,8 +19,8 @@ pub fn summary_table(records: &[Record]) -> String {
     if book.records.is_empty() {
         return "no records\n".to_string();
     }
-    let mut table = plain(&["kernel", "shape", "tier", "naive", "best", "rung", "speedup"]);
-    let mut last = String::new();
+    let heads = ["kernel", "shape", "tier", "naive", "best", "rung", "speedup"].map(String::from);
+    let (mut rows, mut last) = (Vec::new(), String::new());
     for row in summary::rows(&book) {
         let kernel = if row.kernel == last { String::new() } else { row.kernel.clone() };
         last = row.kernel;
@@ -33,9 +35,9 @@ pub fn summary_table(records: &[Record]) -> String {
         // Times of several machines are told apart in the table of machines.
         let time = |t: String| if row.several { String::new() } else { t };
         let (naive, best) = (time(row.naive), time(row.best));
-        table.add_row([kernel, format!("{place} {}", row.dims), tier, naive, best, row.rung, row.speedup]);
+        rows.push(vec![kernel, format!("{place} {}", row.dims), tier, naive, best, row.rung, row.speedup]);
     }
-    let mut out = format!("{table}\n");
+    let mut out = format!("{}\n", plain(&heads, &rows, 0));
     for tier in book.tiers() {
         if book.sites.iter().filter(|s| s.tier == tier).count() > 1 {
             out.push_str(&machines(&book, tier));
@@ -51,28 +53,83 @@ fn machines(book: &Book, tier: Tier) -> String {
     // Kernels that no machine of the tier has are left out.
     let there: Vec<usize> =
         (0..book.kernels.len()).filter(|k| rows.iter().any(|(_, cells)| cells[*k].0 != units::NONE)).collect();
-    for shown in there.chunks(KERNELS_ABREAST) {
-        let mut heads = vec![tier.name().to_string()];
-        heads.extend(shown.iter().map(|k| book.kernels[*k].0.clone()));
-        let mut table = plain(&heads.iter().map(String::as_str).collect::<Vec<_>>());
-        for (site, cells) in &rows {
-            let cells = shown.iter().map(|k| format!("{} {}", cells[*k].0, cells[*k].1).trim().to_string());
-            table.add_row(std::iter::once(site.clone()).chain(cells));
-        }
+    let head = |k: usize| book.kernels[k].0.clone();
+    let cell = |cells: &[(String, String)], k: usize| format!("{} {}", cells[k].0, cells[k].1).trim().to_string();
+    let width =
+        |k: usize| 2 + rows.iter().map(|(_, cells)| longest(&cell(cells, k))).fold(longest(&head(k)), usize::max);
+    for shown in abreast(&there, width) {
+        let heads: Vec<String> =
+            std::iter::once(tier.name().to_string()).chain(shown.iter().map(|k| head(*k))).collect();
+        let row = |(site, cells): &(String, Vec<(String, String)>)| {
+            std::iter::once(site.clone()).chain(shown.iter().map(|k| cell(cells, *k))).collect::<Vec<_>>()
+        };
+        let table = plain(&heads, &rows.iter().map(row).collect::<Vec<_>>(), MACHINES);
         out.push_str(&format!("\nbest speedup over naive per machine, {}\n{table}\n", tier.name()));
     }
     out
 }
 
-fn plain(heads: &[&str]) -> Table {
+/// Columns in groups that stand side by side with no word broken.
+fn abreast(all: &[usize], width: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut taken = 0;
+    for k in all {
+        let fits = taken + width(*k) <= usize::from(COLUMNS);
+        match groups.last_mut().filter(|group| fits && group.len() < KERNELS_ABREAST) {
+            Some(group) => group.push(*k),
+            None => {
+                groups.push(vec![*k]);
+                taken = MACHINES;
+            }
+        }
+        taken += width(*k);
+    }
+    groups
+}
+
+/// Length of the longest word: a cell is broken between words.
+fn longest(text: &str) -> usize {
+    text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0)
+}
+
+/// A table with no word broken, where there is room for the longest of each column; `first` is the least width of the first, if
+/// there is room for that too.
+fn plain(heads: &[String], rows: &[Vec<String>], first: usize) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS).set_header(heads);
+    table.add_rows(rows);
+    let widths = widths(heads, rows, first);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 1 }, 1));
         column.set_cell_alignment(CellAlignment::Left);
+        if let Some(width) = widths.get(i) {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(*width as u16)));
+        }
     }
     table
+}
+
+/// Widths of columns, blanks beside the words included: the longest word of each, and of what is left as much as puts cells on
+/// one line, where that takes least first. None where the words are too wide together.
+fn widths(heads: &[String], rows: &[Vec<String>], first: usize) -> Vec<usize> {
+    let most = |i: usize, of: fn(&str) -> usize| rows.iter().map(|row| of(&row[i])).fold(of(&heads[i]), usize::max);
+    let blanks = |i: usize| if i == 0 { 1 } else { 2 };
+    let whole = |i: usize| most(i, |text| text.chars().count()) + blanks(i);
+    let mut widths: Vec<usize> = (0..heads.len()).map(|i| most(i, longest) + blanks(i)).collect();
+    // Between two columns is one more.
+    let taken = widths.iter().sum::<usize>() + heads.len() - 1;
+    let Some(mut room) = usize::from(COLUMNS).checked_sub(taken) else { return Vec::new() };
+    let mut widen = |i: usize, to: usize| {
+        let more = to.saturating_sub(widths[i]).min(room);
+        widths[i] += more;
+        room -= more;
+    };
+    widen(0, first.min(whole(0)));
+    let mut order: Vec<usize> = (0..heads.len()).collect();
+    order.sort_by_key(|i| whole(*i) - most(*i, longest));
+    order.into_iter().for_each(|i| widen(i, whole(i)));
+    widths
 }
 
 /// Columns of [`csv`].
@@ -232,4 +289,37 @@ pub(super) fn markdown(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) 
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_is_broken_and_no_line_is_too_wide() {
+        let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
+        let heads = words("emulated|dot_fixed|gemm_fixed|dot_ternary|softmax_fixed|rmsnorm_fixed|decode_step_fixed");
+        let rows = [
+            words(
+                "Sinclair ZX Spectrum 48K (1982)|8.7× subset_sums|–|3.6× index_lists|6.1× logs|1.91× table|1.03× optimized",
+            ),
+            words("Commodore 64 (1982)|31× x86_scales_parallel|–|7.4× compiled|6.9× logs|3.5× table|26× optimized"),
+        ];
+        let shown = plain(&heads, &rows, MACHINES).to_string();
+        for word in heads.iter().chain(rows.iter().flatten()).flat_map(|cell| cell.split(' ')) {
+            assert!(shown.contains(word), "{word} is broken in\n{shown}");
+        }
+        assert!(shown.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)), "{shown}");
+        // Where they do not fit they are broken, and the table still fits.
+        let shown = plain(&[heads.clone(), heads].concat(), &[], 0).to_string();
+        assert!(shown.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)), "{shown}");
+    }
+
+    #[test]
+    fn kernels_stand_side_by_side_as_far_as_their_names_leave_room() {
+        let all: Vec<usize> = (0..8).collect();
+        assert_eq!(abreast(&all, |_| 10), [vec![0, 1, 2, 3, 4, 5], vec![6, 7]]);
+        assert_eq!(abreast(&all[..4], |k| if k == 1 { 80 } else { 10 }), [vec![0, 1], vec![2, 3]]);
+        assert_eq!(abreast(&all[..2], |_| 500), [vec![0], vec![1]]);
+    }
 }

@@ -7,7 +7,7 @@ use kernels::kernel::{About, Case, Cost, Kernel, Shape, ShapeError};
 use crate::gate::Gate;
 use crate::plan::Plan;
 use crate::profile::{GpuProfile, Profile, Sheet};
-use crate::record::{Environment, Outcome};
+use crate::record::{Environment, Outcome, Speedup};
 use crate::simt;
 use crate::simt::cells::Counts;
 use crate::simt::gate::ShaderGate;
@@ -179,6 +179,15 @@ impl Arena for GpuProfile {
 pub fn winner(outcomes: &[Outcome]) -> Option<usize> {
     let times = outcomes.iter().enumerate().filter_map(|(i, o)| Some((i, time_ns(o)?)));
     times.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+}
+
+/// True where one contestant takes less time than another whatever their bands hold, or runs where the other does not.
+pub fn surely_beats(outcomes: &[Outcome], one: usize, other: usize) -> bool {
+    match (&outcomes[one], &outcomes[other]) {
+        (Outcome::Timed(one), Outcome::Timed(other)) => Speedup::over(other, one).clear(),
+        (Outcome::Timed(_), _) => true,
+        _ => false,
+    }
 }
 
 /// The time of a cell that has one.

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use kernels::kernel::ShapeError;
 use rayon::prelude::*;
 
-use self::contest::{Arena, Contestant, Gates, winner};
+use self::contest::{Arena, Contestant, Gates, surely_beats, winner};
 use self::figure::{FigureError, Vary, set};
 use crate::record::Outcome;
 use crate::report::units;
@@ -62,6 +62,8 @@ pub struct Crossing {
     pub above: Option<usize>,
     /// Operations that the machine can do at best in the time of a byte of memory there; where its bandwidth varies.
     pub balance: Option<f64>,
+    /// The nearest points, below and above, at which the bands of the two do not hold the other order.
+    pub told_apart: [Option<f64>; 2],
 }
 
 /// Why there is no sweep.
@@ -118,7 +120,15 @@ pub fn sweep<A: Arena>(
             while below != last {
                 let found = flip::flip((low, &below), (high, last), |x| figure.nearest(base, x), &mut ask)?;
                 let balance = balance(base, figure, found.at, contestants, [below, found.side])?;
-                crossings.push(Crossing { at: found.at, below, above: found.side, balance });
+                let sure = |one: Option<usize>, other: Option<usize>| {
+                    move |p: &&Point| one.zip(other).is_some_and(|(one, other)| surely_beats(&p.outcomes, one, other))
+                };
+                let (before, after) = points.split_at(points.partition_point(|p| p.at[0] < found.at));
+                let told_apart = [
+                    before.iter().rev().find(sure(below, found.side)).map(|p| p.at[0]),
+                    after.iter().find(sure(found.side, below)).map(|p| p.at[0]),
+                ];
+                crossings.push(Crossing { at: found.at, below, above: found.side, balance, told_apart });
                 (low, below) = (found.seen, found.side);
             }
         }
@@ -213,8 +223,21 @@ impl Sweep {
         if one { name.split_once('/').map_or(name, |(_, variant)| variant) } else { name }
     }
 
-    /// What a crossing says: `absorbed_online wins above 3.4 operations a byte (16.4 GB/s), expanded_simd below`.
+    /// What a crossing says: `absorbed_online wins above 3.4 operations a byte (16.4 GB/s), expanded_simd below; told apart up to
+    /// 4 GB/s and from 120 on`.
     pub fn sentence(&self, c: &Crossing) -> String {
+        let told_apart = match (c.below.and(c.above), c.told_apart.map(|at| at.map(units::plain))) {
+            (None, _) => String::new(),
+            (_, [None, None]) => "; nowhere told apart".into(),
+            (_, [Some(low), None]) => format!("; told apart up to {low} alone"),
+            (_, [None, Some(high)]) => format!("; told apart from {high} on alone"),
+            (_, [Some(low), Some(high)]) => format!("; told apart up to {low} and from {high} on"),
+        };
+        self.claim(c) + &told_apart
+    }
+
+    /// Who wins where, by the times alone.
+    fn claim(&self, c: &Crossing) -> String {
         let figure = self.figures.first().map_or(String::new(), Vary::label);
         let (name, unit) = figure.split_once(", ").unwrap_or((&figure, ""));
         let value = format!("{} {unit}", units::plain(c.at));

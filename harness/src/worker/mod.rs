@@ -116,7 +116,16 @@ impl From<&Shape> for WireShape {
 
 impl From<WireShape> for Shape {
     fn from(s: WireShape) -> Self {
-        Self { name: Cow::Owned(s.name), m: s.m, n: s.n, k: s.k, parts: s.parts, chosen: s.chosen, tour: false }
+        Self {
+            name: Cow::Owned(s.name),
+            m: s.m,
+            n: s.n,
+            k: s.k,
+            parts: s.parts,
+            chosen: s.chosen,
+            tour: false,
+            gpu_tour: false,
+        }
     }
 }
 

@@ -126,13 +126,18 @@ impl<E: Factor> Contract for Gemm<E> {
             // A quarter of the layer's 8960 columns: 13.8 MB of weights, and naive still ends in about a second.
             Shape::new("r1-distill-qwen-1.5b/ffn-up-slice", 64, 2240, 1536),
             Shape::new("square-1024", 1024, 1024, 1024),
+            // Enough tiles for every SM of a large GPU.
+            Shape::gpu_tour("r1-distill-qwen-1.5b/attn-q-prefill-2048", 2048, 1536, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),
             // Eight sequences decoded at once.
             Shape::new("r1-distill-qwen-1.5b/ffn-down-batch", 8, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-batch", 8, 4096, 14336),
         ];
-        shapes.iter_mut().for_each(|s| s.tour = E::GEMM_TOUR.contains(&&*s.name));
+        for s in &mut shapes {
+            s.tour = E::GEMM_TOUR.contains(&&*s.name);
+            s.gpu_tour |= s.tour;
+        }
         shapes
     }
 

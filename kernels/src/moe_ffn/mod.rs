@@ -256,7 +256,7 @@ impl<E: ExpertElement> Contract for MoeFfn<E> {
     type Args<'a> = Args<'a, E>;
 
     fn shapes() -> Vec<Shape> {
-        let small = |m| if size_of::<E>() == 4 { m } else { Shape { tour: false, ..m } };
+        let small = |m| if size_of::<E>() == 4 { m } else { Shape { tour: false, gpu_tour: false, ..m } };
         vec![
             small(Shape::new("tiny/8-experts-t8", 8, 256, 176).parts(8)),
             // A quarter of the layer's inner width, and 8 of its 66 experts: 69 MB of f32 weights.

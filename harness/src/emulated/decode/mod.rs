@@ -31,53 +31,23 @@ pub use sequencer::Part;
 /// operation is checked by itself, products and what is between the kernels to the bit.
 const TOLERANCE: Tolerance = Tolerance { nmse: 0.05, backward: f64::INFINITY };
 
-/// What the last variant streams from.
+/// The store that a step on a disk streams from.
 const DISK: &str = "disk";
 
 /// A variant.
 pub struct Way {
     idea: &'static str,
-    /// The variant that it improves on.
-    after: Option<usize>,
     /// Whether it is the first rung of every kernel.
     naive: bool,
-    /// Whether weights are -1, 0 or 1 times a power of two.
-    ternary: bool,
-    /// Whether weights come from a disk.
-    disk: bool,
 }
 
-/// What the variants of [`Step::RUNGS`] are.
-const WAYS: [Way; 5] = [
-    Way {
-        idea: "the first rung of every kernel in the machine's code, one after the other",
-        after: None,
-        naive: true,
-        ternary: false,
-        disk: false,
-    },
+/// What the variants of [`Step::RUNGS`] are, the second over the first.
+const WAYS: [Way; 2] = [
+    Way { idea: "the first rung of every kernel in the machine's code, one after the other", naive: true },
     Way {
         idea: "of the products the rung that takes the fewest cycles with its weights brought, of the others the last rung",
-        after: Some(0),
         naive: false,
-        ternary: false,
-        disk: false,
     },
-    Way {
-        idea: "the same, with the weights on a disk instead of the machine's first store",
-        after: Some(1),
-        naive: false,
-        ternary: false,
-        disk: true,
-    },
-    Way {
-        idea: "fewer bytes: a model trained for weights of -1, 0 and 1 (BitNet b1.58) packs five to one, and those that fit stay",
-        after: Some(1),
-        naive: false,
-        ternary: true,
-        disk: false,
-    },
-    Way { idea: "the same fewer bytes from a disk", after: Some(3), naive: false, ternary: true, disk: true },
 ];
 
 /// A step on a machine.
@@ -95,36 +65,36 @@ pub fn cells(environment: &Environment, step: &Step, machine: &Loaded<Emulated>)
 
 /// The same of any model, with what each went into.
 pub fn steps(environment: &Environment, sizes: &Sizes, step: &Step, machine: &Loaded<Emulated>) -> Vec<Done> {
-    let plain = Model::seeded(sizes, environment.seed, step.position);
-    let ternary = Model::ternary(sizes, environment.seed, step.position);
-    let model = |way: &Way| if way.ternary { &ternary } else { &plain };
+    let model = if step.ternary { Model::ternary } else { Model::seeded };
+    let model = model(sizes, environment.seed, step.position);
+    let setting = setting(step, &machine.profile);
     // Rung 0 is what every speedup is taken from, wanted or not.
     let wanted = |rung: usize| rung == 0 || step.names.contains(&Step::RUNGS[rung]);
     let outcome = |rung: usize| {
-        let way = &WAYS[rung];
-        // Not every machine has a disk, and one that keeps all weights in memory unpacks none.
-        let profile = if way.disk { machine.profile.streaming_from(DISK)? } else { machine.profile.clone() };
-        let there = !way.ternary || programs::unpack(&profile).is_some();
-        (wanted(rung) && there).then(|| outcome(model(way), &profile, way))
+        wanted(rung).then(|| match &setting {
+            Ok(profile) => outcome(&model, profile, step.ternary, &WAYS[rung]),
+            Err(reason) => (Outcome::NotAvailable { reason: (*reason).into() }, Vec::new()),
+        })
     };
     let outcomes: Vec<_> = (0..Step::RUNGS.len()).into_par_iter().map(outcome).collect();
+    let weights = if step.ternary { Packed::bytes_of(&model) } else { model.weight_bytes() };
+    let kind = if step.ternary { ", ternary weights" } else { "" };
+    let store = if step.disk { ", from a disk" } else { "" };
     let mut base = Base::default();
     let mut done = Vec::new();
     for (rung, ((name, way), outcome)) in Step::RUNGS.into_iter().zip(&WAYS).zip(outcomes).enumerate() {
         let Some((mut outcome, parts)) = outcome else { continue };
         base.put_speedup(rung, &mut outcome);
-        let model = model(way);
-        let weights = if way.ternary { Packed::bytes_of(model) } else { model.weight_bytes() };
         if step.names.contains(&name) {
             let record = Record {
                 schema: SCHEMA,
                 tier: Tier::Emulated,
                 kernel: Step::KERNEL.into(),
                 shape: step.shape_of(&sizes.name),
-                dims: format!("{} layers of {}, position {}", sizes.layers, sizes.dim, step.position),
+                dims: format!("{} layers of {}, position {}{kind}{store}", sizes.layers, sizes.dim, step.position),
                 variant: name.into(),
                 rung: rung as u32,
-                after: way.after.map(|rung| Step::RUNGS[rung].into()),
+                after: (rung > 0).then(|| Step::RUNGS[0].into()),
                 idea: way.idea.into(),
                 machine: cells::machine_ref(machine),
                 outcome,
@@ -138,10 +108,26 @@ pub fn steps(environment: &Environment, sizes: &Sizes, step: &Step, machine: &Lo
     done
 }
 
-fn outcome(model: &Model, profile: &Emulated, way: &Way) -> (Outcome, Vec<Part>) {
-    let timed = timed(model, profile, way).and_then(|(mut timing, parts)| {
+/// True where a machine has the step's store, and programs for its weights.
+pub fn has(step: &Step, profile: &Emulated) -> bool {
+    setting(step, profile).is_ok()
+}
+
+/// The machine with its weights in the step's store, or what it lacks for the step.
+fn setting(step: &Step, profile: &Emulated) -> Result<Emulated, &'static str> {
+    if step.ternary && programs::unpack(profile).is_none() {
+        return Err("all weights fit its memory as bytes: no program there unpacks them");
+    }
+    match step.disk {
+        true => profile.streaming_from(DISK).ok_or("the machine has no disk"),
+        false => Ok(profile.clone()),
+    }
+}
+
+fn outcome(model: &Model, profile: &Emulated, ternary: bool, way: &Way) -> (Outcome, Vec<Part>) {
+    let timed = timed(model, profile, ternary, way).and_then(|(mut timing, parts)| {
         for edge in profile.edges() {
-            let (at_edge, _) = self::timed(model, &edge, way)?;
+            let (at_edge, _) = self::timed(model, &edge, ternary, way)?;
             timing.low_ns = timing.low_ns.min(at_edge.low_ns);
             timing.high_ns = timing.high_ns.max(at_edge.high_ns);
         }
@@ -154,8 +140,8 @@ fn outcome(model: &Model, profile: &Emulated, way: &Way) -> (Outcome, Vec<Part>)
     }
 }
 
-fn timed(model: &Model, profile: &Emulated, way: &Way) -> Result<(Timing, Vec<Part>), Stopped> {
-    let programs = programs::programs(profile, model, way)?;
+fn timed(model: &Model, profile: &Emulated, ternary: bool, way: &Way) -> Result<(Timing, Vec<Part>), Stopped> {
+    let programs = programs::programs(profile, model, ternary, way.naive)?;
     let mut sequencer = Sequencer::new(profile, model, programs)?;
     let logits = step::step(model, &mut sequencer)?;
     let truth = reference::logits(model);

@@ -7,7 +7,6 @@ use kernels::softmax_fixed::SoftmaxFixed;
 
 use super::super::program::Program;
 use super::super::{cells, processor};
-use super::Way;
 use super::model::Model;
 use super::sequencer::{Sequencer, Stopped};
 use super::step::{Operations, Place};
@@ -43,8 +42,7 @@ pub fn unpack(profile: &Emulated) -> Option<&'static Program> {
 
 /// The programs of a machine: rung 0 of every kernel, or the rung of `dot_fixed` that takes the fewest cycles for the
 /// products of the model with their weights brought, as one of them takes them, and the last of the others.
-pub fn programs(profile: &Emulated, model: &Model, way: &Way) -> Result<Programs, Stopped> {
-    let naive = way.naive;
+pub fn programs(profile: &Emulated, model: &Model, ternary: bool, naive: bool) -> Result<Programs, Stopped> {
     let lacking = |what: &str| Stopped::Wrong(format!("no program of {what} was assembled"));
     let of = |kernel: &dyn Kernel| -> Vec<&'static Program> {
         let codes = cells::rungs(kernel, profile);
@@ -58,7 +56,7 @@ pub fn programs(profile: &Emulated, model: &Model, way: &Way) -> Result<Programs
     };
     let first = *products.first().ok_or_else(|| lacking("dot_fixed"))?;
     let glue = Program::find("decode", "glue", processor(profile)).ok_or_else(|| lacking("the glue"))?;
-    let unpack = way.ternary.then(|| unpack(profile).ok_or_else(|| lacking("unpacking"))).transpose()?;
+    let unpack = ternary.then(|| unpack(profile).ok_or_else(|| lacking("unpacking"))).transpose()?;
     let (norm, softmax) = (pick(&norms, "norms")?, pick(&softmaxes, "softmax")?);
     let mut made = Programs { product: first, norm, softmax, glue, unpack };
     if naive {

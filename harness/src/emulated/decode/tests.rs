@@ -45,8 +45,8 @@ fn plain(seed: u64, position: usize) -> Model {
 }
 
 /// The time of a step and what was streamed.
-fn timed(model: &Model, profile: &Emulated, way: usize) -> Result<Timing, Stopped> {
-    super::timed(model, profile, &WAYS[way]).map(|(timing, _)| timing)
+fn timed(model: &Model, profile: &Emulated, ternary: bool, way: usize) -> Result<Timing, Stopped> {
+    super::timed(model, profile, ternary, &WAYS[way]).map(|(timing, _)| timing)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn floating_point_on_the_commodore_takes_what_was_published() {
     let published_ns = 480e9;
     let text = include_str!("../../../../profiles/emulated/commodore-64.toml");
     let profile = Emulated::parse("commodore-64.toml", text).expect("a profile");
-    let naive = timed(&plain(1, 31), &profile, 0).expect("it fits");
+    let naive = timed(&plain(1, 31), &profile, false, 0).expect("it fits");
     let ratio = naive.time_ns / published_ns;
     assert!((0.5..2.0).contains(&ratio), "{ratio} of what was published");
 }
@@ -91,10 +91,10 @@ fn weights_on_a_disk_come_at_its_rate_where_it_holds_them() {
     };
     let model = plain(1, 3);
     let disk = profile("zx-spectrum").streaming_from(DISK).expect("it has a disk");
-    let spent = timed(&model, &disk, 2).expect("it fits");
+    let spent = timed(&model, &disk, false, 1).expect("it fits");
     let streamed = spent.cycles.expect("counted").streamed_bytes as f64 / disk.store().bytes_per_s.value;
     assert!(spent.time_ns > streamed * 1e9 && spent.time_ns < 4.0 * streamed * 1e9, "{} ns", spent.time_ns);
-    let error = timed(&model, &profile("commodore").streaming_from(DISK).expect("it has a disk"), 2);
+    let error = timed(&model, &profile("commodore").streaming_from(DISK).expect("it has a disk"), false, 1);
     assert!(error.expect_err("too small").to_string().contains("a store of 174080"));
     assert_eq!(profile("playstation").streaming_from(DISK), None);
 }
@@ -104,11 +104,11 @@ fn every_machine_does_a_step_or_says_what_does_not_fit() {
     for (path, text) in Emulated::BUILT_IN {
         let profile = Emulated::parse(path, text).expect("a profile");
         let short = plain(1, 3);
-        let [naive, optimized] = [0, 1].map(|way| timed(&short, &profile, way).expect("it fits"));
+        let [naive, optimized] = [0, 1].map(|way| timed(&short, &profile, false, way).expect("it fits"));
         assert!(optimized.time_ns < naive.time_ns, "{path}: {} and {} ns", optimized.time_ns, naive.time_ns);
-        assert_eq!(timed(&short, &profile, 1).expect("as before"), optimized, "{path}");
+        assert_eq!(timed(&short, &profile, false, 1).expect("as before"), optimized, "{path}");
         // Keys and values of 16384 tokens are more than any of them has.
-        let error = timed(&plain(1, 16_383), &profile, 1).expect_err("too long").to_string();
+        let error = timed(&plain(1, 16_383), &profile, false, 1).expect_err("too long").to_string();
         assert!(error.contains("leave nothing of"), "{error}");
     }
 }
@@ -123,12 +123,53 @@ fn ternary_weights_take_less_of_the_tape_and_fit_where_bytes_do_not() {
     let (model, ternary) = (plain(1, 3), Model::ternary(&Sizes::stories260k(), 1, 3));
     let spectrum = profile("zx-spectrum");
     let bytes = |t: &Timing| t.cycles.expect("counted").streamed_bytes;
-    let [whole, packed] = [(&model, 1), (&ternary, 3)].map(|(m, way)| timed(m, &spectrum, way).expect("it fits"));
+    let [whole, packed] =
+        [(&model, false), (&ternary, true)].map(|(m, ternary)| timed(m, &spectrum, ternary, 1).expect("it fits"));
     assert!(bytes(&packed) * 5 < bytes(&whole) && packed.time_ns * 5.0 < whole.time_ns, "{packed:?}");
     let disk = profile("commodore").streaming_from(DISK).expect("it has a disk");
-    assert!(timed(&model, &disk, 2).is_err());
-    let packed = timed(&ternary, &disk, 4).expect("it fits");
+    assert!(timed(&model, &disk, false, 1).is_err());
+    let packed = timed(&ternary, &disk, true, 1).expect("it fits");
     let at_least = bytes(&packed) as f64 / disk.store().bytes_per_s.value * 1e9;
     assert!(packed.time_ns > at_least && packed.time_ns < 2.0 * at_least, "{} ns", packed.time_ns);
     assert!(programs::unpack(&profile("playstation")).is_none());
+}
+
+/// A disk or other weights are no gain of code: each has a rung 0 of its own.
+#[test]
+fn a_gain_is_over_the_same_weights_from_the_same_store() {
+    let text = include_str!("../../../../profiles/emulated/zx-spectrum-48k.toml");
+    let profile = Emulated::parse("zx-spectrum-48k.toml", text).expect("a profile");
+    let machine = Loaded { hash: String::new(), profile };
+    let environment = Environment::build("x", 1);
+    let mut worth = Vec::new();
+    for step in Step::all(3) {
+        let records = cells(&environment, &step, &machine);
+        let [naive, optimized] = &records[..] else { panic!("{} records", records.len()) };
+        let (Outcome::Timed(n), Outcome::Timed(o)) = (&naive.outcome, &optimized.outcome) else {
+            panic!("{records:?}")
+        };
+        assert_eq!((&naive.shape, naive.cost), (&optimized.shape, optimized.cost));
+        let ratio = o.speedup.expect("rung 0 has a time").ratio;
+        assert_eq!(ratio, n.time_ns / o.time_ns, "{}", naive.shape);
+        worth.push((naive.shape.clone(), ratio));
+    }
+    let shapes: Vec<&str> = worth.iter().map(|(shape, _)| shape.as_str()).collect();
+    let named = ["position-3", "position-3-disk"];
+    assert_eq!(shapes[..2], named.map(|n| format!("stories260k/{n}")));
+    assert_eq!(shapes[2..], named.map(|n| format!("stories260k-ternary/{n}")));
+    // A tape takes nearly all of the time, whatever the code.
+    assert!(worth[0].1 < 1.1 && worth[1].1 > worth[0].1, "{worth:?}");
+}
+
+#[test]
+fn what_a_machine_lacks_for_a_step_is_said() {
+    let text = include_str!("../../../../profiles/emulated/playstation.toml");
+    let profile = Emulated::parse("playstation.toml", text).expect("a profile");
+    let machine = Loaded { hash: String::new(), profile };
+    for step in &Step::all(3)[1..] {
+        for r in cells(&Environment::build("x", 1), step, &machine) {
+            let Outcome::NotAvailable { reason } = &r.outcome else { panic!("{r:?}") };
+            assert!(reason.contains(if step.ternary { "unpacks" } else { "disk" }), "{reason}");
+        }
+    }
 }

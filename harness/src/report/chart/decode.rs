@@ -22,9 +22,11 @@ pub fn is_token(kernel: &str) -> bool {
     DECODE.contains(&kernel)
 }
 
-/// One machine in one tier.
+/// One machine in one tier, at one shape: a model whose weights come from another store has a row of its own.
 struct Row<'a> {
     record: &'a Record,
+    /// What tells its shape from the machine's first.
+    apart: String,
     naive: Option<f64>,
     best: Option<f64>,
     published: Vec<(&'a str, f64)>,
@@ -54,17 +56,17 @@ fn rows<'a>(records: &'a [Record], model: &str) -> Vec<Row<'a>> {
     let all: Vec<&Record> = records.iter().filter(of_model).collect();
     let mut rows: Vec<Row> = Vec::new();
     for record in all.iter().filter(|r| r.tier != Tier::Published) {
-        let same = |row: &&mut Row| (row.record.tier, &row.record.machine.id) == (record.tier, &record.machine.id);
-        if rows.iter_mut().find(same).is_none() {
-            rows.push(Row { record, naive: None, best: None, published: Vec::new() });
-        }
-        let Some(row) = rows.iter_mut().find(same) else { continue };
-        let rate = tokens_per_s(record);
+        let there = |row: &&Row| (row.record.tier, &row.record.machine.id) == (record.tier, &record.machine.id);
+        let at = rows.iter().position(|row| there(&row) && row.record.shape == record.shape).unwrap_or_else(|| {
+            let first = rows.iter().find(there).map_or(record.shape.as_str(), |row| &row.record.shape);
+            let apart = apart(first, &record.shape).to_string();
+            rows.push(Row { record, apart, naive: None, best: None, published: Vec::new() });
+            rows.len() - 1
+        });
+        let (row, rate) = (&mut rows[at], tokens_per_s(record));
         match record.rung {
             0 => row.naive = row.naive.or(rate),
-            // The fastest, of one shape.
-            _ if record.shape == row.record.shape => row.best = [row.best, rate].into_iter().flatten().reduce(f64::max),
-            _ => {}
+            _ => row.best = [row.best, rate].into_iter().flatten().reduce(f64::max),
         }
     }
     for record in all.iter().filter(|r| r.tier == Tier::Published) {
@@ -79,6 +81,12 @@ fn rows<'a>(records: &'a [Record], model: &str) -> Vec<Row<'a>> {
         b.record.tier.cmp(&a.record.tier).then(rate(a).total_cmp(&rate(b)))
     });
     rows
+}
+
+/// What a shape has that the first of its machine has not: `disk` of `m/position-31-disk`.
+fn apart<'a>(first: &str, shape: &'a str) -> &'a str {
+    let whole = || shape.split_once('/').map_or(shape, |(_, place)| place);
+    shape.strip_prefix(first).map_or_else(whole, |rest| rest.trim_start_matches('-'))
 }
 
 /// What optimized code is worth on the machines, least and most.
@@ -153,7 +161,8 @@ fn diamond(c: &Canvas, x: i32, y: i32) -> Result<(), ReportError> {
 
 fn machine(c: &Canvas, axis: &Scale, row: &Row, y: i32) -> Result<(), ReportError> {
     let site = Site::of(row.record);
-    let name = format!("{} · {}", site.dated(), row.record.tier.name());
+    let apart = if row.apart.is_empty() { String::new() } else { format!(", {}", row.apart) };
+    let name = format!("{}{apart} · {}", site.dated(), row.record.tier.name());
     let room = NAMES - 18;
     // Where a name does not fit, its maker is what a reader misses least.
     let shown = match name.split_once(' ') {
@@ -217,6 +226,14 @@ mod tests {
             .map(|(variant, rung, ns)| end_to_end(Tier::Emulated, "older", variant, rung, ns));
         let drawn = picture(&slow, "tiny").expect("drawn").expect("a chart").file();
         assert!(drawn.contains("10.0 min → 30.0 s (20×)") && drawn.contains("tiny 20× as fast"), "{drawn}");
+        // Weights from another store are another row, and no gain of the first.
+        let disk = [("naive", 0, 60e9), ("best", 1, 40e9)].map(|(variant, rung, ns)| Record {
+            shape: "tiny/t64-disk".into(),
+            ..end_to_end(Tier::Emulated, "older", variant, rung, ns)
+        });
+        let drawn = picture(&[&slow[..], &disk].concat(), "tiny").expect("drawn").expect("a chart").file();
+        assert!(drawn.contains("older, disk · emulated") && drawn.contains("60.0 s → 40.0 s (1.50×)"), "{drawn}");
+        assert!(drawn.contains("10.0 min → 30.0 s (20×)"), "{drawn}");
         let drawn = picture(&records, "tiny").expect("drawn").expect("a chart").file();
         for words in ["old", "25 → 100 (4.0×)", "theirs: 50", "here"] {
             assert!(drawn.contains(words), "{words}: {drawn}");

@@ -47,8 +47,8 @@ fn head(frame: &Frame, rows: &[Row]) -> Result<Markup, ReportError> {
         h1 { (title) }
         p.lead {
             (counted(kernels, "hot kernel")) " of an LLM inference core, each a ladder of variants from textbook-naive to \
-             hand-optimized, on " (machines_by_tier(rows)) ". Who wins, which resource binds, how far from the limit, and what \
-             the optimization is worth."
+             hand-optimized, on " (machines_by_tier(rows)) ". What the optimization is worth, who wins, and, where the tier \
+             tells, which resource binds and how far the limit is."
         }
         (flags(frame))
         @if !claims.is_empty() { dl.glance { @for c in &claims {

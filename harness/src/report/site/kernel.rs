@@ -50,17 +50,21 @@ fn written_for(r: &Record) -> &str {
 }
 
 fn worth(frame: &Frame, k: usize) -> Markup {
-    let main = frame.book.main_shape(k);
+    let mains = frame.book.main_shapes(k);
     let shapes = &frame.book.kernels[k].1;
     let title = |s: usize| format!("{} ({})", shapes[s], frame.book.dims(k, s));
     html! {
         h2 { "What each rung is worth on each machine" }
-        p { strong { (finding::heatmap(frame.book, k, main)) "." } }
-        p.muted { (title(main)) }
-        (parts::controls(&tiers_of(frame, k)))
-        (parts::legend())
-        (parts::matrices(frame, k, main))
-        @for s in (0..shapes.len()).filter(|s| *s != main) {
+        @for (i, s) in mains.iter().enumerate() {
+            p { strong { (finding::heatmap(frame.book, k, *s)) "." } }
+            p.muted { (title(*s)) }
+            @if i == 0 {
+                (parts::controls(&tiers_of(frame, k)))
+                (parts::legend())
+            }
+            (parts::matrices(frame, k, *s))
+        }
+        @for s in (0..shapes.len()).filter(|s| !mains.contains(s)) {
             details { summary { (title(s)) } (parts::matrices(frame, k, s)) }
         }
     }
@@ -75,7 +79,8 @@ fn tiers_of(frame: &Frame, k: usize) -> Vec<Tier> {
 fn charts(frame: &Frame, k: usize, heading: &str, of: impl Fn(Tier) -> bool) -> Result<Markup, ReportError> {
     let mut drawn = Vec::new();
     for s in 0..frame.book.kernels[k].1.len() {
-        for l in frame.book.ladders(k, s).iter().filter(|l| of(l.site.tier)) {
+        // What has no time at all is in the tables above, with its reasons.
+        for l in frame.book.ladders(k, s).iter().filter(|l| of(l.site.tier) && l.best().is_some()) {
             drawn.push((finding::ladder(l), picture(frame, k, s, l)?, l.site.tier));
         }
     }

@@ -123,7 +123,7 @@ fn row(frame: &Frame, k: usize, l: &Ladder) -> Result<Markup, ReportError> {
             (time(best))
             @match gain {
                 Some((r, gain)) => {
-                    (parts::ratio(gain.ratio, r.rung == 0 || finding::clear(&gain), false, l.place(r).unwrap_or(0)))
+                    (parts::ratio(gain.ratio, r.rung == 0 || gain.clear(), false, l.place(r).unwrap_or(0)))
                 }
                 None => td.n { (units::NONE) },
             }

@@ -7,7 +7,7 @@
 
 use super::super::chart::Picture;
 use super::super::chart::ranges::{self, Mark, Ranges, Row};
-use super::super::group::{Book, Ladder, speedup};
+use super::super::group::{Book, Ladder};
 use super::super::listing::{Datum, Listing};
 use super::super::{ReportError, units};
 use super::gains::{PLACE, place};
@@ -24,7 +24,7 @@ struct Dividend<'a> {
 
 fn gain_of(l: &Ladder) -> Option<Speedup> {
     l.naive()?;
-    speedup(l.best()?)
+    l.gain()
 }
 
 /// What free means for ladders of this kind.
@@ -90,7 +90,10 @@ pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let kinds = ["capped", "modelled processor", "modelled GPU"].map(str::to_string);
     let mut rows = Vec::new();
     for site in &book.sites {
-        let of_site = |k: usize| dividends(book, k, book.main_shape(k)).into_iter().find(|d| d.under.site == site);
+        let of_site = |k: usize| {
+            let all = dividends(book, k, book.main_shape_of(k, site.gpu));
+            all.into_iter().find(|d| d.under.site == site)
+        };
         let mut values: Vec<f64> = (0..book.kernels.len()).filter_map(|k| Some(of_site(k)?.value.ratio)).collect();
         values.sort_by(f64::total_cmp);
         if let (Some(low), Some(high)) = (values.first(), values.last()) {

@@ -69,7 +69,7 @@ pub fn floor(book: &Book) -> Listing {
         about:
             "How much of what physics allows is reached: the floor (the larger of operations over peak and bytes over \
                 bandwidth) over the time. Where operands stay in a cache only operations count, so those shares are small. Above \
-                100 %: a rung does with fewer operations than the kernel's definition has, as tables do."
+                100 %: the ceiling is too low, and the report says so."
                 .into(),
         heads: [&PLACE[..], &["best", "naive_share", "naive_bound", "best_share", "best_bound"]].concat(),
         rows: ladders(book).filter_map(row).collect(),

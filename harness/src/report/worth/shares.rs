@@ -5,7 +5,7 @@
 use super::super::ReportError;
 use super::super::chart::Picture;
 use super::super::chart::curve::{self, Axis, Curves};
-use super::super::group::{Book, speedup};
+use super::super::group::Book;
 use super::super::listing::{Datum, Listing};
 use crate::record::Tier;
 
@@ -18,7 +18,7 @@ fn gains(book: &Book, tier: Tier) -> Vec<f64> {
     for (k, (_, shapes)) in book.kernels.iter().enumerate() {
         for s in 0..shapes.len() {
             let of_tier = book.ladders(k, s).into_iter().filter(|l| l.site.tier == tier);
-            gains.extend(of_tier.filter(|l| l.naive().is_some()).filter_map(|l| Some(speedup(l.best()?)?.ratio)));
+            gains.extend(of_tier.filter(|l| l.naive().is_some()).filter_map(|l| Some(l.gain()?.ratio)));
         }
     }
     gains.sort_by(f64::total_cmp);

@@ -91,7 +91,8 @@ pub fn listing(book: &Book) -> Listing {
 pub fn chart(book: &Book) -> Result<Option<Picture>, ReportError> {
     let mut rows = Vec::new();
     for site in book.sites.iter().filter(|s| s.tier == Tier::Modelled) {
-        let of_site = |k: usize| all(book, k, book.main_shape(k)).into_iter().find(|(l, _)| l.site == site);
+        let of_site =
+            |k: usize| all(book, k, book.main_shape_of(k, site.gpu)).into_iter().find(|(l, _)| l.site == site);
         let found: Vec<Years> = (0..book.kernels.len()).filter_map(|k| Some(of_site(k)?.1)).collect();
         let mut years: Vec<f64> = found.iter().filter_map(|y| y.likely).map(f64::from).collect();
         years.sort_by(f64::total_cmp);
