@@ -7,7 +7,7 @@ use crate::profile::gpu::Generation;
 use crate::profile::{GpuProfile, Loaded};
 use crate::published::predict::{Predicted, predict};
 use crate::published::prediction::Prediction;
-use crate::published::{Task, fit, gaps, rows, score};
+use crate::published::{Task, fit, gap_ns, gaps, rows, score};
 use crate::report::listing::{Datum, Listing};
 
 /// Every row; with `refit`, the constants as a fit on these rows finds them, in the form in which they are kept.
@@ -28,7 +28,7 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
         ));
     }
     let kept = gaps().map_err(Failure::input)?;
-    let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
+    let gap = |p: &Predicted| gap_ns(&kept, p.generation, p.launch_ns);
     let line = |p: &Predicted| {
         let (value, error, bound, note) = match &p.prediction {
             Prediction::Time { .. } => (
@@ -79,7 +79,7 @@ pub fn errors() -> Result<Listing, Failure> {
     let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
     let predicted = predict(rows().map_err(Failure::input)?, &machines).map_err(Failure::input)?;
     let kept = gaps().map_err(Failure::input)?;
-    let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
+    let gap = |p: &Predicted| gap_ns(&kept, p.generation, p.launch_ns);
     let mut groups: BTreeMap<&str, Vec<&Predicted>> = BTreeMap::new();
     predicted.iter().for_each(|p| groups.entry(&p.row.group).or_default().push(p));
     let row = |(group, rows): (&&str, &Vec<&Predicted>)| {

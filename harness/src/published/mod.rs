@@ -8,4 +8,4 @@ pub mod prediction;
 mod rows;
 pub mod score;
 
-pub use rows::{Format, GapRow, Row, RowsError, Task, gaps, rows};
+pub use rows::{Format, GapRow, Row, RowsError, Task, gap_ns, gaps, rows};

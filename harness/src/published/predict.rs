@@ -231,13 +231,19 @@ fn decode(
     let mut calls = Vec::new();
     for operation in &step {
         let product = is_product(operation);
-        // A token's weights and cache are larger than any L2, its activations smaller.
-        let warm = !product && operation.kernel != "attention_decode";
+        let warm = on_activations(operation.kernel);
         let rung = if product { rung } else { "best" };
         let rungs = counts.rungs(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
         calls.push(Calls { times: operation.times as f64, rungs });
     }
     Ok(Prediction::Time { host_ns: gpu.machine.host_token_ns.value, calls })
+}
+
+/// True where a token's kernel reads what those before it left in L2 and neither weights nor a cache, which are larger than
+/// any L2.
+pub fn on_activations(kernel: &str) -> bool {
+    let of_token = ["rmsnorm", "rope", "softmax", "swiglu", "quantize_", "kv_append"];
+    of_token.iter().any(|start| kernel.starts_with(start))
 }
 
 fn is_product(operation: &Operation) -> bool {

@@ -148,6 +148,12 @@ pub fn gaps() -> Result<BTreeMap<Generation, GapRow>, RowsError> {
     Ok(all.into_iter().collect())
 }
 
+/// From the end of a kernel of a token to the start of the next on such a GPU, ns: the constant of its generation, or the
+/// launch that its profile states where none was fitted.
+pub fn gap_ns(kept: &BTreeMap<Generation, GapRow>, generation: Generation, launch_ns: f64) -> f64 {
+    kept.get(&generation).map_or(launch_ns, |kept| kept.gap_ns)
+}
+
 fn records<T>(
     file: &'static str,
     text: &str,
