@@ -256,12 +256,19 @@ pub struct Speedup {
 pub struct Base {
     /// Time, and the ends of its band, ns; absent where rung 0 has no time.
     ns: Option<[f64; 3]>,
+    /// How far a ratio of two rungs was seen to be off, where that was validated.
+    within: Option<f64>,
 }
 
 impl Base {
+    /// Of a model whose speedups were seen to be off by such a factor either way.
+    pub fn within(factor: f64) -> Self {
+        Self { ns: None, within: Some(factor) }
+    }
+
     /// Puts the speedup of the ladder's next rung into its outcome; rung 0 comes first. Each of the two times may lie anywhere
-    /// in its own band, as if their errors were independent: wider than the truth, because a model errs alike on neighbouring
-    /// rungs.
+    /// in its own band, as if their errors were independent, which is wider than the truth: a model errs alike on neighbouring
+    /// rungs. Where it is known how far their ratio is off, that is the band if it is narrower.
     pub fn put_speedup(&mut self, rung: usize, outcome: &mut Outcome) {
         let Outcome::Timed(t) = outcome else { return };
         if rung == 0 {
@@ -269,7 +276,11 @@ impl Base {
         }
         t.speedup = self.ns.map(|[time, low, high]| match rung {
             0 => Speedup { ratio: 1.0, low: 1.0, high: 1.0 },
-            _ => Speedup { ratio: time / t.time_ns, low: low / t.high_ns, high: high / t.low_ns },
+            _ => {
+                let (ratio, within) = (time / t.time_ns, self.within.unwrap_or(f64::INFINITY));
+                let (low, high) = (low / t.high_ns, high / t.low_ns);
+                Speedup { ratio, low: low.max(ratio / within), high: high.min(ratio * within) }
+            }
         });
     }
 }

@@ -9,7 +9,7 @@ use kernels::gemm_fp8::promotion::{self, Rounding, Sign};
 use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print, ready};
-use super::{Failure, copies, limits, links, published, streaming, verdicts};
+use super::{Failure, bands, copies, limits, links, published, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::listing::Listing;
@@ -40,16 +40,21 @@ pub struct StudyArgs {
     /// Time of a trial of two that are the same (verdicts) [default: 5s].
     #[arg(long, env = "RETROBENCH_TIME", value_parser = parse_time)]
     time: Option<Duration>,
-    /// Class of the published rows [default: gpu].
+    /// Class of the published rows: gpu or cpu [default: gpu].
     #[arg(long, value_name = "CLASS", env = "RETROBENCH_CLASS")]
     class: Option<String>,
     /// Prints the constants that published rows are predicted with, fitted anew: -o csv is the file that keeps them.
     #[arg(long, env = "RETROBENCH_FIT", value_parser = super::switch)]
     fit: bool,
+    /// Records of a host natively and modelled on its own profile, to make its bands of (bands).
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
+    records: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
+    /// How far modelled times lie from measured ones: the bands that modelled records carry.
+    Bands,
     /// What moving bytes costs a Commodore 64, a ZX Spectrum and a PlayStation: LDIR against unrolled PUSH, shared memory
     /// against its own, a RAM expansion by registers against DMA; emulated.
     Copies,
@@ -74,11 +79,12 @@ enum What {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
-    use What::{Fp8Promotion, Links, Published, Streaming, Verdicts};
+    use What::{Bands, Fp8Promotion, Links, Published, Streaming, Verdicts};
     let belongs = [
         ("--cap", args.cap.is_some(), matches!(args.what, Streaming), "streaming"),
         ("--chart", args.chart.is_some(), matches!(args.what, Streaming | Links), "streaming` and `links"),
         ("--fit", args.fit, matches!(args.what, Published), "published"),
+        ("--records", !args.records.is_empty(), matches!(args.what, Bands), "bands"),
         ("--class", args.class.is_some(), matches!(args.what, Published), "published"),
         ("--trials", args.trials.is_some(), matches!(args.what, Verdicts), "verdicts"),
         ("--time", args.time.is_some(), matches!(args.what, Verdicts), "verdicts"),
@@ -95,6 +101,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
     let (seed, chart) = (args.seed.unwrap_or(1), args.chart.as_deref());
     chart.map_or(Ok(()), ready)?;
     let study = match args.what {
+        Bands => bands::study(&args.records)?,
         What::Copies => copies::study()?,
         What::Crossovers => crossovers()?,
         Fp8Promotion => fp8_promotion(seed),

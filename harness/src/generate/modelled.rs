@@ -18,7 +18,7 @@ use kernels::model::{Dtype, inventory};
 
 use super::DECODE;
 use crate::profile::gpu::Generation;
-use crate::profile::{GpuProfile, Hardware};
+use crate::profile::{GpuProfile, Hardware, band};
 use crate::published::predict::on_activations;
 use crate::published::{GapRow, RowsError, gap_ns, gaps};
 use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
@@ -208,7 +208,8 @@ impl Whole<'_> {
         let mut steps: Vec<Step> =
             WAYS.map(|way| self.way(way, all, rungs, machine.clone(), memory_bytes)).into_iter().collect();
         steps.iter_mut().for_each(|step| step.wait_for_host(host_ns));
-        let mut base = Base::default();
+        let speedup = if machine.class == "gpu" { band::of_gpu_speedup() } else { band::of_cpu_speedup() };
+        let mut base = Base::within(speedup);
         steps.iter_mut().enumerate().for_each(|(rung, step)| base.put_speedup(rung, &mut step.record.outcome));
         steps
     }

@@ -145,14 +145,15 @@ fn one(
     let shape = |k| Shape { name: format!("{}/kernel", row.id).into(), m, n, k, parts, chosen: 0, tour: false };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
-    let launch_ns = gpu.machine.launch_ns.value;
+    // A call that waits for its result takes what its author saw; kernels behind each other the gap of their launches.
+    let (call_ns, launch_ns) = row.call_ns.map_or((0.0, gpu.machine.launch_ns.value), |call_ns| (call_ns, 0.0));
     let rungs = match kernel {
         "gemm_fp8" => counts.deep(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung)?,
         _ if kernel.starts_with("gemm_f16") => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
         _ => counts.rungs(gpu, kernel, &shape(k), &row.rung, warm)?,
     };
     let rungs = rungs.iter().map(|cost| cost.launched(launch_ns)).collect();
-    Ok(Prediction::Time { host_ns: 0.0, calls: vec![Calls { times: 1.0, rungs }] })
+    Ok(Prediction::Time { host_ns: call_ns, calls: vec![Calls { times: 1.0, rungs }] })
 }
 
 /// A GPU whose f16 are pairs of FP8: as many bytes, tiles and steps for twice the products, at its rate of FP8. What

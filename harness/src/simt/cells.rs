@@ -12,7 +12,7 @@ use super::price::{Lacks, price};
 use super::rules::Rules;
 use super::sample::{Counted, count};
 use crate::caught::caught;
-use crate::profile::{GpuProfile, Loaded};
+use crate::profile::{GpuProfile, Loaded, band};
 use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all cells of a run share.
@@ -60,7 +60,7 @@ pub fn cells_within(
     let cost = counts.cost;
     let mut records = Vec::new();
     for machine in machines {
-        let mut base = Base::default();
+        let mut base = Base::within(band::of_gpu_speedup());
         for &shader in &wanted {
             let mut outcome = counts.outcome(context, kernel, shader, &machine.profile);
             base.put_speedup(shader, &mut outcome);
@@ -193,7 +193,7 @@ fn outcome(
         Ok(errors) => errors,
         Err(reason) => return Outcome::Wrong { reason },
     };
-    let band = 1.0 + gpu.machine.model_error_pct.value / 100.0;
+    let band = band::on_gpu(kernel.name());
     let compute_ns = cost.operations as f64 / peak_ops(gpu, cost) * 1e9;
     let memory_ns = cost.bytes as f64 / gpu.memory.bandwidth_gb_s.value;
     Outcome::Timed(Timing {

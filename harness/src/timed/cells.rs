@@ -6,7 +6,7 @@ use kernels::kernel::{About, Case, Cost, Kernel, NotAvailable, Shape, ShapeError
 use super::{Estimate, Mode, Params, lanes, model};
 use crate::caught::caught;
 use crate::gate::Gate;
-use crate::profile::{Loaded, Profile};
+use crate::profile::{Loaded, Profile, band};
 use crate::record::{Base, CostRef, Counts, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all modelled cells of a run share.
@@ -48,7 +48,7 @@ pub fn cells_within(
     let mut case = kernel.prepare(shape, &input)?;
     let bytes = working_set_bytes.unwrap_or_else(|| streamed_bytes(case.as_mut()) as f64);
     let warm = fits_cache(bytes, profile);
-    let mut base = Base::default();
+    let mut base = Base::within(band::of_cpu_speedup());
     let mut records = Vec::new();
     for (v, about) in abouts.iter().enumerate() {
         let wanted = variants.contains(&v);
@@ -138,7 +138,7 @@ pub fn outcome(
     let outcome = match caught(|| model(case, variant, lanes, params, Mode::Sampled, warm)) {
         Err(reason) => Outcome::Void { reason },
         Ok(Ok(estimate)) => {
-            let mut timing = timing(&estimate, profile, lanes, warm, cost);
+            let mut timing = timing(&estimate, kernel.name(), profile, lanes, warm, cost);
             timing.nmse = errors.nmse;
             timing.backward_error = errors.backward;
             Outcome::Timed(timing)
@@ -148,8 +148,8 @@ pub fn outcome(
     (outcome, isa, threads)
 }
 
-fn timing(estimate: &Estimate, profile: &Profile, lanes: usize, warm: bool, cost: &Cost) -> Timing {
-    let band = 1.0 + profile.machine.model_error_pct.value / 100.0;
+fn timing(estimate: &Estimate, kernel: &str, profile: &Profile, lanes: usize, warm: bool, cost: &Cost) -> Timing {
+    let band = band::on_cpu(profile.class, kernel);
     let compute_ns = cost.operations as f64 / peak_ops(profile, cost) * 1e9;
     let memory_ns = cost.bytes as f64 / profile.memory.bandwidth_gb_s.value;
     Timing {

@@ -9,7 +9,6 @@ fn toy() -> String {
     let fs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| f(k, v)).collect::<String>();
     let mut t = "schema = 1\nid = \"toy\"\nname = \"toy\"\nclass = \"cpu\"\nyear = 2000\n[machine]\n".to_string();
     t += &fs(&[("clock_mhz", "1000.0"), ("cores", "4"), ("memory_mib", "64.0"), ("fork_join_ns", "1000.0")]);
-    t += &f("model_error_pct", "30.0");
     t += "[core]\n";
     t += &fs(&[("issue_width", "4"), ("window_ops", "64"), ("fp_units", "2"), ("int_units", "4")]);
     t += &fs(&[("load_units", "1"), ("store_units", "1"), ("loop_ops", "2"), ("mispredict_cycles", "10.0")]);

@@ -10,7 +10,6 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("sms", 1.0, 1024.0),
     ("launch_ns", 0.0, 1e6),
     ("host_token_ns", 0.0, 1e8),
-    ("model_error_pct", 1.0, 100.0),
     ("launch_price_usd", 1.0, 1e6),
     ("warp_lanes", 8.0, 128.0),
     ("max_threads", 32.0, 8192.0),

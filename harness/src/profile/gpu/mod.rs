@@ -140,8 +140,6 @@ pub struct GpuMachineFigures {
     pub launch_ns: Figure<f64>,
     /// Work of the host for each token that no kernel hides (sampling, building and submitting the graph), ns.
     pub host_token_ns: Figure<f64>,
-    /// Expected error of modelled times on this GPU, percent of the time.
-    pub model_error_pct: Figure<f64>,
     /// Price at introduction, US dollars.
     pub launch_price_usd: Option<Figure<f64>>,
 }
