@@ -211,6 +211,7 @@ pub(crate) mod tests {
             low_ns: time_ns,
             high_ns: time_ns,
             speedup: None,
+            ratio_within: None,
             samples_ns: Vec::new(),
             warm: true,
             floor_ns: None,

@@ -185,6 +185,10 @@ pub struct Timing {
     pub high_ns: f64,
     /// Speedup over rung 0 of the same kernel, shape, machine and tier; absent where rung 0 has no time.
     pub speedup: Option<Speedup>,
+    /// How far ratios of two such times on one machine were seen to be off, either way: errors that both share drop out. Absent
+    /// where nothing was there to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio_within: Option<f64>,
     /// Every sample in the order taken, ns (native only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples_ns: Vec<f64>,
@@ -254,10 +258,16 @@ pub struct Speedup {
 
 impl Speedup {
     /// What `this` gains on `base`, both modelled or emulated on one machine. Each time may lie anywhere in its own band, as if
-    /// their errors were independent: where the model can be checked, the ratio of two rungs is off by as much as their times
-    /// are (METHODOLOGY.md, Bands).
+    /// their errors were independent; where it is known how far such ratios are off, that is the band if it is narrower
+    /// (METHODOLOGY.md, Bands).
     pub fn over(base: &Timing, this: &Timing) -> Self {
-        Self { ratio: base.time_ns / this.time_ns, low: base.low_ns / this.high_ns, high: base.high_ns / this.low_ns }
+        let ratio = base.time_ns / this.time_ns;
+        let within = match (base.ratio_within, this.ratio_within) {
+            (Some(base), Some(this)) => base.max(this),
+            _ => f64::INFINITY,
+        };
+        let (low, high) = (base.low_ns / this.high_ns, base.high_ns / this.low_ns);
+        Self { ratio, low: low.max(ratio / within), high: high.min(ratio * within) }
     }
 
     /// True where the band leaves no doubt that it is a gain.

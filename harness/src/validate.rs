@@ -17,9 +17,20 @@ pub struct Pair {
     pub native_ns: f64,
     /// Modelled time, ns.
     pub modelled_ns: f64,
+    /// True where the band of the modelled time holds the native one.
+    pub held: bool,
 }
 
+/// How to get records that can be compared.
+pub const HOW: &str = "no cell of a host natively and modelled on its own profile; `retrobench calibrate --out host.toml`, \
+                       then `retrobench measure --tier native,modelled --hw host.toml`";
+
 impl Pair {
+    /// Name of its kernel.
+    pub fn kernel(&self) -> &str {
+        self.group.split('/').next().unwrap_or_default()
+    }
+
     /// Modelled over native.
     pub fn ratio(&self) -> f64 {
         self.modelled_ns / self.native_ns
@@ -54,19 +65,24 @@ pub fn compare(records: &[Record], id: &str) -> Option<Validation> {
         Outcome::Timed(t) => Some(t.samples_ns.iter().copied().fold(t.time_ns, f64::min)),
         _ => None,
     };
+    let band = |r: &Record| match &r.outcome {
+        Outcome::Timed(t) => Some((t.low_ns, t.high_ns)),
+        _ => None,
+    };
     let cell = |r: &Record| (format!("{}/{}", r.kernel, r.shape), r.variant.clone());
     let modelled: BTreeMap<_, _> = records
         .iter()
         .filter(|r| r.tier == Tier::Modelled && r.machine.id == id)
-        .filter_map(|r| time(r).map(|t| (cell(r), t)))
+        .filter_map(|r| Some((cell(r), (time(r)?, band(r)?))))
         .collect();
     let mut pairs: Vec<Pair> = records
         .iter()
         .filter(|r| r.tier == Tier::Native)
         .filter_map(|r| {
             let (key, native_ns) = (cell(r), time(r)?);
-            let modelled_ns = *modelled.get(&key)?;
-            Some(Pair { group: key.0, variant: key.1, native_ns, modelled_ns })
+            let (modelled_ns, (low_ns, high_ns)) = *modelled.get(&key)?;
+            let held = (low_ns..=high_ns).contains(&native_ns);
+            Some(Pair { group: key.0, variant: key.1, native_ns, modelled_ns, held })
         })
         .collect();
     if pairs.is_empty() {

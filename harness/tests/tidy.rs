@@ -320,6 +320,7 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
                 "timed",
                 "simt",
                 "emulated",
+                "published",
                 "gate",
                 "stats",
                 "environment",

@@ -46,7 +46,6 @@ pub(super) fn profile(id: &str, host: &Host, year: u16, c: &Calibration) -> Resu
             cores: figure(host.cores, SYSTEM),
             memory_mib: figure(megabytes, SYSTEM),
             fork_join_ns: figure(c.on(Quantity::ForkJoin, true).unwrap_or(0.0).max(0.0).round(), MEASURED),
-            model_error_pct: figure(25.0, GENERAL),
         },
         core: CoreFigures {
             issue_width: figure(family.issue_width.max(units.int), FAMILY),

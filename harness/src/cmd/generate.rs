@@ -23,7 +23,7 @@ use crate::generate::modelled::{self, Step, part_ns};
 use crate::generate::{self, GenerateError, Job, KernelTime, Run};
 use crate::journal::Journal;
 use crate::profile::Hardware;
-use crate::record::{Environment, Outcome, Record};
+use crate::record::{Bound, Environment, Outcome, Record};
 use crate::report::units;
 use crate::simt::gate::ShaderGate;
 use crate::timed::cells::Context;
@@ -421,6 +421,10 @@ fn parts(step: &Step, total_ns: f64) -> String {
             units::percent(part_ns(part) / total_ns),
             bound.into(),
         ]);
+    }
+    if step.host_ns > 0.0 {
+        let (time, share) = (units::time(step.host_ns), units::percent(step.host_ns / total_ns));
+        table.add_row(["host", "", "", "1", &time, &share, Bound::Launch.name()]);
     }
     table.to_string()
 }

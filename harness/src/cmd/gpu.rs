@@ -189,6 +189,7 @@ fn timed(cell: Cell, naive: &[f64]) -> Outcome {
         low_ns: interval.low,
         high_ns: interval.high,
         speedup: ratio.map(|r| Speedup { ratio: r.value, low: r.low, high: r.high }),
+        ratio_within: None,
         samples_ns: cell.samples_ns,
         // The same operands each round: whatever cache holds them keeps them.
         warm: true,

@@ -1,6 +1,7 @@
 //! The command line: one file per verb. This is the only place that prints, reads the environment or decides an exit
 //! code.
 
+mod bands;
 mod baseline;
 mod builds;
 mod calibrate;

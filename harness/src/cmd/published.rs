@@ -1,22 +1,31 @@
-//! `study published`: rows that others measured beside what the model says, the errors by group, and the fitted constants.
+//! `study published`: rows that others measured beside what the model says, the errors by group, and the fitted constants;
+//! of processors, whole tokens as `generate` gives them.
 
 use std::collections::BTreeMap;
 
 use super::Failure;
+use crate::gate::Gate;
+use crate::generate::published::{self as processors, Predicted as Token};
+use crate::profile::band::{Band, Machines, Work};
 use crate::profile::gpu::Generation;
-use crate::profile::{GpuProfile, Loaded};
+use crate::profile::{GpuProfile, Hardware, Loaded};
 use crate::published::predict::{Predicted, predict};
 use crate::published::prediction::Prediction;
-use crate::published::{Task, fit, gaps, rows, score};
+use crate::published::{Task, bands, fit, gap_ns, gaps, rows, score};
+use crate::record::Environment;
 use crate::report::listing::{Datum, Listing};
+use crate::simt::gate::ShaderGate;
+use crate::timed::cells::Context;
 
-/// Every row; with `refit`, the constants as a fit on these rows finds them, in the form in which they are kept.
+/// Every row of a class; with `refit`, the constants as a fit on these rows finds them, in the form in which they are kept.
 pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
-    if class != "gpu" {
-        return Err(Failure::input(format!("no published rows of class {class:?} here: --class gpu")));
+    match class {
+        "gpu" => {}
+        "cpu" if refit => return Err(Failure::input("--fit: nothing is fitted to processors; --class gpu")),
+        "cpu" => return of_processors(),
+        other => return Err(Failure::input(format!("no published rows of class {other:?} here: --class gpu or cpu"))),
     }
-    let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
-    let predicted = predict(rows().map_err(Failure::input)?, &machines).map_err(Failure::input)?;
+    let predicted = of_gpus()?;
     if refit {
         let row = |(generation, gap): (Generation, crate::published::GapRow)| {
             vec![generation.name().into(), gap.gap_ns.to_string(), gap.fitted_on]
@@ -28,7 +37,7 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
         ));
     }
     let kept = gaps().map_err(Failure::input)?;
-    let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
+    let gap = |p: &Predicted| gap_ns(&kept, p.generation, p.launch_ns);
     let line = |p: &Predicted| {
         let (value, error, bound, note) = match &p.prediction {
             Prediction::Time { .. } => (
@@ -74,12 +83,84 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
     ))
 }
 
+/// Every row of processors.
+fn of_processors() -> Result<Listing, Failure> {
+    let predicted = tokens()?;
+    let line = |p: &Token| {
+        let (value, bound, note) = match &p.said {
+            Ok((value, bound)) => (format!("{value:.4}"), bound.map_or("", |b| b.name()), ""),
+            Err(reason) => (String::new(), "", reason.as_str()),
+        };
+        let error = p.error().map_or(String::new(), |e| format!("{:+.0}", 100.0 * e));
+        let r = &p.row;
+        let words = [&r.id, &r.machine, &r.model, &r.storage, &r.software, &r.rung].map(String::clone);
+        let figures = [r.threads.to_string(), r.tokens_per_s.to_string(), value, error, bound.into(), note.into()];
+        [&words[..], &figures].concat()
+    };
+    let mut about = String::from(
+        "Tokens a second of processors that have a profile as others measured them (published tier) beside what `generate` says \
+         on as many cores (modelled tier). Nothing is fitted. Files of mixed types are taken for the closest type here: ollama's \
+         Q4_K_M for q4_k, 7 % fewer bytes.\n",
+    );
+    for (rung, errors, pairs) in by_rung(&predicted) {
+        let twice = errors.iter().filter(|e| (0.5..=2.0).contains(&(1.0 + **e))).count();
+        let mape = score::mape(&errors).map_or("-".into(), |m| format!("{m:.1} %"));
+        let order = score::spearman(&pairs).map_or("-".into(), |s| format!("{s:.2}"));
+        about +=
+            &format!("\n{rung}: MAPE {mape}, Spearman {order}, {twice} of {} within a factor of two", errors.len());
+    }
+    let heads =
+        ["id", "profile", "model", "storage", "software", "rung", "threads", "measured", "predicted", "error_pct"];
+    let heads: Vec<&'static str> = heads.into_iter().chain(["bound", "not_predicted"]).collect();
+    Ok(Listing::of_words(about, &heads, predicted.iter().map(line).collect()))
+}
+
+/// Rows of processors with what is predicted.
+fn tokens() -> Result<Vec<Token>, Failure> {
+    let environment = Environment::build("retrobench study published", 1);
+    let (gate, shaders) = (Gate::default(), ShaderGate::default());
+    let context = Context { gate: &gate, environment: &environment };
+    processors::predict(&context, &shaders, &Hardware::built_in().map_err(Failure::input)?).map_err(Failure::input)
+}
+
+/// Errors, and what was measured beside what is predicted, by the way of a token.
+type OfRung<'a> = (&'a str, Vec<f64>, Vec<(f64, f64)>);
+
+fn by_rung(predicted: &[Token]) -> Vec<OfRung<'_>> {
+    let mut rungs: BTreeMap<&str, (Vec<f64>, Vec<(f64, f64)>)> = BTreeMap::new();
+    for p in predicted {
+        if let (Some(error), Ok((value, _))) = (p.error(), &p.said) {
+            let of = rungs.entry(&p.row.rung).or_default();
+            of.0.push(error);
+            of.1.push((p.row.tokens_per_s, *value));
+        }
+    }
+    rungs.into_iter().map(|(rung, (errors, pairs))| (rung, errors, pairs)).collect()
+}
+
+/// The bands that these rows make.
+pub fn bands() -> Result<Vec<Band>, Failure> {
+    let (predicted, kept) = (of_gpus()?, gaps().map_err(Failure::input)?);
+    let mut bands = bands::of_gpus(&predicted, |p| gap_ns(&kept, p.generation, p.launch_ns));
+    let tokens = tokens()?;
+    for machines in [Machines::Cpu, Machines::Retro] {
+        let of = tokens.iter().filter(|p| Machines::of(p.class) == machines);
+        let ratios: Vec<f64> = of.filter_map(|p| Some(1.0 / (1.0 + p.error()?))).collect();
+        bands.extend(Band::of(machines, Work::Gemv, &ratios, "published rows: whole tokens"));
+    }
+    Ok(bands)
+}
+
+fn of_gpus() -> Result<Vec<Predicted>, Failure> {
+    let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
+    predict(rows().map_err(Failure::input)?, &machines).map_err(Failure::input)
+}
+
 /// The errors by group, of those that are predicted at all: for a text.
 pub fn errors() -> Result<Listing, Failure> {
-    let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
-    let predicted = predict(rows().map_err(Failure::input)?, &machines).map_err(Failure::input)?;
+    let predicted = of_gpus()?;
     let kept = gaps().map_err(Failure::input)?;
-    let gap = |p: &Predicted| kept.get(&p.generation).map_or(p.launch_ns, |kept| kept.gap_ns);
+    let gap = |p: &Predicted| gap_ns(&kept, p.generation, p.launch_ns);
     let mut groups: BTreeMap<&str, Vec<&Predicted>> = BTreeMap::new();
     predicted.iter().for_each(|p| groups.entry(&p.row.group).or_default().push(p));
     let row = |(group, rows): (&&str, &Vec<&Predicted>)| {
@@ -92,13 +173,23 @@ pub fn errors() -> Result<Listing, Failure> {
     let same_machine = |p: &Predicted, q: &Predicted| p.row.profile == q.row.profile;
     let left_out = score::mape(&fit::left_out(&predicted, same_machine)).unwrap_or(f64::NAN);
     let about = format!(
-        "GPUs as others measured them (published tier) beside the model (modelled tier), by what was measured: the mean error, and \
-         the rank correlation of predicted with measured. Rows of kernels that are not here are not predicted. \
-         Decoding has one constant for each generation, fitted on these rows; on machines left out of the fit its mean error is \
-         {left_out:.0} %. Every row: `retrobench study published`."
+        "Machines as others measured them (published tier) beside the model (modelled tier), by what was measured: the mean \
+         error, and the rank correlation of predicted with measured. Rows of kernels that are not here are not predicted. \
+         Decoding on GPUs has one constant for each generation, fitted on these rows; on machines left out of the fit its mean \
+         error is {left_out:.0} %. Nothing is fitted to processors. Every row: `retrobench study published --class gpu` and \
+         `--class cpu`."
     );
     let heads = vec!["measured", "rows", "predicted", "mean_error", "rank_correlation"];
-    Ok(Listing { about, heads, rows: groups.iter().filter_map(row).collect() })
+    let tokens = tokens()?;
+    let of_processors = by_rung(&tokens).into_iter().filter_map(|(rung, errors, pairs)| {
+        let rows = tokens.iter().filter(|p| p.row.rung == rung).count();
+        let counts = [rows, errors.len()].map(|n| Datum::Plain(n as f64));
+        let mean = Datum::Share(score::mape(&errors)? / 100.0);
+        let name = Datum::text(format!("processors, {rung}"));
+        Some([&[name][..], &counts, &[mean, Datum::opt(score::spearman(&pairs), Datum::Plain)]].concat())
+    });
+    let rows = groups.iter().filter_map(row).chain(of_processors).collect();
+    Ok(Listing { about, heads, rows })
 }
 
 fn summary(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64) -> String {

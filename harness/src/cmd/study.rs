@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::cells::parse_time;
 use super::measure::parse_caps;
 use super::output::{Format, listing_text, print, ready};
-use super::{Failure, copies, fp8_promotion, limits, links, published, speculation, streaming, verdicts};
+use super::{Failure, bands, copies, fp8_promotion, limits, links, published, speculation, streaming, verdicts};
 use crate::capped::Caps;
 use crate::crossover::{Cell, QUESTIONS, Question};
 use crate::report::listing::Listing;
@@ -42,16 +42,21 @@ pub struct StudyArgs {
     /// Processors and GPUs (speculation), as `measure --hw` takes them [default: nine from 1999 to 2024].
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
-    /// Class of the published rows [default: gpu].
+    /// Class of the published rows: gpu or cpu [default: gpu].
     #[arg(long, value_name = "CLASS", env = "RETROBENCH_CLASS")]
     class: Option<String>,
     /// Prints the constants that published rows are predicted with, fitted anew: -o csv is the file that keeps them.
     #[arg(long, env = "RETROBENCH_FIT", value_parser = super::switch)]
     fit: bool,
+    /// Records of a host natively and modelled on its own profile, to make its bands of (bands).
+    #[arg(long, value_name = "FILE", env = "RETROBENCH_RECORDS")]
+    records: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
+    /// How far modelled times lie from measured ones: the bands that modelled records carry.
+    Bands,
     /// What moving bytes costs a Commodore 64, a ZX Spectrum and a PlayStation: LDIR against unrolled PUSH, shared memory
     /// against its own, a RAM expansion by registers against DMA; emulated.
     Copies,
@@ -79,7 +84,7 @@ enum What {
 
 /// Computes and prints.
 pub fn run(args: &StudyArgs) -> Result<(), Failure> {
-    use What::{Fp8Promotion, Links, Published, Speculation, Streaming, Verdicts};
+    use What::{Bands, Fp8Promotion, Links, Published, Speculation, Streaming, Verdicts};
     let belongs = [
         ("--cap", args.cap.is_some(), matches!(args.what, Streaming), "streaming"),
         (
@@ -90,6 +95,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
         ),
         ("--hw", args.hw.is_some(), matches!(args.what, Speculation), "speculation"),
         ("--fit", args.fit, matches!(args.what, Published), "published"),
+        ("--records", !args.records.is_empty(), matches!(args.what, Bands), "bands"),
         ("--class", args.class.is_some(), matches!(args.what, Published), "published"),
         ("--trials", args.trials.is_some(), matches!(args.what, Verdicts), "verdicts"),
         ("--time", args.time.is_some(), matches!(args.what, Verdicts), "verdicts"),
@@ -106,6 +112,7 @@ pub fn run(args: &StudyArgs) -> Result<(), Failure> {
     let (seed, chart) = (args.seed.unwrap_or(1), args.chart.as_deref());
     chart.map_or(Ok(()), ready)?;
     let study = match args.what {
+        Bands => bands::study(&args.records)?,
         What::Copies => copies::study()?,
         What::Crossovers => crossovers()?,
         Fp8Promotion => fp8_promotion::study(seed, chart)?,

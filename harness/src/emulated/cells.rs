@@ -181,6 +181,7 @@ pub(super) fn timing(spent: &Spent, profile: &Emulated, program_bytes: u64) -> T
         low_ns: time_ns / band,
         high_ns: time_ns * band,
         speedup: None,
+        ratio_within: None,
         samples_ns: Vec::new(),
         warm: true,
         floor_ns: None,

@@ -1,9 +1,10 @@
 //! What one token takes on machines nobody here owns: the sum over the kernels of a decode step, each at its shape through
 //! the timing models, naive and at the fastest rung there.
 //!
-//! Whether weights are found in a cache is decided for the model, not for a kernel: a token walks through all of it. Gaps
-//! between kernels are the models' own launches; what has no kernel (embeddings, biases, the choice of a token) takes no
-//! time. Rungs of latent attention that read each head's own keys and values make the newest token's.
+//! Whether weights are found in a cache is decided for the model, not for a kernel: a token walks through all of it. Between
+//! two kernels of a GPU lies the gap that was fitted to its generation, and the host adds to a token what the profile says:
+//! what `study published` tests. What has no kernel (embeddings, biases, the choice of a token) takes no time. Rungs of
+//! latent attention that read each head's own keys and values make the newest token's.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,10 @@ use kernels::model::step::{self, Operation};
 use kernels::model::{Types, inventory};
 
 use super::DECODE;
-use crate::profile::Hardware;
+use crate::profile::gpu::Generation;
+use crate::profile::{GpuProfile, Hardware};
+use crate::published::predict::on_activations;
+use crate::published::{GapRow, RowsError, gap_ns, gaps};
 use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 use crate::simt::{self, gate::ShaderGate};
 use crate::timed::cells::{self, Context};
@@ -34,6 +38,9 @@ pub enum StepError {
     /// A shape that a kernel does not have.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The fitted gaps, which are part of this program, are not what they should be.
+    #[error(transparent)]
+    Gaps(#[from] RowsError),
 }
 
 /// One kernel of a step on one machine, at the rung that was chosen.
@@ -52,6 +59,8 @@ pub struct Step {
     pub record: Record,
     /// Its kernels, those that take longest first; empty where one of them cannot run there.
     pub parts: Vec<Part>,
+    /// What the host adds to them, ns: in the record's time.
+    pub host_ns: f64,
 }
 
 /// One token of `config` with tensors in `types` and `tokens` in the cache, itself included, on every processor and GPU of
@@ -75,7 +84,7 @@ pub fn steps(
     let mut whole = Whole { config, types, tokens, environment, needs: weights + cache, expanded_needs: 0.0 };
     let has_room = |mib: f64| whole.needs <= mib * MIB;
     let cpus = machines.cpus.iter().any(|machine| has_room(machine.profile.machine.memory_mib.value));
-    let gpus: Vec<_> =
+    let mut gpus: Vec<_> =
         machines.gpus.iter().filter(|gpu| has_room(gpu.profile.memory.memory_mib.value)).cloned().collect();
     // What fits nowhere is not even laid out.
     let (bytes, expanded) = if cpus || !gpus.is_empty() { laid_out(&all, environment)? } else { (0.0, 0.0) };
@@ -91,8 +100,10 @@ pub fn steps(
             let variants: Vec<usize> = (0..kernel.variants().len()).collect();
             rungs.push(cells::cells_within(context, kernel, &operation.shape, &variants, machine, Some(bytes))?);
         }
-        steps.extend(whole.on(&all, &rungs, &like, has));
+        steps.extend(whole.on(&all, &rungs, &like, has, 0.0));
     }
+    let gaps = gaps()?;
+    gpus.iter_mut().for_each(|gpu| in_a_token(&mut gpu.profile, &gaps));
     let shading = simt::cells::Context { gate: shaders, environment };
     let all: Vec<Operation> = all.into_iter().map(head_as_product).collect();
     let mut rungs: Vec<Vec<Record>> = Vec::new();
@@ -101,16 +112,26 @@ pub fn steps(
         let every: Vec<usize> = (0..kernel.shaders().len()).collect();
         rungs.push(match every.is_empty() {
             true => Vec::new(),
-            false => simt::cells::cells_within(&shading, kernel, &operation.shape, &every, &gpus, Some(bytes))?,
+            false => {
+                let walked = (!on_activations(operation.kernel)).then_some(bytes);
+                simt::cells::cells_within(&shading, kernel, &operation.shape, &every, &gpus, walked)?
+            }
         });
     }
     for gpu in &machines.gpus {
         let of_gpu = |all: &Vec<Record>| all.iter().filter(|r| r.machine.id == gpu.profile.id).cloned().collect();
         let own: Vec<Vec<Record>> = rungs.iter().map(of_gpu).collect();
         let (first, has) = (kernel(&all[0])?.cost(&all[0].shape), gpu.profile.memory.memory_mib.value * MIB);
-        steps.extend(whole.on(&all, &own, &simt::cells::machine_ref(gpu, &first), has));
+        let host_ns = gpu.profile.machine.host_token_ns.value;
+        steps.extend(whole.on(&all, &own, &simt::cells::machine_ref(gpu, &first), has, host_ns));
     }
     Ok(steps)
+}
+
+/// Kernels of a token start a gap after each other, which is longer than a launch.
+fn in_a_token(gpu: &mut GpuProfile, gaps: &BTreeMap<Generation, GapRow>) {
+    let launch_ns = &mut gpu.machine.launch_ns.value;
+    *launch_ns = gap_ns(gaps, gpu.generation, *launch_ns);
 }
 
 /// Bytes that a token walks through, and those of the caches that expanded rungs of attention read.
@@ -168,10 +189,18 @@ struct Whole<'a> {
 
 impl Whole<'_> {
     /// Both steps on one machine like `machine`, of the records of every rung of every operation there.
-    fn on(&self, all: &[Operation], rungs: &[Vec<Record>], machine: &MachineRef, memory_bytes: f64) -> Vec<Step> {
+    fn on(
+        &self,
+        all: &[Operation],
+        rungs: &[Vec<Record>],
+        machine: &MachineRef,
+        memory_bytes: f64,
+        host_ns: f64,
+    ) -> Vec<Step> {
         let machine = MachineRef { peak_ops_per_s: None, ..machine.clone() };
         let mut steps: Vec<Step> =
             WAYS.map(|way| self.way(way, all, rungs, machine.clone(), memory_bytes)).into_iter().collect();
+        steps.iter_mut().for_each(|step| step.wait_for_host(host_ns));
         let mut base = Base::default();
         steps.iter_mut().enumerate().for_each(|(rung, step)| base.put_speedup(rung, &mut step.record.outcome));
         steps
@@ -227,7 +256,23 @@ impl Whole<'_> {
             caps: Vec::new(),
             environment: self.environment.clone(),
         };
-        Step { record, parts }
+        Step { record, parts, host_ns: 0.0 }
+    }
+}
+
+impl Step {
+    /// Adds what the host does for a token; its error is taken for as large as that of the kernels.
+    fn wait_for_host(&mut self, host_ns: f64) {
+        let Outcome::Timed(timing) = &mut self.record.outcome else { return };
+        let longer = 1.0 + host_ns / timing.time_ns;
+        (timing.time_ns, timing.low_ns, timing.high_ns) =
+            (timing.time_ns * longer, timing.low_ns * longer, timing.high_ns * longer);
+        let mut shares: BTreeMap<Bound, f64> = timing.shares.iter().map(|(b, share)| (*b, share / longer)).collect();
+        *shares.entry(Bound::Launch).or_default() += 1.0 - 1.0 / longer;
+        timing.shares = shares.into_iter().filter(|(_, share)| *share > 0.0).collect();
+        timing.shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        timing.bound = timing.shares.first().map(|s| s.0);
+        self.host_ns = host_ns;
     }
 }
 
@@ -332,6 +377,7 @@ fn sum(parts: &[Part]) -> Timing {
         low_ns: total(|t| t.low_ns),
         high_ns: total(|t| t.high_ns),
         speedup: None,
+        ratio_within: timings().map(|(_, t)| t.ratio_within).reduce(|a, b| Some(a?.max(b?))).flatten(),
         samples_ns: Vec::new(),
         warm: timings().all(|(_, t)| t.warm),
         floor_ns: floors,

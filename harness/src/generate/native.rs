@@ -101,6 +101,7 @@ fn outcome(samples: Vec<f64>, speedup: Option<Speedup>, nmse: f64) -> Outcome {
             low_ns: time.low,
             high_ns: time.high,
             speedup,
+            ratio_within: None,
             samples_ns: samples,
             warm: true,
             floor_ns: None,

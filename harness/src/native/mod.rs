@@ -368,6 +368,7 @@ impl Rung {
             low_ns: interval.low,
             high_ns: interval.high,
             speedup: None,
+            ratio_within: None,
             samples_ns: self.samples.ns.clone(),
             warm,
             floor_ns: floor.ns(),

@@ -15,7 +15,6 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("cores", 1.0, 4096.0),
     ("memory_mib", 0.001, 1e9),
     ("fork_join_ns", 0.0, 1e8),
-    ("model_error_pct", 1.0, 100.0),
     ("issue_width", 1.0, 32.0),
     ("window_ops", 0.0, 4096.0),
     ("fp_units", 1.0, 16.0),

@@ -5,6 +5,7 @@
 //! profiles built into the binary and resolves `--hw`, `peaks` computes what a machine could do at best, `host` is what a
 //! measured machine has beside. `gpu` holds graphics processors, whose figures are others under the same rules.
 
+pub mod band;
 mod catalog;
 mod check;
 mod emulated;
@@ -135,8 +136,6 @@ pub struct MachineFigures {
     pub memory_mib: Figure<f64>,
     /// Cost of starting and joining one parallel loop, ns (0 on one core).
     pub fork_join_ns: Figure<f64>,
-    /// Expected error of modelled times on this machine, percent of the time.
-    pub model_error_pct: Figure<f64>,
 }
 
 /// Front end, window and units of one core.

@@ -156,14 +156,15 @@ fn one(
     };
     // Products of one token were measured among the others of a layer, which L2 does not hold.
     let warm = kernel.starts_with("gemv_").then_some(false);
-    let launch_ns = gpu.machine.launch_ns.value;
+    // A call that waits for its result takes what its author saw; kernels behind each other the gap of their launches.
+    let (call_ns, launch_ns) = row.call_ns.map_or((0.0, gpu.machine.launch_ns.value), |call_ns| (call_ns, 0.0));
     let rungs = match kernel {
         "gemm_fp8" => counts.deep(&of_fp8(gpu)?, "gemm_f16", &shape(k / 2), &row.rung)?,
         _ if kernel.starts_with("gemm_f16") => counts.deep(gpu, kernel, &shape(k), &row.rung)?,
         _ => counts.rungs(gpu, kernel, &shape(k), &row.rung, warm)?,
     };
     let rungs = rungs.iter().map(|cost| cost.launched(launch_ns)).collect();
-    Ok(Prediction::Time { host_ns: 0.0, calls: vec![Calls { times: 1.0, rungs }] })
+    Ok(Prediction::Time { host_ns: call_ns, calls: vec![Calls { times: 1.0, rungs }] })
 }
 
 /// A GPU whose f16 are pairs of FP8: as many bytes, tiles and steps for twice the products, at its rate of FP8. What
@@ -260,13 +261,19 @@ fn decode(
     let mut calls = Vec::new();
     for operation in &step {
         let product = is_product(operation);
-        // A token's weights and cache are larger than any L2, its activations smaller.
-        let warm = !product && operation.kernel != "attention_decode";
+        let warm = on_activations(operation.kernel);
         let rung = if product { rung } else { "best" };
         let rungs = counts.rungs(gpu, operation.kernel, &operation.shape, rung, Some(warm))?;
         calls.push(Calls { times: operation.times as f64, rungs });
     }
     Ok(Prediction::Time { host_ns: gpu.machine.host_token_ns.value, calls })
+}
+
+/// True where a token's kernel reads what those before it left in L2 and neither weights nor a cache, which are larger than
+/// any L2.
+pub fn on_activations(kernel: &str) -> bool {
+    let of_token = ["rmsnorm", "rope", "softmax", "swiglu", "quantize_", "kv_append"];
+    of_token.iter().any(|start| kernel.starts_with(start))
 }
 
 fn is_product(operation: &Operation) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::profile::gpu::Generation;
 
 const ROWS: &str = include_str!("../../../profiles/published/gpu.csv");
+const CALLS: &str = include_str!("../../../profiles/published/gpu-calls.csv");
 const GAPS: &str = include_str!("../../../profiles/published/gpu-gaps.csv");
 
 /// One measurement.
@@ -33,6 +34,8 @@ pub struct Row {
     pub software: String,
     /// Where it stands.
     pub source: String,
+    /// What a call of the software takes, its launch included and its kernels not, where its author measured that, ns.
+    pub call_ns: Option<f64>,
 }
 
 /// What a row's GPU did.
@@ -115,7 +118,16 @@ pub struct GapRow {
 /// # Errors
 /// The first row that is wrong; a test keeps that from being released.
 pub fn rows() -> Result<Vec<Row>, RowsError> {
+    let calls = records("profiles/published/gpu-calls.csv", CALLS, |r| {
+        let call_us: f64 = r[2].parse().map_err(|e| format!("{:?}: {e}", &r[2]))?;
+        Ok((r[0].to_string(), r[1].to_string(), 1e3 * call_us))
+    })?;
+    let call_ns = |software: &str, task: &Task| {
+        let Task::Kernel { kernel, .. } = task else { return None };
+        calls.iter().find(|call| (call.0.as_str(), call.1.as_str()) == (software, kernel)).map(|call| call.2)
+    };
     records("profiles/published/gpu.csv", ROWS, |r| {
+        let task = task(&r[6])?;
         let number = |i: usize| match &r[i] {
             "" => Ok(None),
             text => text.parse::<f64>().map(Some).map_err(|e| format!("{text:?}: {e}")),
@@ -125,7 +137,8 @@ pub fn rows() -> Result<Vec<Row>, RowsError> {
             profile: r[1].into(),
             differs: [number(2)?, number(3)?, number(4)?],
             group: r[5].into(),
-            task: task(&r[6])?,
+            call_ns: call_ns(&r[12], &task),
+            task,
             rung: r[7].into(),
             measured: number(8)?.filter(|m| *m > 0.0).ok_or("no measurement")?,
             unit: r[9].into(),
@@ -147,6 +160,12 @@ pub fn gaps() -> Result<BTreeMap<Generation, GapRow>, RowsError> {
         Ok((generation, GapRow { gap_ns, fitted_on: r[2].into() }))
     })?;
     Ok(all.into_iter().collect())
+}
+
+/// From the end of a kernel of a token to the start of the next on such a GPU, ns: the constant of its generation, or the
+/// launch that its profile states where none was fitted.
+pub fn gap_ns(kept: &BTreeMap<Generation, GapRow>, generation: Generation, launch_ns: f64) -> f64 {
+    kept.get(&generation).map_or(launch_ns, |kept| kept.gap_ns)
 }
 
 fn records<T>(

@@ -12,7 +12,7 @@ use super::price::{Lacks, price};
 use super::rules::Rules;
 use super::sample::{Counted, count};
 use crate::caught::caught;
-use crate::profile::{GpuProfile, Loaded};
+use crate::profile::{GpuProfile, Loaded, band};
 use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all cells of a run share.
@@ -201,7 +201,7 @@ fn outcome(
         Ok(errors) => errors,
         Err(reason) => return Outcome::Wrong { reason },
     };
-    let band = 1.0 + gpu.machine.model_error_pct.value / 100.0;
+    let band = band::on_gpu(kernel.name());
     let compute_ns = cost.operations as f64 / peak_ops(gpu, cost) * 1e9;
     let memory_ns = cost.bytes as f64 / gpu.memory.bandwidth_gb_s.value;
     Outcome::Timed(Timing {
@@ -209,6 +209,7 @@ fn outcome(
         low_ns: priced.low_ns / band,
         high_ns: priced.high_ns * band,
         speedup: None,
+        ratio_within: Some(band::of_gpu_speedup()),
         samples_ns: Vec::new(),
         warm,
         floor_ns: Some(if warm { compute_ns } else { compute_ns.max(memory_ns) }),

@@ -10,8 +10,10 @@ pub enum Class {
     Free,
     /// f32 add, multiply, multiply-add, compare, minimum.
     Fp32,
-    /// Integer add, logic, shift, compare, select.
+    /// Integer add, logic, compare, select.
     Int,
+    /// Shift, and bits taken out.
+    Shift,
     /// 32-bit integer multiply and multiply-add.
     IntMul,
     /// Four i8 products and their sum.
@@ -38,10 +40,11 @@ pub enum Class {
 
 impl Class {
     /// All, in order.
-    pub const ALL: [Class; 14] = [
+    pub const ALL: [Class; 15] = [
         Class::Free,
         Class::Fp32,
         Class::Int,
+        Class::Shift,
         Class::IntMul,
         Class::Dot4,
         Class::Matrix,

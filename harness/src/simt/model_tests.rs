@@ -5,6 +5,7 @@ use kernels::input::{Flavor, Input};
 use kernels::kernel::{Entry, Kernel, Shape};
 
 use super::cells::{Context, cells, priced};
+use super::code::Class;
 use super::gate::ShaderGate;
 use super::meter::Meter;
 use super::rules::Rules;
@@ -169,6 +170,84 @@ fn figures_of_the_machine_move_times_as_they_should() {
     assert_eq!(far.shares[0].0, Bound::MemoryLatency);
     let narrow = time(&|g| g.sm.issue_per_cycle.value /= 200.0);
     assert_eq!(narrow.shares[0].0, Bound::Issue);
+}
+
+/// Kernels that between them use every unit of an SM.
+fn of_every_unit() -> Vec<(&'static dyn Kernel, &'static str, Shape)> {
+    let kernel = |name: &str| *kernels::KERNELS.iter().find(|k| k.name() == name).expect("a kernel");
+    let best = |name: &str| kernel(name).shaders().last().expect("shaders").name;
+    vec![
+        (kernel("gemm_f32"), "vector_loads", Shape::new("square", 512, 512, 256)),
+        (kernel("gemm_f16"), "matrix_units", Shape::new("square", 512, 512, 256)),
+        (kernel("gemv_q8"), best("gemv_q8"), Shape::new("wide", 1, 2048, 2048)),
+        (kernel("gemv_q6_k"), best("gemv_q6_k"), Shape::new("wide", 1, 2048, 2048)),
+        (kernel("softmax"), best("softmax"), Shape::new("rows", 500, 700, 1)),
+        (kernel("softmax"), "shared_tree", Shape::new("rows", 500, 700, 1)),
+        (kernel("swiglu"), best("swiglu"), Shape::new("long", 1, 1 << 20, 1)),
+    ]
+}
+
+#[test]
+fn every_figure_of_an_sm_is_read() {
+    let gpu = gpu("rtx-2080-ti");
+    let counts: Vec<_> = of_every_unit().iter().map(|(k, s, shape)| counted(*k, s, shape, &gpu)).collect();
+    let said = |gpu: &GpuProfile| {
+        let peaks = [gpu.peak_f32_ops_per_s(), gpu.peak_f16_ops_per_s()];
+        let times: Vec<_> = counts.iter().map(|c| priced(gpu, c, false).map(|p| (p.ns, p.low_ns, p.high_ns))).collect();
+        format!("{peaks:?} {times:?}")
+    };
+    let table = toml::Table::try_from(&gpu).expect("a table");
+    let sm = table["sm"].as_table().expect("a section");
+    // Nothing computes in f64 here: that figure is for people who compare export variants.
+    for key in sm.keys().filter(|key| *key != "f64_lanes_per_cycle") {
+        let moved = [0.02, 50.0].into_iter().any(|by| {
+            let mut table = table.clone();
+            let value = &mut table["sm"][key]["value"];
+            *value = match &*value {
+                toml::Value::Integer(n) => toml::Value::Integer(((*n as f64 * by) as i64).max(1)),
+                number => toml::Value::Float(number.as_float().expect("a number") * by),
+            };
+            said(&table.try_into().expect("still a GPU")) != said(&gpu)
+        });
+        assert!(moved, "sm.{key} moves no time");
+    }
+}
+
+#[test]
+fn shifts_are_done_by_the_lanes_that_shift() {
+    let kernel = *kernels::KERNELS.iter().find(|k| k.name() == "gemv_q6_k").expect("a kernel");
+    let (gpu, shape) = (gpu("gtx-680"), Shape::new("wide", 1, 4096, 4096));
+    let counts = counted(kernel, kernel.shaders()[0].name, &shape, &gpu);
+    let shifts: f64 = counts.iter().map(|c| c.work.issued[Class::Shift as usize]).sum();
+    assert!(shifts > 0.0);
+    let ns = |lanes: f64| {
+        let mut gpu = gpu.clone();
+        (gpu.sm.shift_lanes_per_cycle.value, gpu.memory.sustained_gb_s.value) = (lanes, 1e5);
+        priced(&gpu, &counts, false).expect("it runs there")
+    };
+    let (one, two) = (ns(0.01), ns(0.02));
+    assert_eq!(one.shares[0].0, Bound::Compute);
+    let launch = gpu.machine.launch_ns.value;
+    assert!(((one.ns - launch) / (two.ns - launch) - 2.0).abs() < 0.01, "{} {}", one.ns, two.ns);
+}
+
+#[test]
+fn resident_workgroups_take_the_l1_they_share_an_array_with() {
+    // A row that is read again beside a tree of partial results in shared memory, and an L2 that binds.
+    let softmax = Entry::<kernels::softmax::Softmax>::new();
+    let gpu = gpu("a100");
+    let counts = counted(&softmax, "shared_tree", &Shape::new("rows", 4096, 1024, 1), &gpu);
+    assert!(counts[0].shared_bytes > 0);
+    let ns = |array: Option<f64>| {
+        let mut gpu = gpu.clone();
+        gpu.l2.as_mut().expect("an L2").bytes_per_cycle.value = 20.0;
+        let l1 = gpu.l1.as_mut().expect("an L1");
+        l1.array_kib = array.map(|kib| crate::profile::Figure { value: kib, source: "chip".into() });
+        priced(&gpu, &counts, false).expect("it runs there").ns
+    };
+    assert!((ns(Some(192.0)) / ns(None) - 1.0).abs() < 0.1, "{} {}", ns(Some(192.0)), ns(None));
+    // As if the workgroups held all of the array.
+    assert!(ns(Some(1.0)) > 1.1 * ns(None), "{} {}", ns(Some(1.0)), ns(None));
 }
 
 #[test]

@@ -131,14 +131,17 @@ fn busy(
         Some(lanes) => (n(Class::Dot4) * warp / lanes.value, 0.0),
         None => (0.0, n(Class::Dot4)),
     };
-    let (ints, products) = (n(Class::Int) + 8.0 * taken_apart, n(Class::IntMul) + 4.0 * taken_apart);
-    let arithmetic = [Class::Fp32, Class::Int, Class::IntMul, Class::Convert].map(n).iter().sum::<f64>();
+    let (ints, shifts) = (n(Class::Int), n(Class::Shift) + 8.0 * taken_apart);
+    let products = n(Class::IntMul) + 4.0 * taken_apart;
+    let arithmetic = [Class::Fp32, Class::Int, Class::Shift, Class::IntMul, Class::Convert].map(n).iter().sum::<f64>();
     // A value without a register is loaded or stored about once for each operation on it.
     let spills = spilled * arithmetic;
     let issued = instructions.iter().sum::<f64>() + 11.0 * taken_apart + spills;
     let units = [
         n(Class::Fp32) * warp / sm.f32_lanes_per_cycle.value,
-        ints * warp / sm.int_lanes_per_cycle.value + products * warp / sm.int_mul_lanes_per_cycle.value,
+        (ints + shifts) * warp / sm.int_lanes_per_cycle.value + products * warp / sm.int_mul_lanes_per_cycle.value,
+        // Where few of the integer lanes shift, the others go on beside them.
+        shifts * warp / sm.shift_lanes_per_cycle.value,
         n(Class::Convert) * warp / sm.convert_lanes_per_cycle.value,
         n(Class::Sfu) * warp / sm.special_lanes_per_cycle.value,
         dot4,
@@ -232,12 +235,13 @@ impl Caches {
         let grid = counted.grid.map(f64::from);
         // What lies between two touches of a workgroup is what all in flight touch meanwhile.
         let crowd = buffers.clone().map(|b| cold(b) * union(b, wave)).sum::<f64>() / all_cold;
-        let near = gpu.l1.as_ref().map(|l1| {
+        let held = resident * f64::from(counted.shared_bytes) / 1024.0;
+        let near = gpu.l1_kib_beside(held).map(|kib| {
             let apart = |b: usize| {
                 let least = traffic.shared[b].iter().copied().fold(1.0, f64::min);
                 cold(b) * (1.0 + (resident - 1.0) * (1.0 - least))
             };
-            l1.kib.value * 1024.0 / (buffers.clone().map(apart).sum::<f64>() / all_cold)
+            kib * 1024.0 / (buffers.clone().map(apart).sum::<f64>() / all_cold)
         });
         let far = l2.kib.value * 1024.0 / crowd;
         let (mut loads, mut from_l2, mut from_memory, mut stores) = (0.0, 0.0, 0.0, 0.0);

@@ -33,7 +33,8 @@ fn absorbed_attention_wins_above_a_balance_of_1_7_operations_a_byte() {
     assert!((1.7 * 0.75..1.7 * 1.25).contains(&balance), "{balance}");
     let sentence = sweep.sentence(&crossing);
     assert!(sentence.starts_with("absorbed_online wins above") && sentence.contains("operations a byte"), "{sentence}");
-    // The model errs by 35 % either way: below 1.82 times there is no order.
+    // Below what the ratio of two rungs was seen to be off by there is no order.
+    let within = crate::profile::band::of_cpu_speedup();
     let ratio = |at: f64| {
         let point = sweep.points.iter().find(|p| p.at[0] == at).expect("a point");
         let [one, other] = [0, 1].map(|i| time_ns(&point.outcomes[i]).expect("timed"));
@@ -42,7 +43,7 @@ fn absorbed_attention_wins_above_a_balance_of_1_7_operations_a_byte() {
     for (point, there) in sweep.points.iter().map(|p| (p.at[0], ratio(p.at[0]))) {
         let sure =
             crossing.told_apart.iter().flatten().any(|at| if *at < crossing.at { point <= *at } else { point >= *at });
-        assert_eq!(sure, there > 1.35 * 1.35, "{point}: {there}, {:?}", crossing.told_apart);
+        assert_eq!(sure, there > within, "{point}: {there}, {:?}", crossing.told_apart);
     }
     assert_eq!(sweep.points.len(), 9);
 }

@@ -7,7 +7,7 @@ use kernels::operand::{Presence, Region};
 use super::{Estimate, Mode, Params, lanes, model};
 use crate::caught::caught;
 use crate::gate::Gate;
-use crate::profile::{Loaded, Profile};
+use crate::profile::{Loaded, Profile, band};
 use crate::record::{Base, CostRef, Counts, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
 
 /// What all modelled cells of a run share.
@@ -148,7 +148,7 @@ pub fn outcome(
     let outcome = match caught(|| model(case, variant, lanes, params, Mode::Sampled, warm)) {
         Err(reason) => Outcome::Void { reason },
         Ok(Ok(estimate)) => {
-            let mut timing = timing(&estimate, profile, lanes, warm, cost);
+            let mut timing = timing(&estimate, kernel.name(), profile, lanes, warm, cost);
             timing.nmse = errors.nmse;
             timing.backward_error = errors.backward;
             Outcome::Timed(timing)
@@ -158,8 +158,8 @@ pub fn outcome(
     (outcome, isa, threads)
 }
 
-fn timing(estimate: &Estimate, profile: &Profile, lanes: usize, warm: bool, cost: &Cost) -> Timing {
-    let band = 1.0 + profile.machine.model_error_pct.value / 100.0;
+fn timing(estimate: &Estimate, kernel: &str, profile: &Profile, lanes: usize, warm: bool, cost: &Cost) -> Timing {
+    let band = band::on_cpu(profile.class, kernel);
     let compute_ns = cost.operations as f64 / peak_ops(profile, cost) * 1e9;
     let memory_ns = cost.bytes as f64 / profile.memory.bandwidth_gb_s.value;
     Timing {
@@ -167,6 +167,7 @@ fn timing(estimate: &Estimate, profile: &Profile, lanes: usize, warm: bool, cost
         low_ns: estimate.time_ns / band,
         high_ns: estimate.time_ns * band,
         speedup: None,
+        ratio_within: Some(band::of_cpu_speedup()),
         samples_ns: Vec::new(),
         warm,
         floor_ns: Some(if warm { compute_ns } else { compute_ns.max(memory_ns) }),

@@ -238,10 +238,11 @@ impl Memory {
         account.misses[0] += 1.0;
         let waiting = self.misses.free().max(at);
         let line = 1u64 << self.levels[0].p.line_shift;
+        let before = account.misses[1];
         let served = self.fetch(1, address, waiting, line as f64, account);
         self.misses.occupy(served.ready);
         self.levels[0].insert(tag, served.ready);
-        self.train(tag, at, account);
+        self.train(tag, account.misses[1] > before, at, account);
         Served { ready: served.ready.max(hit), ..served }
     }
 
@@ -278,15 +279,21 @@ impl Memory {
     }
 
     /// The stream prefetcher sees a first-level miss and runs ahead of it into the second level, on most
-    /// machines no further than the end of the page.
-    fn train(&mut self, line: u64, at: u64, account: &mut Account) {
+    /// machines no further than the end of the page. A stream begins with a miss of the level that it fills (Jouppi,
+    /// ISCA 1990): what that holds already needs none.
+    fn train(&mut self, line: u64, missed_second: bool, at: u64, account: &mut Account) {
         if self.streams.is_empty() || self.levels.len() < 2 {
             return;
         }
         self.clock += 1;
         let Some(s) = self.streams.iter().position(|s| s.next == line) else {
-            let oldest = (0..self.streams.len()).min_by_key(|&s| self.streams[s].used).unwrap_or(0);
-            self.streams[oldest] = Stream { next: line + 1, ahead: line, used: self.clock, length: 0 };
+            // A stray miss does not end a stream that was right a moment ago; one that ended itself makes room.
+            let recent = 2 * self.streams.len() as u64;
+            let ended = |s: &&mut Stream| s.next == u64::MAX || self.clock - s.used > recent;
+            let victim = self.streams.iter_mut().filter(ended).min_by_key(|s| s.used);
+            if let Some(victim) = victim.filter(|_| missed_second) {
+                *victim = Stream { next: line + 1, ahead: line, used: self.clock, length: 0 };
+            }
             return;
         };
         let shift = self.levels[0].p.line_shift;

@@ -9,7 +9,6 @@ fn toy() -> String {
     let fs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| f(k, v)).collect::<String>();
     let mut t = "schema = 1\nid = \"toy\"\nname = \"toy\"\nclass = \"cpu\"\nyear = 2000\n[machine]\n".to_string();
     t += &fs(&[("clock_mhz", "1000.0"), ("cores", "4"), ("memory_mib", "64.0"), ("fork_join_ns", "1000.0")]);
-    t += &f("model_error_pct", "30.0");
     t += "[core]\n";
     t += &fs(&[("issue_width", "4"), ("window_ops", "64"), ("fp_units", "2"), ("int_units", "4")]);
     t += &fs(&[("load_units", "1"), ("store_units", "1"), ("loop_ops", "2"), ("mispredict_cycles", "10.0")]);
@@ -283,6 +282,66 @@ fn a_prefetcher_keeps_more_lines_in_flight_than_the_core() {
     // Runs of two lines in eight: it is right about the second, and brings in no more than two that nobody wants.
     let (_, bytes) = rate(prefetching(8, true), 2, 8);
     assert!(bytes <= 4.0 / 8.0 * (1 << 20) as f64, "{bytes} bytes");
+}
+
+#[test]
+fn a_stray_miss_ends_no_stream() {
+    // Four rows line by line in turn, and now and then a line that nobody reads again: of a vector, of a table.
+    let time = |streams: u32, stray_every: u64| {
+        let p = params(|p| {
+            p.caches[1].kib.value = 256.0;
+            p.memory.misses_outstanding.value = 1;
+            p.memory.prefetch_streams.value = streams;
+            p.memory.prefetch_lines.value = 8;
+            p.memory.prefetch_outstanding.value = 8;
+        });
+        let engine = mapped(&p, 4 << 20, false);
+        let (row, mut strays) = (64 << 10, 0);
+        for group in 0..4 {
+            for line in 0..1024 {
+                for r in 0..4 {
+                    engine.load(at(BASE + (4 * group + r) * row + line * 64, 4), 1);
+                }
+                if line % stray_every == 0 {
+                    // Apart from each other and from the rows.
+                    strays += 1;
+                    engine.load(at(BASE + (2 << 20) + strays * 640, 4), 1);
+                }
+            }
+        }
+        engine.estimate().time_ns
+    };
+    let room = time(8, 16);
+    assert!(time(4, 16) < 1.2 * room, "{} ns with as many streams as rows, {room} ns with twice as many", time(4, 16));
+    // Fewer streams than rows help some of them; none help nobody.
+    let (three, none) = (time(3, 16), time(0, 16));
+    assert!(three > 1.1 * room && three < 0.9 * none, "{three} ns with three, {none} ns with none");
+    // Rows that ended make room for those that begin: the fourth group is followed as the first is.
+    assert!(time(4, 1 << 30) < 1.05 * time(8, 1 << 30));
+}
+
+#[test]
+fn a_vector_that_the_second_level_holds_takes_no_stream_from_the_rows() {
+    let time = |streams: u32| {
+        let p = params(|p| {
+            p.caches[1].kib.value = 256.0;
+            p.memory.misses_outstanding.value = 1;
+            p.memory.prefetch_streams.value = streams;
+            p.memory.prefetch_lines.value = 8;
+            p.memory.prefetch_outstanding.value = 8;
+        });
+        let engine = mapped(&p, 8 << 20, false);
+        // Each row is as long as the vector, which is four times the first level.
+        let (row, vector) = (4 << 10, BASE + (4 << 20));
+        for group in 0..64 {
+            for line in 0..row / 64 {
+                engine.load(at(vector + line * 64, 4), 1);
+                (0..4).for_each(|r| ignore(engine.load(at(BASE + (4 * group + r) * row + line * 64, 4), 1)));
+            }
+        }
+        engine.estimate().time_ns
+    };
+    assert!(time(4) < 1.1 * time(8), "{} ns with as many streams as rows, {} ns with twice as many", time(4), time(8));
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn ladder(tier: Tier, on: &MachineRef, softmax: bool, times_ns: [f64; 3], band: 
             low_ns: time_ns / band,
             high_ns: time_ns * band,
             speedup: Some(Speedup { ratio, low: ratio / error, high: ratio * error }),
+            ratio_within: None,
             samples_ns: Vec::new(),
             warm: false,
             floor_ns: on.peak_bytes_per_s.map(|rate| 55_092_224e9 / rate * scale),

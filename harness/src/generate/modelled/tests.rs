@@ -68,7 +68,11 @@ fn latent_attention_and_experts_run_on_gpus() {
                 assert!(ns(&pair[0]) >= ns(&pair[1]), "{name} {dtype} on {}", pair[0].record.machine.id);
                 for step in pair {
                     let sum: f64 = step.parts.iter().map(part_ns).sum();
-                    assert!((sum / ns(step) - 1.0).abs() < 1e-9);
+                    assert!(((sum + step.host_ns) / ns(step) - 1.0).abs() < 1e-9);
+                    let Outcome::Timed(timing) = &step.record.outcome else { panic!("{:?}", step.record.outcome) };
+                    let shares: f64 = timing.shares.iter().map(|s| s.1).sum();
+                    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+                    assert!(step.host_ns > 0.0 && timing.low_ns < timing.time_ns && timing.time_ns < timing.high_ns);
                     for kernel in [MLA, gate, experts, "rope", "rmsnorm"] {
                         assert!(!calls(step, kernel).is_empty(), "{name} {dtype}: no {kernel}");
                     }
@@ -126,6 +130,7 @@ fn record(kernel: &str, variant: &str, rung: u32, time_ns: f64) -> Record {
         low_ns: time_ns,
         high_ns: time_ns,
         speedup: None,
+        ratio_within: None,
         samples_ns: Vec::new(),
         warm: false,
         floor_ns: None,
@@ -180,7 +185,7 @@ fn expanded_caches_are_read_where_those_of_all_layers_fit() {
     let attention =
         vec![record(MLA, "naive", 0, 100.0), record(MLA, "expanded", 1, 10.0), record(MLA, "absorbed", 2, 15.0)];
     let chosen = |memory: f64| {
-        let steps = whole.on(&all, std::slice::from_ref(&attention), &machine(), memory);
+        let steps = whole.on(&all, std::slice::from_ref(&attention), &machine(), memory, 0.0);
         let rungs: Vec<String> = steps[1].parts.iter().map(|part| part.record.variant.clone()).collect();
         (steps.iter().map(ns).collect::<Vec<_>>(), rungs.join(" "))
     };

@@ -10,7 +10,6 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("sms", 1.0, 1024.0),
     ("launch_ns", 0.0, 1e6),
     ("host_token_ns", 0.0, 1e8),
-    ("model_error_pct", 1.0, 100.0),
     ("launch_price_usd", 1.0, 1e6),
     ("warp_lanes", 8.0, 128.0),
     ("max_threads", 32.0, 8192.0),
@@ -44,6 +43,7 @@ pub(super) const RANGES: &[(&str, f64, f64)] = &[
     ("fp8_tflops", 0.1, 1e5),
     ("int8_tops", 0.1, 1e5),
     ("kib", 1.0, 1e6),
+    ("array_kib", 1.0, 1e6),
     ("line_bytes", 16.0, 1024.0),
     ("sector_bytes", 16.0, 1024.0),
     ("latency_cycles", 4.0, 4000.0),
@@ -103,7 +103,7 @@ impl GpuProfile {
     fn check_caches(&self) -> Check {
         let mut inner_cycles = 0.0;
         for (name, cache) in [("l1", &self.l1), ("l2", &self.l2)] {
-            let Some(GpuCacheFigures { kib, line_bytes, sector_bytes, latency_cycles, .. }) = cache else {
+            let Some(GpuCacheFigures { kib, array_kib, line_bytes, sector_bytes, latency_cycles, .. }) = cache else {
                 continue;
             };
             let key = |figure: &str| format!("{name}.{figure}");
@@ -111,6 +111,17 @@ impl GpuProfile {
             ensure(line.is_power_of_two(), &key("line_bytes"), || format!("{line} is not a power of two"))?;
             let whole = sector.is_power_of_two() && sector <= line;
             ensure(whole, &key("sector_bytes"), || format!("{sector} is no power of two within the {line} of a line"))?;
+            if let Some(array) = array_kib {
+                ensure(name == "l1", &key("array_kib"), || "is for L1, which shared memory may be cut from".into())?;
+                let (array, shared) = (array.value, self.sm.shared_kib.value);
+                let least = kib.value.max(shared);
+                ensure(array >= least, &key("array_kib"), || {
+                    format!("{array} is less than the {least} of the larger of l1.kib and sm.shared_kib")
+                })?;
+                ensure(array < kib.value + shared, &key("array_kib"), || {
+                    format!("{array} holds l1.kib and sm.shared_kib side by side: leave it out")
+                })?;
+            }
             let lines = kib.value * 1024.0 / f64::from(line);
             ensure(lines.fract() == 0.0, &key("kib"), || format!("{} KiB is no whole number of lines", kib.value))?;
             let cycles = latency_cycles.value;

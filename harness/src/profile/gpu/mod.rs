@@ -140,8 +140,6 @@ pub struct GpuMachineFigures {
     pub launch_ns: Figure<f64>,
     /// Work of the host for each token that no kernel hides (sampling, building and submitting the graph), ns.
     pub host_token_ns: Figure<f64>,
-    /// Expected error of modelled times on this GPU, percent of the time.
-    pub model_error_pct: Figure<f64>,
     /// Price at introduction, US dollars.
     pub launch_price_usd: Option<Figure<f64>>,
 }
@@ -226,6 +224,9 @@ pub struct MatrixFigures {
 pub struct GpuCacheFigures {
     /// Capacity that loads can use, KiB.
     pub kib: Figure<f64>,
+    /// Of `[l1]`: the array that it and shared memory are cut from, KiB; what resident workgroups hold of it caches nothing.
+    /// Absent where shared memory is apart.
+    pub array_kib: Option<Figure<f64>>,
     /// What a tag covers, bytes.
     pub line_bytes: Figure<u32>,
     /// What a miss fetches at least, bytes: a sector of the line, or all of it.
@@ -323,6 +324,13 @@ impl GpuProfile {
     /// Clock period, ns.
     pub fn cycle_ns(&self) -> f64 {
         1e3 / self.machine.clock_mhz.value
+    }
+
+    /// What L1 has left of its array beside so many KiB of shared memory, KiB; none without an L1.
+    pub fn l1_kib_beside(&self, shared_kib: f64) -> Option<f64> {
+        let l1 = self.l1.as_ref()?;
+        let left = l1.array_kib.as_ref().map_or(l1.kib.value, |array| array.value - shared_kib);
+        Some(l1.kib.value.min(left).max(0.0))
     }
 
     /// Warps that an SM holds.

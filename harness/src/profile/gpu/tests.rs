@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::GpuProfile;
 use super::check::RANGES;
+use super::{Generation, GpuProfile};
 use crate::profile::Loaded;
 use crate::profile::check::collect;
 
@@ -46,6 +46,13 @@ fn figures_that_cannot_be_are_named_by_key() {
         ("transaction_bytes = { value = 32", "transaction_bytes = { value = 48", "memory.transaction_bytes"),
         ("value = \"distinct-blocks\"", "value = \"in-order-segment\"", "memory.coalescing_lanes"),
         ("kib = { value = 40960.0", "kib = { value = 40960.01", "l2.kib"),
+        ("array_kib = { value = 192.0", "array_kib = { value = 128.0", "l1.array_kib"),
+        ("array_kib = { value = 192.0", "array_kib = { value = 356.0", "l1.array_kib"),
+        (
+            "kib = { value = 40960.0",
+            "array_kib = { value = 81920.0, source = \"chip\" }\nkib = { value = 40960.0",
+            "l2.array_kib",
+        ),
         ("kind = \"NVLink 3\"", "kind = \" \"", "link.kind"),
         ("sms = { value = 108, source = \"chip\"", "sms = { value = 108, source = \"hearsay\"", "machine.sms"),
         ("[sources]\n", "[sources]\nspare = { cite = \"x\", status = \"read\" }\n", "sources.spare"),
@@ -117,6 +124,21 @@ fn export_variants_differ_from_their_siblings_only_in_what_was_cut() {
         [("a100", 600.0), ("a800", 400.0), ("h100", 900.0), ("h800", 400.0), ("h20", 900.0), ("h200", 900.0)]
     {
         assert_eq!(of(id).link.expect("a link").both_ways_gb_s.value, gb_s, "{id}");
+    }
+}
+
+/// Workgroups take their memory from the L1 that is one array with it, and nothing from the one that is apart.
+#[test]
+fn shared_memory_is_cut_from_the_array_that_l1_is_in() {
+    let left = |id: &str, shared_kib| of(id).l1_kib_beside(shared_kib);
+    assert_eq!((left("a100", 0.0), left("a100", 164.0)), (Some(192.0), Some(28.0)));
+    assert_eq!((left("t4", 0.0), left("t4", 32.0), left("t4", 64.0)), (Some(64.0), Some(64.0), Some(32.0)));
+    assert_eq!((left("gtx-1080", 96.0), left("gtx-680", 48.0)), (Some(48.0), None));
+    // Tables of one array that hold both in full, one beside the other, would count it twice.
+    for gpu in built_in() {
+        let p = gpu.profile;
+        let since_volta = matches!(p.generation, Generation::Turing | Generation::Ampere | Generation::Hopper);
+        assert_eq!(p.l1.is_some_and(|l1| l1.array_kib.is_some()), since_volta, "{}", p.id);
     }
 }
 

@@ -77,22 +77,22 @@ impl<'a> Lowering<'a> {
             B::And | B::LogicalAnd => (Op::And, i),
             B::InclusiveOr | B::LogicalOr => (Op::Or, i),
             B::ExclusiveOr => (Op::Xor, i),
-            B::ShiftLeft => (Op::Shl, i),
-            B::ShiftRight if signed => (Op::Sar, i),
-            B::ShiftRight => (Op::Shr, i),
+            B::ShiftLeft => (Op::Shl, Class::Shift),
+            B::ShiftRight if signed => (Op::Sar, Class::Shift),
+            B::ShiftRight => (Op::Shr, Class::Shift),
         };
         if matches!(op, Op::UDiv | Op::UMod | Op::IMul)
             && let [divisor] = b[..]
             && let Some(literal) = self.literal_of(divisor).filter(|l| l.is_power_of_two())
         {
             // What every compiler makes of it.
-            let (op, by) = match op {
-                Op::UDiv => (Op::Shr, literal.trailing_zeros()),
-                Op::IMul => (Op::Shl, literal.trailing_zeros()),
-                _ => (Op::And, literal - 1),
+            let (op, class, by) = match op {
+                Op::UDiv => (Op::Shr, Class::Shift, literal.trailing_zeros()),
+                Op::IMul => (Op::Shl, Class::Shift, literal.trailing_zeros()),
+                _ => (Op::And, i, literal - 1),
             };
             let by = self.literal(by);
-            return Ok(self.each(op, Class::Int, &[&a, &[by]]));
+            return Ok(self.each(op, class, &[&a, &[by]]));
         }
         if matches!(op, Op::UDiv | Op::UMod | Op::SDiv | Op::SMod) {
             return Ok(self.integer_division(op, &a, &b));
@@ -249,11 +249,11 @@ impl<'a> Lowering<'a> {
             M::CountOneBits => self.each(Op::CountOnes, i, &[&x]),
             M::CountLeadingZeros => self.each(Op::LeadingZeros, i, &[&x]),
             M::CountTrailingZeros => self.each(Op::TrailingZeros, i, &[&x]),
-            M::ExtractBits if signed => self.each(Op::ExtractS, i, &[&x, &y, &z]),
-            M::ExtractBits => self.each(Op::ExtractU, i, &[&x, &y, &z]),
+            M::ExtractBits if signed => self.each(Op::ExtractS, Class::Shift, &[&x, &y, &z]),
+            M::ExtractBits => self.each(Op::ExtractU, Class::Shift, &[&x, &y, &z]),
             M::Unpack2x16float => {
                 let sixteen = self.literal(16);
-                let high = self.op(Op::Shr, i, &[x[0], sixteen]);
+                let high = self.op(Op::Shr, Class::Shift, &[x[0], sixteen]);
                 vec![self.op(Op::HalfToF, Class::Convert, &[x[0]]), self.op(Op::HalfToF, Class::Convert, &[high])]
             }
             M::Pack2x16float => vec![self.op(Op::FToHalves, Class::Convert, &[x[0], x[1]])],
@@ -263,7 +263,7 @@ impl<'a> Lowering<'a> {
                 (0..4)
                     .map(|byte| {
                         let at = self.literal(8 * byte);
-                        self.op(op, i, &[x[0], at, eight])
+                        self.op(op, Class::Shift, &[x[0], at, eight])
                     })
                     .collect()
             }

@@ -32,7 +32,7 @@ pub(super) fn share(insts: &mut [Inst]) {
         // Backwards, so that what feeds an address is found after what it feeds; loops carry counters round, which stay.
         for at in (0..inside.len()).rev() {
             let inst = &inside[at];
-            if !matches!(inst.class, Class::Int | Class::IntMul) || inst.op == Op::Select {
+            if !matches!(inst.class, Class::Int | Class::Shift | Class::IntMul) || inst.op == Op::Select {
                 continue;
             }
             let feeds = |reader: &usize| {
@@ -91,7 +91,8 @@ fn words(insts: &mut [Inst]) {
         let mut words = u32::from(inst.n);
         for d in inst.writes().filter(|d| writers[d] == 1) {
             let Some([reader]) = readers.get(&d).map(Vec::as_slice) else { continue };
-            let arithmetic = matches!(insts[*reader].class, Class::Fp32 | Class::Int | Class::IntMul);
+            let class = insts[*reader].class;
+            let arithmetic = matches!(class, Class::Fp32 | Class::Int | Class::Shift | Class::IntMul);
             let between = insts.get(at + 1..*reader);
             let stays = |i: &Inst| !i.op.steers() && !matches!(i.op, Op::Barrier | Op::StoreShared | Op::AtomicShared);
             if arithmetic && !takes_one[*reader] && between.is_some_and(|b| b.iter().all(stays)) {
