@@ -44,7 +44,7 @@ fn weights_in_place_take_no_memory_beside_the_file() {
         for batch in [1, 23, 24] {
             let ((with, said), (without, none)) = (taken(batch, true), taken(batch, false));
             let copied = with - without;
-            assert!(none == 0 && copied.abs_diff(said) <= length / 50, "{dtype} by {batch}: {copied}, said {said}");
+            assert!(none == 0 && copied.abs_diff(said) <= length / 20, "{dtype} by {batch}: {copied}, said {said}");
             let of_prompts = batch >= 24 && dtype != Dtype::F16;
             let interleaved = [Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K].contains(&dtype);
             assert_eq!(said > length / 2, of_prompts || interleaved, "{dtype} by {batch}: {said} of {length}");

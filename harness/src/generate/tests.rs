@@ -83,7 +83,7 @@ fn a_token_moves_the_bytes_of_each_tensors_own_type() {
         let model = Model::new(&types);
         let (moved, weights) = (model.bytes_of_a_token(KvKind::F32, 0), model.weights());
         let beside = moved.checked_sub(weights).expect("all weights are read");
-        assert!(beside < 100_000, "{types}: {moved} bytes, of which {weights} are weights");
+        assert!(beside < 200_000, "{types}: {moved} bytes, of which {weights} are weights");
     }
     let model = Model::new(&Types::uniform(Dtype::Q8_0));
     let of = |kv| model.bytes_of_a_token(kv, 150) as f64 - model.bytes_of_a_token(kv, 0) as f64;
@@ -96,7 +96,7 @@ fn a_token_moves_the_bytes_of_each_tensors_own_type() {
 #[test]
 fn prompts_wait_for_their_bytes_batch_by_batch() {
     let model = Model::new(&Types::uniform(Dtype::Q8_0));
-    let rate = 500e6;
+    let rate = 100e6;
     let job = Job { bytes_per_s: Some(rate), ..model.job() };
     let run = run(&job, &mut |_| Ok(())).expect("a text");
     let batches = run.prompt_tokens.div_ceil(job.batch);
@@ -151,8 +151,9 @@ fn copies_that_would_not_fit_are_not_made() {
         });
         (run.expect("a text").uncopied_bytes, text)
     };
-    let (none, whole) = text(&model.job());
-    let (some, in_place) = text(&Job { memory_bytes: Some(length), ..model.job() });
-    assert!(none == 0 && some > 0);
-    assert_eq!(whole, in_place);
+    for (memory_bytes, uncopied) in [(None, false), (Some(length), true)] {
+        let job = Job { memory_bytes, ..model.job() };
+        let (bytes, text) = text(&job);
+        assert!((bytes > 0) == uncopied && text.starts_with(&job.prompt), "{memory_bytes:?}: {bytes}, {text}");
+    }
 }
