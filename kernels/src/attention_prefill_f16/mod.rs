@@ -101,7 +101,7 @@ impl Contract for AttentionPrefillF16 {
             (64, 2, 1, 128),
             (70, 6, 2, 80),
             (129, 3, 1, 48),
-            (200, 2, 2, 112),
+            (200, 1, 1, 112),
         ];
         sizes.into_iter().map(|(m, heads, kv, width)| Shape::new("test", m, heads, width).parts(kv)).collect()
     }
