@@ -133,48 +133,6 @@ fn weights_come_from_model_files_of_every_supported_element() {
 }
 
 #[test]
-fn a_study_is_a_table_in_every_format() {
-    let place = Place::new();
-    let study = |format: &str| place.succeeds(&["study", "fp8-promotion", "-o", format]);
-    let csv = study("csv");
-    assert!(
-        csv.starts_with(
-            "promotion_interval,data,rounding,worst_error,additions_per_product,h800_f32_lanes_busy_pct\nnone,positive,"
-        ),
-        "{csv}"
-    );
-    // A multiply-add on 66.9 TFLOPS for each 128 on 1978.9.
-    assert!(csv.lines().any(|line| line.starts_with("128,") && line.ends_with(",0.00781,23.1")), "{csv}");
-    assert_eq!((csv.lines().count(), study("md").lines().count()), (29, 32));
-    assert!(study("table").contains("software model, not H800 hardware"));
-    assert!(study("json").contains("\"promotion_interval\": \"none\""));
-    let crossovers = place.succeeds(&["study", "crossovers", "-o", "csv"]);
-    assert_eq!(crossovers.lines().count(), 1 + harness::crossover::QUESTIONS.len());
-}
-
-#[test]
-fn a_pass_over_several_tokens_has_a_cost_on_every_machine_or_a_reason() {
-    let place = Place::new();
-    let csv = place.succeeds(&[
-        "study",
-        "speculation",
-        "--hw",
-        "i486dx2-66,gtx-1080",
-        "-o",
-        "csv",
-        "--chart",
-        "speculation.svg",
-    ]);
-    let rows = |start: &str| csv.lines().filter(|line| line.starts_with(start)).count();
-    assert_eq!((rows("gtx-1080,q8_0,"), rows("gtx-1080,f16,"), rows("i486dx2-66,bf16,")), (5, 5, 1), "{csv}");
-    assert!(csv.contains("the machine has 16 MiB"), "{csv}");
-    let chart = std::fs::read_to_string(place.path("speculation.svg")).expect("drawn");
-    assert!(chart.contains("Eight tokens for the price of") && chart.contains("a token after the other"), "{chart}");
-    place.refuses(&["study", "crossovers", "--hw", "gtx-1080"], &["--hw belongs to `retrobench study speculation`"]);
-    place.refuses(&["study", "speculation", "--hw", "commodore-64"], &["commodore-64", "processors or GPUs"]);
-}
-
-#[test]
 fn bad_model_files_are_one_line() {
     let place = Place::new();
     let good = synthetic::llama2c([32, 64, 1, 4, 2, 48, 16]).bytes;

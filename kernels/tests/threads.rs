@@ -5,10 +5,12 @@ use kernels::KERNELS;
 use kernels::input::Input;
 use kernels::kernel::{Kernel, Shape, machine_for};
 
-/// Ragged, from less than a thread's piece to several blocks of each.
+/// Ragged, of products from less than a thread's piece to several blocks of each.
 fn shapes(kernel: &dyn Kernel) -> Vec<Shape> {
-    let sizes = [(1, 130, 300), (5, 40, 64), (70, 130, 300), (530, 200, 1100)];
-    let near = sizes.into_iter().map(|(m, n, k)| kernel.shape_near(m, n, k));
+    let is_product = kernel.name().starts_with("gemv") || kernel.name().starts_with("gemm");
+    let sizes: &[(usize, usize, usize)] =
+        if is_product { &[(1, 130, 300), (5, 40, 64), (70, 130, 300), (530, 200, 1100)] } else { &[(5, 130, 300)] };
+    let near = sizes.iter().map(|&(m, n, k)| kernel.shape_near(m, n, k));
     kernel.test_shapes().into_iter().chain(near).collect()
 }
 
@@ -39,9 +41,12 @@ fn any_number_of_threads_gives_the_same_bits() {
                         kernel.dims(&shape),
                         pool.current_num_threads()
                     );
-                    assert!(case.verify(v, isa.lanes()).passed(), "{place}");
                     let now: Vec<u32> = case.output().into_iter().map(f32::to_bits).collect();
-                    assert!(*bits.get_or_insert_with(|| now.clone()) == now, "{place}: other bits than one thread's");
+                    match &bits {
+                        Some(one_thread) => assert!(*one_thread == now, "{place}: other bits than one thread's"),
+                        None => assert!(case.verify(v, isa.lanes()).passed(), "{place}"),
+                    }
+                    bits.get_or_insert(now);
                     compared += 1;
                 }
             }
