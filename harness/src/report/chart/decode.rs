@@ -232,7 +232,10 @@ mod tests {
             ..end_to_end(Tier::Emulated, "older", variant, rung, ns)
         });
         let drawn = picture(&[&slow[..], &disk].concat(), "tiny").expect("drawn").expect("a chart").file();
-        assert!(drawn.contains("older, disk · emulated") && drawn.contains("60.0 s → 40.0 s (1.50×)"), "{drawn}");
+        assert!(
+            drawn.contains("older (1990), disk · emulated") && drawn.contains("60.0 s → 40.0 s (1.50×)"),
+            "{drawn}"
+        );
         assert!(drawn.contains("10.0 min → 30.0 s (20×)"), "{drawn}");
         let drawn = picture(&records, "tiny").expect("drawn").expect("a chart").file();
         for words in ["old", "25 → 100 (4.0×)", "theirs: 50", "here"] {
