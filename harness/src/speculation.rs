@@ -30,33 +30,43 @@ fn ffn_down(tokens: usize) -> Shape {
     Shape::new("r1-distill-qwen-1.5b/ffn-down-verify", tokens, 1536, 8960)
 }
 
+/// The two largest of a layer of R1-Distill-Llama-8B, made one as GPUs' engines do: more than any L2 holds in any format, and
+/// columns for every SM.
+fn gate_and_up(tokens: usize) -> Shape {
+    Shape::new("r1-distill-llama-8b/ffn-gate-up-verify", tokens, 2 * 14336, 4096)
+}
+
 /// The experts of a layer of DeepSeek-V2-Lite, a quarter of their inner width; 6 of 64 for each token, as far apart as they
 /// can be.
 fn experts(tokens: usize) -> Shape {
     Shape::new("deepseek-v2-lite/experts-slice-verify", tokens, 2048, 352).parts(64).chosen(6)
 }
 
-const fn dense(name: &'static str, one: &'static str, many: &'static str) -> Weights {
+const fn on_processors(name: &'static str, one: &'static str, many: &'static str) -> Weights {
     Weights { name, one: Some(one), many, shape: ffn_down }
+}
+
+const fn on_gpus(name: &'static str, one: &'static str, many: &'static str) -> Weights {
+    Weights { name, one: Some(one), many, shape: gate_and_up }
 }
 
 const EXPERTS: Weights = Weights { name: "f32, experts", one: None, many: "moe_ffn_f32", shape: experts };
 
 /// What processors are asked.
 pub const PROCESSORS: [Weights; 5] = [
-    dense("bf16", "gemv_bf16", "gemm_bf16"),
-    dense("q8_0", "gemv_q8", "gemm_q8_0"),
-    dense("q4_0", "gemv_q4_0", "gemm_q4_0"),
-    dense("q4_k", "gemv_q4_k", "gemm_q4_k"),
+    on_processors("bf16", "gemv_bf16", "gemm_bf16"),
+    on_processors("q8_0", "gemv_q8", "gemm_q8_0"),
+    on_processors("q4_0", "gemv_q4_0", "gemm_q4_0"),
+    on_processors("q4_k", "gemv_q4_k", "gemm_q4_k"),
     EXPERTS,
 ];
 
 /// What GPUs are asked; their products of several tokens take activations in f16.
 pub const GPUS: [Weights; 5] = [
-    dense("f16", "gemv_f16", "gemm_f16"),
-    dense("q8_0", "gemv_q8", "gemm_f16_q8_0"),
-    dense("q4_0", "gemv_q4_0", "gemm_f16_q4_0"),
-    dense("q4_k", "gemv_q4_k", "gemm_f16_q4_k"),
+    on_gpus("f16", "gemv_f16", "gemm_f16"),
+    on_gpus("q8_0", "gemv_q8", "gemm_f16_q8_0"),
+    on_gpus("q4_0", "gemv_q4_0", "gemm_f16_q4_0"),
+    on_gpus("q4_k", "gemv_q4_k", "gemm_f16_q4_k"),
     EXPERTS,
 ];
 

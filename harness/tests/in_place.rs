@@ -14,7 +14,7 @@ use kernels::model::{Dtype, ModelFile, Types, published};
 #[test]
 fn weights_in_place_take_no_memory_beside_the_file() {
     let mut config = published::named("r1-distill-qwen-1.5b").expect("published");
-    (config.hidden, config.ffn, config.vocab, config.layers, config.context) = (512, 2048, 400, 3, 64);
+    (config.hidden, config.ffn, config.vocab, config.layers, config.context) = (512, 2048, 400, 9, 64);
     config.attention = Attention::Grouped { heads: 8, kv_heads: 2, width: 64, biases: true };
     for dtype in [Dtype::F32, Dtype::Bf16, Dtype::F16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K] {
         let synth = Synth::new(&config, dtype, 1);

@@ -42,7 +42,7 @@ pub fn study(hw: Option<&str>, chart: Option<&Path>) -> Result<Listing, Failure>
     Ok(Listing {
         about: "What one pass over several tokens takes over a pass for one (modelled tier), each at its fastest rung, and how \
                 likely each guess must be right for the pass to give as many tokens a second: guessing costs nothing here. \
-                Matrices are 1536×8960; experts 64 of 2048×352, of which each token meets 6 that no other does where there \
+                Matrices are 1536×8960 on processors, 28672×4096 on GPUs; experts 64 of 2048×352, of which each token meets 6 that no other does where there \
                 are as many."
             .into(),
         heads: vec!["machine", "weights", "tokens", "time_ns", "over_one", "break_even", "rung"],
@@ -93,7 +93,7 @@ fn drawn(lines: &[Line]) -> Result<String, Failure> {
     series.push(("a token after the other".into(), TOKENS.map(|n| (n as f64, n as f64)).to_vec()));
     let picture = curve::picture(&Curves {
         title: &title,
-        under: "modelled · a matrix of 1536×8960 in q8_0, each pass at its fastest rung",
+        under: "modelled · weights in q8_0, 1536×8960 on processors, 28672×4096 on GPUs, each pass at its fastest rung",
         x: "tokens that one pass looks at",
         y: "time over a pass for one token",
         axes: (Axis::Log, Axis::Log),

@@ -178,6 +178,7 @@ fn of_every_unit() -> Vec<(&'static dyn Kernel, &'static str, Shape)> {
     let best = |name: &str| kernel(name).shaders().last().expect("shaders").name;
     vec![
         (kernel("gemm_f32"), "vector_loads", Shape::new("square", 512, 512, 256)),
+        (kernel("gemm_f32"), "shared_tile", Shape::new("square", 512, 512, 256)),
         (kernel("gemm_f16"), "matrix_units", Shape::new("square", 512, 512, 256)),
         (kernel("gemv_q8"), best("gemv_q8"), Shape::new("wide", 1, 2048, 2048)),
         (kernel("gemv_q6_k"), best("gemv_q6_k"), Shape::new("wide", 1, 2048, 2048)),

@@ -2,7 +2,7 @@
 
 use super::{Args, Cached, MlaDecode, Size};
 use crate::attention_decode::blocks::{Dots, Plain, attend};
-use crate::gemv::dot;
+use crate::gemv::{dot, multi_row::dots};
 use crate::kernel::Rung;
 use crate::machine::{Machine, tasks};
 
@@ -43,7 +43,13 @@ fn rows<'a, E: Cached>(size: &Size, cache: &'a [E], width: usize, h: usize) -> P
 fn append<M: Machine, E: Cached>(m: M, a: &mut Args<'_, E>) {
     let (size, one) = (a.absorbing.size, m.one());
     let (plain, key, value) = (size.plain, size.key(), size.value);
-    let (c, position) = a.absorbing.latents.row(size.tokens - 1);
+    let (latent, position) = a.absorbing.latents.row(size.tokens - 1);
+    // In f32 once for all heads.
+    let c = &mut a.absorbing.o_latent[..size.latent];
+    for i in one.steps(0, size.latent, 1) {
+        one.store(&E::load(one, latent, i), c, i);
+    }
+    let c = &*c;
     tasks!(m, size.heads, 1, |h| {
         let at = h * size.capacity + size.tokens - 1;
         let k = &mut a.keys[at * key..(at + 1) * key];
@@ -56,10 +62,20 @@ fn append<M: Machine, E: Cached>(m: M, a: &mut Args<'_, E>) {
     });
 }
 
-/// The products of a matrix's rows with `c`.
+/// The products of a matrix's rows with `c`, four at a time.
 #[inline(always)]
-fn products<M: Machine, E: Cached>(m: M, matrix: &[f32], c: &[E], out: &mut [E]) {
-    for (r, row) in matrix.chunks_exact(c.len()).enumerate() {
-        E::store(m.one(), &dot::<M, E, 1>(m, c, row), out, r);
+fn products<M: Machine, E: Cached>(m: M, matrix: &[f32], c: &[f32], out: &mut [E]) {
+    let (one, k) = (m.one(), c.len());
+    let fours = matrix.chunks_exact(4 * k);
+    let rest = fours.remainder();
+    let last = matrix.len() / (4 * k) * 4;
+    for (r, four) in fours.enumerate() {
+        let sums = dots::<M, f32, 4>(m, std::array::from_fn(|i| &four[i * k..(i + 1) * k]), c);
+        for (i, sum) in sums.iter().enumerate() {
+            E::store(one, sum, out, 4 * r + i);
+        }
+    }
+    for (r, row) in rest.chunks_exact(k).enumerate() {
+        E::store(one, &dot::<M, f32, 1>(m, row, c), out, last + r);
     }
 }

@@ -26,8 +26,7 @@ pub fn head(
     let q: Vec<f64> = q[head * key..(head + 1) * key].iter().map(|x| f64::from(*x)).collect();
     let of_head = head * plain * latent..(head + 1) * plain * latent;
     let (to_key, to_value) = (&to_key[of_head.clone()], &to_value[of_head]);
-    let scale = 1.0 / (key as f64).sqrt();
-    let (mut scores, mut terms) = (Vec::new(), 0.0f64);
+    let (scale, mut scores, mut terms) = (1.0 / (key as f64).sqrt(), Vec::new(), 0.0f64);
     for t in 0..size.tokens {
         let row = row(t);
         let (mut k, mut sizes) = product(to_key, &row[..latent]);
@@ -53,10 +52,8 @@ pub fn head(
 /// One head, from its keys and values as they are cached.
 pub fn expanded<E: Cached>(d: &Data<E>, head: usize) -> RowReference {
     let (tokens, key, value) = (d.size.tokens, d.size.key(), d.size.value);
-    let row = |cache: &[E], width: usize, t: usize| {
-        let row = (head * tokens + t) * width;
-        cache[row..row + width].iter().map(|x| x.decode()).collect()
-    };
+    let values = |row: &[E]| row.iter().map(|x| x.decode()).collect();
+    let row = |cache: &[E], width: usize, t: usize| values(&cache[(head * tokens + t) * width..][..width]);
     let q: Vec<f64> = d.q.as_slice()[head * key..(head + 1) * key].iter().map(|x| f64::from(*x)).collect();
     attend(&q, tokens, |t| row(d.keys.as_slice(), key, t), |t| row(d.values.as_slice(), value, t))
 }
