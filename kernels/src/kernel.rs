@@ -11,7 +11,7 @@ use crate::compare::Verdict;
 use crate::foreign::{MachineCode, Shader};
 use crate::input::Input;
 use crate::machine::traced::{Trace, run_traced, run_traced_scalar, run_traced_simd};
-use crate::machine::{Isa, Machine, run_floats, run_native, run_scalar, run_simd};
+use crate::machine::{Isa, Machine, run_any, run_floats, run_scalar, run_simd};
 use crate::operand::{Operand, Region};
 use crate::weights::Source;
 
@@ -144,7 +144,7 @@ impl<C: Contract> Variant<C> {
             Width::Scalar => (run_scalar::<C, R>, run_traced_scalar::<C, R>),
             Width::SimdF32 => (run_floats::<C, R>, run_traced_simd::<C, R>),
             Width::SimdMadd | Width::SimdShuffle | Width::Dot4 => (run_simd::<C, R>, run_traced_simd::<C, R>),
-            Width::Any | Width::Arch(_) => (run_native::<C, R>, run_traced::<C, R>),
+            Width::Any | Width::Arch(_) => (run_any::<C, R>, run_traced::<C, R>),
         };
         let about = About::new(name, idea, width);
         Self { about, native, traced: if cfg!(feature = "traced") { Some(traced) } else { None } }

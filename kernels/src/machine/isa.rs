@@ -169,12 +169,13 @@ impl<C: Contract, R: Rung<C>> OnMachine for Call<'_, C, R> {
     }
 }
 
-/// Runs rung `R` on a native machine. Returns false where this processor lacks it: nothing ran.
-pub(crate) fn run_native<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
-    on_native(isa, Call::<C, R>::new(args))
+/// Runs rung `R`, which asks for no byte dot product, on a native machine of one lane or more. Returns false where this
+/// processor lacks it: nothing ran.
+pub(crate) fn run_any<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
+    if isa == Isa::Scalar { run_scalar::<C, R>(isa, args) } else { run_floats::<C, R>(isa, args) }
 }
 
-/// [`run_native`] of a rung that is written for one lane.
+/// [`run_any`] of a rung that is written for one lane.
 pub(crate) fn run_scalar<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
     if isa == Isa::Scalar {
         R::run(Scalar, args);
@@ -182,12 +183,12 @@ pub(crate) fn run_scalar<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -
     isa == Isa::Scalar
 }
 
-/// [`run_native`] of a rung that needs SIMD of f32.
+/// [`run_any`] of a rung that needs SIMD of f32.
 pub(crate) fn run_floats<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
     on_native_floats(isa, Call::<C, R>::new(args))
 }
 
-/// [`run_native`] of a rung that needs SIMD of integers.
+/// [`run_any`] of a rung that needs SIMD of integers, and may use the byte dot product.
 pub(crate) fn run_simd<C: Contract, R: Rung<C>>(isa: Isa, args: C::Args<'_>) -> bool {
     on_native_simd(isa, Call::<C, R>::new(args))
 }

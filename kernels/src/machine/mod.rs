@@ -34,7 +34,7 @@ mod x86_avx512_integers;
 pub use arm::Neon;
 pub use integers::Integers;
 pub use isa::Isa;
-pub(crate) use isa::{OnMachine, on_native, run_floats, run_native, run_scalar, run_simd};
+pub(crate) use isa::{OnMachine, on_native, run_any, run_floats, run_scalar, run_simd};
 pub use portable::Portable;
 pub use scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
