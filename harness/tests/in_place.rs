@@ -9,12 +9,12 @@ use kernels::model::config::{Attention, Config};
 use kernels::model::synth::Synth;
 use kernels::model::{Dtype, ModelFile, Types, published};
 
-/// What opening takes beside the file, by type: little in place, and copies as large as was said. One test alone in its
-/// process, so that nothing else allocates meanwhile.
+/// What opening takes beside the file, by type: little in place, and copies as large as was said, but for the canaries beside
+/// each. One test alone in its process, so that nothing else allocates meanwhile.
 #[test]
 fn weights_in_place_take_no_memory_beside_the_file() {
     let mut config = published::named("r1-distill-qwen-1.5b").expect("published");
-    (config.hidden, config.ffn, config.vocab, config.layers, config.context) = (512, 2048, 400, 9, 64);
+    (config.hidden, config.ffn, config.vocab, config.layers, config.context) = (1024, 4096, 400, 1, 64);
     config.attention = Attention::Grouped { heads: 8, kv_heads: 2, width: 64, biases: true };
     for dtype in [Dtype::F32, Dtype::Bf16, Dtype::F16, Dtype::Q8_0, Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K] {
         let synth = Synth::new(&config, dtype, 1);

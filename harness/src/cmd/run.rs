@@ -39,7 +39,7 @@ pub struct RunArgs {
     #[arg(long, env = "RETROBENCH_MODELLED_ONLY", value_parser = super::switch)]
     modelled_only: bool,
     /// Seconds of native measuring, shared by the kernels and shapes.
-    #[arg(long, default_value_t = 20.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
+    #[arg(long, default_value_t = 15.0, env = "RETROBENCH_SECONDS", value_parser = parse_seconds)]
     seconds: f64,
     #[command(flatten)]
     common: Common,
