@@ -102,7 +102,7 @@ fn of_processors() -> Result<Listing, Failure> {
          on as many cores (modelled tier). Nothing is fitted. Files of mixed types are taken for the closest type here: ollama's \
          Q4_K_M for q4_k, 7 % fewer bytes.\n",
     );
-    for (rung, errors, pairs) in by_rung(&predicted) {
+    for (rung, (errors, pairs)) in by_rung(&predicted) {
         let twice = errors.iter().filter(|e| (0.5..=2.0).contains(&(1.0 + **e))).count();
         let mape = score::mape(&errors).map_or("-".into(), |m| format!("{m:.1} %"));
         let order = score::spearman(&pairs).map_or("-".into(), |s| format!("{s:.2}"));
@@ -123,11 +123,12 @@ fn tokens() -> Result<Vec<Token>, Failure> {
     processors::predict(&context, &shaders, &Hardware::built_in().map_err(Failure::input)?).map_err(Failure::input)
 }
 
-/// Errors, and what was measured beside what is predicted, by the way of a token.
-type OfRung<'a> = (&'a str, Vec<f64>, Vec<(f64, f64)>);
+/// Errors, and what was measured beside what is predicted.
+type Rows = (Vec<f64>, Vec<(f64, f64)>);
 
-fn by_rung(predicted: &[Token]) -> Vec<OfRung<'_>> {
-    let mut rungs: BTreeMap<&str, (Vec<f64>, Vec<(f64, f64)>)> = BTreeMap::new();
+/// By the way of a token.
+fn by_rung(predicted: &[Token]) -> BTreeMap<&str, Rows> {
+    let mut rungs: BTreeMap<&str, Rows> = BTreeMap::new();
     for p in predicted {
         if let (Some(error), Ok((value, _))) = (p.error(), &p.said) {
             let of = rungs.entry(&p.row.rung).or_default();
@@ -135,7 +136,7 @@ fn by_rung(predicted: &[Token]) -> Vec<OfRung<'_>> {
             of.1.push((p.row.tokens_per_s, *value));
         }
     }
-    rungs.into_iter().map(|(rung, (errors, pairs))| (rung, errors, pairs)).collect()
+    rungs
 }
 
 /// The bands that these rows make.
@@ -181,7 +182,7 @@ pub fn errors() -> Result<Listing, Failure> {
     );
     let heads = vec!["measured", "rows", "predicted", "mean_error", "rank_correlation"];
     let tokens = tokens()?;
-    let of_processors = by_rung(&tokens).into_iter().filter_map(|(rung, errors, pairs)| {
+    let of_processors = by_rung(&tokens).into_iter().filter_map(|(rung, (errors, pairs))| {
         let rows = tokens.iter().filter(|p| p.row.rung == rung).count();
         let counts = [rows, errors.len()].map(|n| Datum::Plain(n as f64));
         let mean = Datum::Share(score::mape(&errors)? / 100.0);

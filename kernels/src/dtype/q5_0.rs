@@ -28,7 +28,7 @@ impl BlockQ5_0 {
         let fifth = u32::from_le_bytes(self.qh);
         std::array::from_fn(|i| {
             let four = if i < 16 { self.qs[i] & 15 } else { self.qs[i - 16] >> 4 };
-            four | (fifth >> i & 1) as u8 * 16
+            four | ((fifth >> i & 1) as u8 * 16)
         })
     }
 
