@@ -9,7 +9,7 @@ use kernels::model::config::{Attention, Config};
 use kernels::model::synth::Synth;
 use kernels::model::{Dtype, ModelFile, Types, published};
 
-/// What opening takes beside the file, by type: little in place, and copies as large as was said, but for the canaries beside
+/// What opening takes beside the file, by type: little in place, and copies as large as was said, but for what lies beside
 /// each. One test alone in its process, so that nothing else allocates meanwhile.
 #[test]
 fn weights_in_place_take_no_memory_beside_the_file() {
@@ -44,7 +44,17 @@ fn weights_in_place_take_no_memory_beside_the_file() {
         for batch in [1, 23, 24] {
             let ((with, said), (without, none)) = (taken(batch, true), taken(batch, false));
             let copied = with - without;
-            assert!(none == 0 && copied.abs_diff(said) <= length / 20, "{dtype} by {batch}: {copied}, said {said}");
+            // Seven matrices between canaries of at most 192 groups, each of sixteen rows' blocks.
+            let group = 16
+                * match dtype {
+                    Dtype::Q8_0 => 34,
+                    Dtype::Q4_0 => 18,
+                    Dtype::Q4K => 148,
+                    Dtype::Q6K => 210,
+                    _ => 1,
+                };
+            let apart = length / 20 + 7 * 192 * group;
+            assert!(none == 0 && copied.abs_diff(said) <= apart, "{dtype} by {batch}: {copied}, said {said}");
             let of_prompts = batch >= 24 && dtype != Dtype::F16;
             let interleaved = [Dtype::Q4_0, Dtype::Q4K, Dtype::Q6K].contains(&dtype);
             assert_eq!(said > length / 2, of_prompts || interleaved, "{dtype} by {batch}: {said} of {length}");
