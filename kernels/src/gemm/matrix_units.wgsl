@@ -76,10 +76,10 @@ fn main(
     let whole = first_row + ROWS <= sizes.m && first_column + COLUMNS <= sizes.n && sizes.n % 4u == 0u;
     if whole {
         let at = row * sizes.n + column;
-        coopStoreT(c00, &c[at + 0u * sizes.n + 0u], sizes.n);
-        coopStoreT(c01, &c[at + 0u * sizes.n + 16u], sizes.n);
-        coopStoreT(c10, &c[at + 16u * sizes.n + 0u], sizes.n);
-        coopStoreT(c11, &c[at + 16u * sizes.n + 16u], sizes.n);
+        store(c00, at + 0u * sizes.n + 0u);
+        store(c01, at + 0u * sizes.n + 16u);
+        store(c10, at + 16u * sizes.n + 0u);
+        store(c11, at + 16u * sizes.n + 16u);
         return;
     }
     put(c00, row + 0u, column + 0u, warp, lane);

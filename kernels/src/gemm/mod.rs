@@ -102,7 +102,8 @@ pub fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     let arch = {
         let (a, b) = x86_blocks::scratch(m, n, k);
-        (a, b.max(x86_few_rows::scratch(m, n)))
+        let (amx_a, amx_b) = x86_amx_tile::scratch(m, n, k);
+        (a.max(amx_a), b.max(amx_b).max(x86_few_rows::scratch(m, n)))
     };
     #[cfg(not(target_arch = "x86_64"))]
     let arch = (0, 0);
@@ -136,7 +137,6 @@ impl<E: Factor> Contract for Gemm<E> {
         ];
         for s in &mut shapes {
             s.tour = E::GEMM_TOUR.contains(&&*s.name);
-            s.gpu_tour |= s.tour;
         }
         shapes
     }

@@ -128,22 +128,22 @@ fn main(
     let whole = first_row + ROWS <= sizes.m && first_column + COLUMNS <= sizes.n && sizes.n % 4u == 0u;
     if whole {
         let at = row * sizes.n + column;
-        coopStoreT(c00, &c[at + 0u * sizes.n + 0u], sizes.n);
-        coopStoreT(c01, &c[at + 0u * sizes.n + 16u], sizes.n);
-        coopStoreT(c02, &c[at + 0u * sizes.n + 32u], sizes.n);
-        coopStoreT(c03, &c[at + 0u * sizes.n + 48u], sizes.n);
-        coopStoreT(c10, &c[at + 16u * sizes.n + 0u], sizes.n);
-        coopStoreT(c11, &c[at + 16u * sizes.n + 16u], sizes.n);
-        coopStoreT(c12, &c[at + 16u * sizes.n + 32u], sizes.n);
-        coopStoreT(c13, &c[at + 16u * sizes.n + 48u], sizes.n);
-        coopStoreT(c20, &c[at + 32u * sizes.n + 0u], sizes.n);
-        coopStoreT(c21, &c[at + 32u * sizes.n + 16u], sizes.n);
-        coopStoreT(c22, &c[at + 32u * sizes.n + 32u], sizes.n);
-        coopStoreT(c23, &c[at + 32u * sizes.n + 48u], sizes.n);
-        coopStoreT(c30, &c[at + 48u * sizes.n + 0u], sizes.n);
-        coopStoreT(c31, &c[at + 48u * sizes.n + 16u], sizes.n);
-        coopStoreT(c32, &c[at + 48u * sizes.n + 32u], sizes.n);
-        coopStoreT(c33, &c[at + 48u * sizes.n + 48u], sizes.n);
+        store(c00, at + 0u * sizes.n + 0u);
+        store(c01, at + 0u * sizes.n + 16u);
+        store(c02, at + 0u * sizes.n + 32u);
+        store(c03, at + 0u * sizes.n + 48u);
+        store(c10, at + 16u * sizes.n + 0u);
+        store(c11, at + 16u * sizes.n + 16u);
+        store(c12, at + 16u * sizes.n + 32u);
+        store(c13, at + 16u * sizes.n + 48u);
+        store(c20, at + 32u * sizes.n + 0u);
+        store(c21, at + 32u * sizes.n + 16u);
+        store(c22, at + 32u * sizes.n + 32u);
+        store(c23, at + 32u * sizes.n + 48u);
+        store(c30, at + 48u * sizes.n + 0u);
+        store(c31, at + 48u * sizes.n + 16u);
+        store(c32, at + 48u * sizes.n + 32u);
+        store(c33, at + 48u * sizes.n + 48u);
         return;
     }
     put(c00, row + 0u, column + 0u, warp, lane);

@@ -19,7 +19,7 @@ pub(super) fn run_on<E: Factor>(isa: Isa, g: Args<'_, E>, threads: bool) -> bool
     match Avx512::detect() {
         Some(_) if isa == Isa::Avx512 => {
             // SAFETY: AVX-512 was just detected, and this kind asks for nothing beside.
-            unsafe { product(Fma::<E>::new(), g, threads) };
+            unsafe { product::<Fma<E>>(g, threads) };
             true
         }
         _ => false,

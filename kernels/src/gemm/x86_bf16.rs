@@ -23,7 +23,7 @@ pub(super) fn run_on(isa: Isa, g: Args<'_, bf16>, threads: bool) -> bool {
     match Avx512::detect() {
         Some(_) if isa == Isa::Avx512 && is_x86_feature_detected!("avx512bf16") => {
             // SAFETY: AVX-512 and the one extension that this kind asks for beside were just detected.
-            unsafe { product(Pairs, g, threads) };
+            unsafe { product::<Pairs>(g, threads) };
             true
         }
         _ => false,

@@ -27,31 +27,53 @@ fn blocking(m: usize) -> (usize, usize) {
     if m < 512 { (40 * MR, 256) } else { (10 * MR, 512) }
 }
 
-/// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k: for pools of any size up to the
-/// current one's.
+/// Words of `packed_a` and `packed_b` that the rungs need, where a word is one value of k.
 pub(super) fn scratch(m: usize, n: usize, k: usize) -> (usize, usize) {
     let (mc, kc) = blocking(m);
-    // Up to the whole tiles and steps of a matrix unit.
-    let (m, n, kc) = (m.next_multiple_of(NR), n.next_multiple_of(NR), kc.min(k.next_multiple_of(NR)));
+    // Up to whole panels.
+    let (m, n, kc) = (m.next_multiple_of(NR), n.next_multiple_of(NR), kc.min(k));
+    room(m, n, NR, |height, width| {
+        // Blocks of B are kept where several blocks of A meet them.
+        let panels = if height > mc { NC.min(width) } else { NR };
+        (mc.min(height + NR).next_multiple_of(NR) * kc, panels * kc)
+    })
+}
+
+/// What pools of any size up to the current one's need of two scratches where a thread needs `each` for a piece of so many
+/// rows and columns, in tiles of `mr` by [`NR`].
+pub(super) fn room(m: usize, n: usize, mr: usize, each: impl Fn(usize, usize) -> (usize, usize)) -> (usize, usize) {
     let most = rayon::current_num_threads().max(THREADS);
     let pools = std::iter::successors(Some(1), |threads| Some(2 * threads)).take_while(|threads| *threads < most);
     let rooms = pools.chain([most]).map(|threads| {
-        let (height, width) = piece(m, n, NR, threads);
-        // Blocks of B are kept where several blocks of A meet them.
-        let panels = if height > mc { NC.min(width) } else { NR };
-        (threads * mc.min(height + NR).next_multiple_of(NR) * kc, threads * panels * kc)
+        let (height, width) = piece(m, n, mr, threads);
+        let (a, b) = each(height.min(m), width.min(n));
+        (threads * a, threads * b)
     });
     rooms.fold((0, 0), |most, room| (most.0.max(room.0), most.1.max(room.1)))
 }
 
+/// Runs the tasks of a product's pieces, each with its part of both scratches: one here, several on the pool.
+pub(super) fn shared<'s>(
+    pieces: usize,
+    packed_a: &'s mut [f32],
+    packed_b: &'s mut [f32],
+    task: impl Fn((usize, (&'s mut [f32], &'s mut [f32]))) + Sync + Send,
+) {
+    if pieces == 1 {
+        return task((0, (packed_a, packed_b)));
+    }
+    let (a, b) = (packed_a.len() / pieces, packed_b.len() / pieces);
+    packed_a.par_chunks_mut(a).zip(packed_b.par_chunks_mut(b)).take(pieces).enumerate().for_each(task);
+}
+
 /// `size` in the fewest pieces of at most `most`, as even as multiples of `unit` allow.
-fn even_piece(size: usize, most: usize, unit: usize) -> usize {
+pub(super) fn even_piece(size: usize, most: usize, unit: usize) -> usize {
     let pieces = size.div_ceil(most).max(1);
     size.div_ceil(pieces).next_multiple_of(unit).max(unit)
 }
 
 /// Rows and columns of the pieces of an `m` by `n` product, one for each thread, in tiles of `mr` by [`NR`].
-fn piece(m: usize, n: usize, mr: usize, threads: usize) -> (usize, usize) {
+pub(super) fn piece(m: usize, n: usize, mr: usize, threads: usize) -> (usize, usize) {
     let part = |size: usize, unit: usize, parts: usize| unit * size.div_ceil(unit).div_ceil(parts).max(1);
     (1..=threads)
         .filter(|down| threads.is_multiple_of(*down))
@@ -64,41 +86,34 @@ fn piece(m: usize, n: usize, mr: usize, threads: usize) -> (usize, usize) {
 /// packs another would have to fetch from its cache, and wait for.
 ///
 /// # Safety
-/// The features that [`Kind::run`] asks for.
+/// The features that [`Tile::run_columns`] asks for.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn product<K: Kind>(kind: K, g: Args<'_, K::Stored>, threads: bool) {
+pub(super) unsafe fn product<K: Kind>(g: Args<'_, K::Stored>, threads: bool) {
     let (m, n, k) = (g.m, g.n, g.k);
     assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
     if k == 0 {
         return g.c.fill(0.0);
     }
-    let mr = even_piece(m, K::MR, K::ROWS);
+    let mr = even_piece(m, MR, 4);
     let (mc, kc) = blocking(m);
-    let (mc, kc) = (mc / K::MR * mr, even_piece(k.div_ceil(K::DEPTH), kc, K::STEP));
-    let blocks = g.packed_a.len() / (mr.next_multiple_of(K::PADDED_ROWS) * kc);
+    let (mc, kc) = (mc / MR * mr, even_piece(k.div_ceil(K::DEPTH), kc, 1));
+    let blocks = g.packed_a.len() / (mr * kc);
     let panels = g.packed_b.len() / (NR * kc);
     let pieces = if threads { rayon::current_num_threads().min(blocks).min(panels).max(1) } else { 1 };
     let (height, width) = piece(m, n, mr, pieces);
     let across = n.div_ceil(width).max(1);
-    let whole = Product { kind, a: g.a, b: g.b, c: Output { first: g.c.as_mut_ptr(), m, n }, k, mr, mc, kc };
+    let whole = Product::<K> { a: g.a, b: g.b, c: Output { first: g.c.as_mut_ptr(), m, n }, k, mr, mc, kc };
     let task = move |(t, (packed_a, packed_b)): (usize, (&mut [f32], &mut [f32]))| {
         let (i, j) = (t / across * height, t % across * width);
         let (rows, columns) = (i.min(m)..m.min(i + height), j..n.min(j + width));
         // SAFETY: the caller's features; pieces share nothing of C.
         unsafe { whole.piece(rows, columns, packed_a, packed_b) }
     };
-    if pieces == 1 {
-        task((0, (g.packed_a, g.packed_b)));
-    } else {
-        let (a, b) = (g.packed_a.len() / pieces, g.packed_b.len() / pieces);
-        g.packed_a.par_chunks_mut(a).zip(g.packed_b.par_chunks_mut(b)).take(pieces).enumerate().for_each(task);
-    }
+    shared(pieces, g.packed_a, g.packed_b, task);
 }
 
 /// A product, and how it is cut.
-#[derive(Clone, Copy)]
 struct Product<'a, K: Kind> {
-    kind: K,
     a: &'a [K::Stored],
     b: &'a [K::Stored],
     c: Output,
@@ -115,14 +130,14 @@ impl<K: Kind> Product<'_, K> {
     /// These rows and columns of C.
     ///
     /// # Safety
-    /// The features that [`Kind::run`] asks for. Nobody else touches them.
+    /// The features that [`Tile::run_columns`] asks for. Nobody else touches them.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn piece(self, rows: Range<usize>, columns: Range<usize>, packed_a: &mut [f32], packed_b: &mut [f32]) {
-        let Self { kind, a, b, c, k, mr, mc, kc } = self;
+    unsafe fn piece(&self, rows: Range<usize>, columns: Range<usize>, packed_a: &mut [f32], packed_b: &mut [f32]) {
+        let Self { a, b, c, k, mr, mc, kc } = *self;
         if rows.is_empty() || columns.is_empty() {
             return;
         }
-        let room = packed_a.len() / kc / K::PADDED_ROWS * K::PADDED_ROWS / mr * mr;
+        let room = packed_a.len() / kc / mr * mr;
         let mc = even_piece(rows.len(), mc.min(room), mr);
         let last = rows.len() <= mc;
         let most = if last { columns.len() } else { NC.min(packed_b.len() / kc / NR * NR) };
@@ -131,20 +146,18 @@ impl<K: Kind> Product<'_, K> {
             let width = nc.min(columns.end - jc);
             for pc in (0..k).step_by(K::DEPTH * kc) {
                 let inner = pc..k.min(pc + K::DEPTH * kc);
-                let depth = inner.len().div_ceil(K::DEPTH).next_multiple_of(K::STEP);
+                let depth = inner.len().div_ceil(K::DEPTH);
                 for ic in rows.clone().step_by(mc) {
                     let height = mc.min(rows.end - ic);
-                    let packed_a = &mut packed_a[..height.next_multiple_of(K::PADDED_ROWS) * depth];
+                    let packed_a = &mut packed_a[..height * depth];
                     let a = &a[ic * k..(ic + height) * k];
                     for (t, panel) in packed_a.chunks_mut(mr * depth).enumerate() {
                         let rows = &a[t * mr * k..height.min((t + 1) * mr) * k];
-                        assert!(inner.end <= k && panel.len() >= rows.len() / k * depth);
-                        // SAFETY: the caller's features; as was just asserted.
-                        unsafe { K::pack_a(rows, k, inner.clone(), panel) }
+                        pack_a_columns::<K>(rows, k, inner.clone(), panel);
                     }
                     let source = (ic == rows.start).then_some(&b[pc * c.n..inner.end * c.n]);
                     let rows = ic..ic + height;
-                    let block = Block { kind, depth, mr, a: packed_a, rows, c, add: pc > 0, source, last };
+                    let block = Block::<K> { depth, mr, a: packed_a, rows, c, add: pc > 0, source, last };
                     // SAFETY: the caller's contract.
                     unsafe { block.run(jc..jc + width, packed_b) }
                 }
@@ -155,10 +168,10 @@ impl<K: Kind> Product<'_, K> {
 
 /// C, of which threads write pieces of their own.
 #[derive(Clone, Copy)]
-struct Output {
-    first: *mut f32,
-    m: usize,
-    n: usize,
+pub(super) struct Output {
+    pub first: *mut f32,
+    pub m: usize,
+    pub n: usize,
 }
 
 // SAFETY: a pointer alone; who writes through it says why nobody else does.
@@ -168,7 +181,6 @@ unsafe impl Sync for Output {}
 
 /// Rows of C, their packed block of A, and where B comes from.
 struct Block<'a, K: Kind> {
-    kind: K,
     /// Words of a row of A.
     depth: usize,
     mr: usize,
@@ -188,16 +200,15 @@ impl<K: Kind> Block<'_, K> {
     /// the next from wherever it will be read.
     ///
     /// # Safety
-    /// The features that [`Kind::run`] asks for. Nobody else touches these columns of C.
+    /// The features that [`Tile::run_columns`] asks for. Nobody else touches these columns of C.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn run(&self, columns: Range<usize>, packed_b: &mut [f32]) {
-        let Self { kind, depth, mr, a, c, add, .. } = *self;
+        let Self { depth, mr, a, c, add, .. } = *self;
         let (n, height) = (c.n, self.rows.len());
         assert!(a.len() >= height * depth && self.rows.end <= c.m && columns.end <= n);
-        kind.begin();
         for j in columns.clone().step_by(NR) {
             let width = NR.min(columns.end - j);
-            let panel = width.next_multiple_of(K::PADDED_COLUMNS) * depth;
+            let panel = width.next_multiple_of(16) * depth;
             let place = if self.last { 0 } else { (j - columns.start) * depth };
             let (b, next) = packed_b[place..].split_at_mut(panel);
             if let Some(source) = self.source {
@@ -217,17 +228,16 @@ impl<K: Kind> Block<'_, K> {
                 let c = c.first.wrapping_add((self.rows.start + i) * n + j);
                 let tile = Tile { depth, a, b: b.as_ptr(), c, n, add, ahead };
                 // SAFETY: the asserts above cover `rows` and `width` of the three panels from these offsets.
-                unsafe { kind.run(tile, rows, width) }
+                unsafe { tile.run_columns::<K>(rows, width) }
             }
         }
-        kind.end();
     }
 }
 
 impl Ahead {
     /// The first `NR` values of rows of B that are `n` apart, and after how many tiles `depth` rows for each word are
     /// fetched.
-    fn rows<E>(b: &[E], n: usize, depth: usize) -> (Self, usize) {
+    pub(super) fn rows<E>(b: &[E], n: usize, depth: usize) -> (Self, usize) {
         let row = n * size_of::<E>();
         if NR * size_of::<E>() > LINE {
             (Self { at: b.as_ptr().cast(), second: LINE, step: row }, 4 * depth)
@@ -241,7 +251,7 @@ impl Ahead {
 /// `columns` first columns of the rows of `b`, which are `n` apart, into one or two registers a word; zeros beyond, and
 /// below the last row.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn pack_b_panel<K: Kind>(b: &[K::Stored], n: usize, columns: usize, depth: usize, panel: &mut [f32]) {
+pub(super) fn pack_b_panel<K: Kind>(b: &[K::Stored], n: usize, columns: usize, depth: usize, panel: &mut [f32]) {
     let words = b.len().div_ceil(K::DEPTH * n);
     let width = panel.len() / depth;
     let (filled, below) = panel.split_at_mut(width * words);

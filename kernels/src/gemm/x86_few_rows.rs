@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use rayon::prelude::*;
 
 use super::x86_blocks::pack_a_columns;
-use super::x86_kinds::{Fma, Lanes};
+use super::x86_kinds::{Fma, Kind};
 use super::{Args, Factor};
 use crate::machine::{Avx512, Isa};
 
@@ -53,8 +53,8 @@ pub(super) fn scratch(m: usize, n: usize) -> usize {
 /// The whole product, on this thread or on all.
 ///
 /// # Safety
-/// The features that [`Lanes::strip`] asks for.
-pub(super) unsafe fn stream<K: Lanes>(g: Args<'_, K::Stored>, threads: bool) {
+/// The features that [`Kind::strip`] asks for.
+pub(super) unsafe fn stream<K: Kind>(g: Args<'_, K::Stored>, threads: bool) {
     let (m, n, k) = (g.m, g.n, g.k);
     assert!(g.a.len() == m * k && g.b.len() == k * n && g.c.len() == m * n);
     if k == 0 {
@@ -90,9 +90,9 @@ pub(super) unsafe fn stream<K: Lanes>(g: Args<'_, K::Stored>, threads: bool) {
 /// `sums += a b` for the first `columns` columns of `b`, whose rows are `n` apart.
 ///
 /// # Safety
-/// The features that [`Lanes::strip`] asks for.
+/// The features that [`Kind::strip`] asks for.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn pass<K: Lanes>(
+unsafe fn pass<K: Kind>(
     a: &[K::Stored],
     b: &[K::Stored],
     (rows, n, k): (usize, usize, usize),
@@ -142,7 +142,7 @@ unsafe fn pass<K: Lanes>(
 }
 
 /// One tile of sums and what a slice of B adds to it.
-pub(super) struct Strip<K: Lanes> {
+pub(super) struct Strip<K: Kind> {
     /// A panel of A.
     a: *const f32,
     /// B as it is stored.
@@ -159,7 +159,7 @@ pub(super) struct Strip<K: Lanes> {
     fetch: Option<(*const u8, *const u8)>,
 }
 
-impl<K: Lanes> Strip<K> {
+impl<K: Kind> Strip<K> {
     /// `R` rows. Compiled into the kind's strip, which has the features.
     ///
     /// # Safety
@@ -207,7 +207,7 @@ impl<K: Lanes> Strip<K> {
 
 /// Fetches a tile's columns of the rows of a word, which are `row` bytes apart.
 #[inline(always)]
-fn prefetch<K: Lanes, const HINT: i32>(at: *const u8, row: usize) {
+fn prefetch<K: Kind, const HINT: i32>(at: *const u8, row: usize) {
     for value in 0..K::DEPTH {
         for line in 0..NR * size_of::<K::Stored>() / 64 {
             let at = at.wrapping_add(value * row + 64 * line);
@@ -220,9 +220,9 @@ fn prefetch<K: Lanes, const HINT: i32>(at: *const u8, row: usize) {
 /// A word of each row of A times a row of B.
 ///
 /// # Safety
-/// Inlined into [`Lanes::strip`] alone; `a` holds `R` words.
+/// Inlined into [`Kind::strip`] alone; `a` holds `R` words.
 #[inline(always)]
-unsafe fn multiply_add<K: Lanes, const R: usize>(a: *const f32, b: [__m512; 2], acc: &mut [[__m512; 2]; R]) {
+unsafe fn multiply_add<K: Kind, const R: usize>(a: *const f32, b: [__m512; 2], acc: &mut [[__m512; 2]; R]) {
     for (r, acc) in acc.iter_mut().enumerate() {
         // SAFETY: the caller's contract.
         unsafe {

@@ -3,31 +3,20 @@
 
 use core::arch::x86_64::*;
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use half::bf16;
 
 use super::Factor;
-use super::x86_blocks::pack_a_columns;
 use super::x86_few_rows::Strip;
-use super::x86_tile::{MR, Tile};
+use super::x86_tile::Tile;
 
-/// Words of panels. All functions ask for AVX-512 F, BW, DQ, VL; [`Kind::run`] may ask for more.
+/// Words of panels, and tiles that are registers: a word of A in every lane times a row of B. All functions ask for AVX-512
+/// F, BW, DQ, VL; [`Kind::tile`] and [`Kind::strip`] may ask for more.
 pub(super) trait Kind: Copy + Send + Sync {
     /// What A and B are stored as.
     type Stored: Factor;
     /// Values of k in a word.
     const DEPTH: usize;
-    /// Words of depth that a tile takes at once: panels have a multiple of them.
-    const STEP: usize = 1;
-    /// Most rows of a tile.
-    const MR: usize = MR;
-    /// Rows of tiles are a multiple of this, where there are so many.
-    const ROWS: usize = 4;
-    /// Rows of a packed block of A are a multiple of this.
-    const PADDED_ROWS: usize = 1;
-    /// Columns of a panel of B are a multiple of this: one register, or two.
-    const PADDED_COLUMNS: usize = 16;
 
     /// Sixteen words of a row of A, of whose values only the first `values` are read; zeros beyond.
     ///
@@ -41,34 +30,13 @@ pub(super) trait Kind: Copy + Send + Sync {
     /// `rows` holds `columns` values of each row, `out` is one or two registers long and holds the columns.
     unsafe fn panel_row(rows: &[Self::Stored], n: usize, columns: usize, out: &mut [f32]);
 
-    /// Columns `inner` of the rows of `a`, as many as a tile has at most, into a panel.
-    ///
-    /// # Safety
-    /// The rows are `k` values long and hold `inner`; the panel holds as many rows, padded.
-    unsafe fn pack_a(a: &[Self::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]);
-
-    /// Makes this thread ready for [`Kind::run`].
-    fn begin(self) {}
-
-    /// Undoes [`Kind::begin`].
-    fn end(self) {}
-
-    /// Computes a tile of so many rows and columns.
-    ///
-    /// # Safety
-    /// The instructions of the kind. The panels hold the tile's depth of whole tiles, and C has the rows and columns.
-    unsafe fn run(self, tile: Tile, rows: usize, columns: usize);
-}
-
-/// Kinds whose tiles are registers: a word of A in every lane times a row of B.
-pub(super) trait Lanes: Kind {
     /// `acc` plus the products of the words, lane by lane.
     ///
     /// # Safety
-    /// Inlined into [`Lanes::tile`] alone.
+    /// Inlined into [`Kind::tile`] alone.
     unsafe fn multiply_add(a: __m512, b: __m512, acc: __m512) -> __m512;
 
-    /// [`Tile::run`] with the features that [`Lanes::multiply_add`] asks for.
+    /// [`Tile::run`] with the features that [`Kind::multiply_add`] asks for.
     ///
     /// # Safety
     /// As that says.
@@ -81,33 +49,11 @@ pub(super) trait Lanes: Kind {
     /// `p` points to the masked columns of `min(rows, DEPTH)` rows.
     unsafe fn row(p: *const Self::Stored, n: usize, rows: usize, mask: u32) -> [__m512; 2];
 
-    /// [`Strip::run`] with the features that [`Lanes::multiply_add`] asks for.
+    /// [`Strip::run`] with the features that [`Kind::multiply_add`] asks for.
     ///
     /// # Safety
     /// As that says.
     unsafe fn strip<const R: usize>(strip: Strip<Self>);
-}
-
-/// What [`Kind`] asks for beside, of kinds that are [`Lanes`].
-macro_rules! as_lanes {
-    () => {
-        /// # Safety
-        /// As the trait says.
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-        unsafe fn pack_a(a: &[Self::Stored], k: usize, inner: Range<usize>, panel: &mut [f32]) {
-            pack_a_columns::<Self>(a, k, inner, panel);
-        }
-
-        /// # Safety
-        /// As the trait says.
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-        unsafe fn run(self, tile: Tile, rows: usize, columns: usize) {
-            // SAFETY: the caller's contract.
-            unsafe { tile.run_columns::<Self>(rows, columns) }
-        }
-    };
 }
 
 /// The lowest `n` bits set, 1 to 32.
@@ -118,13 +64,6 @@ fn low_bits(n: usize) -> u32 {
 /// A word is an f32: what is stored shorter is widened as it is packed.
 #[derive(Clone, Copy)]
 pub(super) struct Fma<E>(PhantomData<E>);
-
-impl<E> Fma<E> {
-    /// The kind.
-    pub(super) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
 
 impl<E: Factor> Kind for Fma<E> {
     type Stored = E;
@@ -153,10 +92,6 @@ impl<E: Factor> Kind for Fma<E> {
         }
     }
 
-    as_lanes!();
-}
-
-impl<E: Factor> Lanes for Fma<E> {
     /// # Safety
     /// As the trait says.
     #[inline(always)]
@@ -235,10 +170,6 @@ impl Kind for Pairs {
         }
     }
 
-    as_lanes!();
-}
-
-impl Lanes for Pairs {
     /// # Safety
     /// As the trait says.
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::x86_kinds::Lanes;
+use super::x86_kinds::Kind;
 
 /// Most rows of a tile: 24 accumulators, two registers of B and one of A.
 pub(super) const MR: usize = 12;
@@ -40,7 +40,7 @@ impl Tile {
     /// column up to whole registers, and C has the rows and columns. 1 to 12 rows, 1 to 32 columns.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub unsafe fn run_columns<K: Lanes>(self, rows: usize, columns: usize) {
+    pub unsafe fn run_columns<K: Kind>(self, rows: usize, columns: usize) {
         // SAFETY: the caller's contract.
         unsafe {
             if columns > 16 { self.run_rows::<K, 2>(rows, columns - 16) } else { self.run_rows::<K, 1>(rows, columns) }
@@ -52,7 +52,7 @@ impl Tile {
     /// # Safety
     /// AVX-512 F, BW, DQ, VL and what the kind's tile asks for. `a` holds `rows * depth` words, `b` holds `16 V depth`,
     /// and `c` has `rows` rows of `16 (V - 1) + last` columns, `n` apart. `1 <= rows <= 12`, `1 <= last <= 16`.
-    unsafe fn run_rows<K: Lanes, const V: usize>(self, rows: usize, last: usize) {
+    unsafe fn run_rows<K: Kind, const V: usize>(self, rows: usize, last: usize) {
         let mask = (0xffff_u32 >> (16 - last)) as __mmask16;
         // SAFETY: the caller's contract, with `R = rows`.
         unsafe {
@@ -79,7 +79,7 @@ impl Tile {
     /// # Safety
     /// As [`Tile::run_rows`].
     #[inline(always)]
-    pub unsafe fn run<K: Lanes, const R: usize, const V: usize>(self, mask: __mmask16) {
+    pub unsafe fn run<K: Kind, const R: usize, const V: usize>(self, mask: __mmask16) {
         let (mut a, mut b, mut ahead) = (self.a, self.b, self.ahead.at);
         // SAFETY: `step` reads R words at `a` and 16 V at `b`, `depth` times in all; prefetches touch nothing; the mask
         // covers only columns that C has.
@@ -125,7 +125,7 @@ impl Tile {
 /// # Safety
 /// `a` holds `R` words, `b` holds `16 V`.
 #[inline(always)]
-unsafe fn step<K: Lanes, const R: usize, const V: usize>(a: *const f32, b: *const f32, acc: &mut [[__m512; V]; R]) {
+unsafe fn step<K: Kind, const R: usize, const V: usize>(a: *const f32, b: *const f32, acc: &mut [[__m512; V]; R]) {
     // SAFETY: the caller's contract.
     unsafe {
         let mut row = [_mm512_setzero_ps(); V];

@@ -51,6 +51,8 @@ pub(crate) struct Words {
     pub b: *const f32,
     /// 32 rows of 32 sums.
     pub c: *mut f32,
+    /// Whether the products are added to what is there.
+    pub add: bool,
     /// At least one.
     pub steps: usize,
     /// Every fourth word two places are prefetched, then the next two, `ahead_step` bytes on.
@@ -76,7 +78,7 @@ pub(crate) trait Tiles: Copy + Send + Sync + 'static {
     /// After [`Tiles::begin`] of as many quads on this thread; operands as [`Bytes`] says.
     unsafe fn multiply_i8<const QUADS: usize>(self, first: Bytes, second: Option<Bytes>);
 
-    /// The 32 × 32 sums over all steps. Denormal bf16 count as zeros.
+    /// The 32 × 32 sums over all steps, or what they add to those before. Denormal bf16 count as zeros.
     ///
     /// # Safety
     /// After [`Tiles::begin`] of 16 quads on this thread; operands as [`Words`] says.
@@ -278,10 +280,18 @@ impl Tiles for Amx {
         // SAFETY: the caller's contract; the loop reads 2 KiB of each operand a step.
         unsafe {
             asm!(
+                "test {add}, {add}",
+                "jnz 3f",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
                 "tilezero tmm3",
+                "jmp 2f",
+                "3:",
+                "tileloadd tmm0, [{c} + {row}*1]",
+                "tileloadd tmm1, [{c} + {row}*1 + 64]",
+                "tileloadd tmm2, [{c} + {row}*1 + 2048]",
+                "tileloadd tmm3, [{c} + {row}*1 + 2112]",
                 "2:",
                 "tileloadd tmm6, [{b} + {row}*1]",
                 "tileloadd tmm4, [{a} + {line}*1]",
@@ -314,6 +324,7 @@ impl Tiles for Amx {
                 a = inout(reg) words.a => _,
                 b = inout(reg) words.b => _,
                 c = in(reg) words.c,
+                add = in(reg) usize::from(words.add),
                 steps = inout(reg) words.steps => _,
                 ahead = inout(reg) words.ahead => _,
                 second = in(reg) words.ahead_second,
@@ -361,12 +372,21 @@ mod tests {
         let (a, b) = (scattered(steps * 32 * STEP, pair), scattered(steps * STEP * 32, pair));
         let mut c = vec![0.0; 32 * 32];
         let ahead = a.as_ptr().cast();
-        let words =
-            Words { a: a.as_ptr(), b: b.as_ptr(), c: c.as_mut_ptr(), steps, ahead, ahead_second: 64, ahead_step: 128 };
+        let words = Words {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            c: c.as_mut_ptr(),
+            add: false,
+            steps,
+            ahead,
+            ahead_second: 64,
+            ahead_step: 128,
+        };
         tiles.begin::<16>();
-        for _ in 0..2 {
+        // The second product forgets the first; the third adds to the second.
+        for add in [false, false, true] {
             // SAFETY: the vectors hold three steps; tiles were prepared.
-            unsafe { tiles.multiply_bf16(words) };
+            unsafe { tiles.multiply_bf16(Words { add, ..words }) };
         }
         tiles.end();
         c

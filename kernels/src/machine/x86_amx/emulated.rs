@@ -45,7 +45,10 @@ impl Tiles for Emulated {
         };
         for row in 0..2 * TILE {
             for column in 0..2 * TILE {
-                let mut sum = 0.0f32;
+                // SAFETY: the caller's contract.
+                let place = unsafe { words.c.add(row * 2 * TILE + column) };
+                // SAFETY: as above.
+                let mut sum = if words.add { unsafe { *place } } else { 0.0 };
                 for k in 0..words.steps * STEP {
                     let (step, word) = (k / STEP, k % STEP);
                     // SAFETY: the caller's contract.
@@ -59,7 +62,7 @@ impl Tiles for Emulated {
                     sum += a.1 * b.1;
                 }
                 // SAFETY: the caller's contract.
-                unsafe { *words.c.add(row * 2 * TILE + column) = sum };
+                unsafe { *place = sum };
             }
         }
     }

@@ -317,6 +317,7 @@ mod tests {
             a: from_a.cast(),
             b: from_b.cast(),
             c: c.as_mut_ptr().cast(),
+            add: false,
             steps: 1,
             ahead: from_a,
             ahead_second: 0,
