@@ -11,17 +11,18 @@ struct Options {
     threads: Vec<usize>,
     rounds: usize,
     filter: String,
+    /// Features whose peers take part; all where there are none.
+    peers: Vec<String>,
     /// Set for children.
     child: bool,
 }
 
-const USAGE: &str =
-    "usage: peers [--threads N[,N]] [--rounds R] [FILTER]   FILTER is a part of kernel/shape, e.g. gemm_f32";
+const USAGE: &str = "usage: peers [--threads N[,N]] [--rounds R] [--peers FEATURE[,FEATURE]] [FILTER]   FILTER is a part of kernel/shape, e.g. gemm_f32";
 
 fn parse(args: Vec<String>) -> Option<Options> {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let threads = if cores > 1 { vec![1, 2] } else { vec![1] };
-    let mut options = Options { threads, rounds: 15, filter: String::new(), child: false };
+    let mut options = Options { threads, rounds: 15, filter: String::new(), peers: Vec::new(), child: false };
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -30,6 +31,7 @@ fn parse(args: Vec<String>) -> Option<Options> {
                 options.threads = args.next()?.split(',').map(count).collect::<Option<_>>()?;
             }
             "--rounds" => options.rounds = args.next()?.parse().ok().filter(|r| *r > 0)?,
+            "--peers" => options.peers = args.next()?.split(',').map(str::to_string).collect(),
             "--child" => options.child = true,
             _ if arg.starts_with('-') => return None,
             _ => options.filter = arg,
@@ -53,7 +55,11 @@ fn parent(options: &Options) -> ExitCode {
         let count = threads.to_string();
         let this = std::env::current_exe().expect("this program has a path");
         let mut child = Command::new(this);
-        child.args(["--child", "--threads", &count, "--rounds", &options.rounds.to_string(), &options.filter]);
+        child.args(["--child", "--threads", &count, "--rounds", &options.rounds.to_string()]);
+        if !options.peers.is_empty() {
+            child.args(["--peers", &options.peers.join(",")]);
+        }
+        child.arg(&options.filter);
         for variable in
             ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS", "MATMUL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"]
         {
@@ -85,7 +91,7 @@ fn child(options: &Options) -> ExitCode {
     eprintln!("peers: {}", ceilings::line(&host));
     let mut wrong = false;
     for row in rows::all().iter().filter(|r| r.name().contains(&options.filter)) {
-        match row.measure(&host, options.rounds) {
+        match row.measure(&host, options.rounds, &options.peers) {
             Ok(result) => {
                 wrong |= !result.wrong.is_empty();
                 table::row(row, &host, &result);

@@ -13,8 +13,13 @@ use crate::measure::{Contestant, Runner};
 const FINALISTS: usize = 4;
 /// Times that all are tried.
 const PASSES: usize = 2;
-/// Rows of activations of rung 0 and of the trial: rung 0 does row after row, so its time for more is in proportion.
+/// Rows of activations of rung 0 and of the trials: rung 0 does row after row, so its time for more is in proportion.
 const TRIAL_ROWS: [usize; 2] = [16, 64];
+/// Outputs for each of them in the first trial.
+const TRIAL_COLUMNS: usize = 1024;
+/// After that trial only rungs go on that are at most so many times as slow as the fastest: some like
+/// few rows less, but none so much less.
+const HOPELESS: f64 = 12.0;
 
 /// What is to be run.
 pub struct Entry<'a> {
@@ -87,14 +92,29 @@ impl Entry<'_> {
 
     /// The fastest rungs, checked against the reference, fastest first by the trial.
     pub fn best<'h>(&self, host: &'h Host) -> Result<Vec<Contestant<'h>>, String> {
-        let shape = self.at_most(TRIAL_ROWS[1]);
-        let mut rung = self.rung(&shape, 0, Isa::Scalar, host)?;
-        let mut times: Vec<(f64, usize, Isa)> = Vec::new();
         let variants = self.kernel.variants();
-        for (variant, about) in variants.iter().enumerate().skip(1) {
-            let available = machines(about).into_iter().filter(|isa| rung.case.run(variant, *isa).is_ok());
-            times.extend(available.map(|isa| (f64::INFINITY, variant, isa)));
+        let mut few = self.at_most(TRIAL_ROWS[0]);
+        if self.by_rows && few.n > TRIAL_COLUMNS {
+            few = self.kernel.shape_near(few.m, TRIAL_COLUMNS, few.k).parts(few.parts);
         }
+        let mut rung = self.rung(&few, 0, Isa::Scalar, host)?;
+        let mut times: Vec<(f64, usize, Isa)> = Vec::new();
+        for (variant, about) in variants.iter().enumerate().skip(1) {
+            for isa in machines(about) {
+                let start = Instant::now();
+                if rung.case.run(variant, isa).is_ok() {
+                    let first = start.elapsed().as_secs_f64();
+                    (rung.variant, rung.isa, rung.threads) = (variant, isa, about.threads);
+                    // The slow ones need no second run to be told.
+                    let least = if first > 0.1 { first } else { trial(&mut rung) };
+                    times.push((least, variant, isa));
+                }
+            }
+        }
+        let fastest = times.iter().map(|t| t.0).fold(f64::INFINITY, f64::min);
+        times.retain(|t| t.0 <= HOPELESS * fastest);
+        times.iter_mut().for_each(|t| t.0 = f64::INFINITY);
+        rung = self.rung(&self.at_most(TRIAL_ROWS[1]), 0, Isa::Scalar, host)?;
         for _ in 0..PASSES {
             for (least, variant, isa) in &mut times {
                 (rung.variant, rung.isa, rung.threads) = (*variant, *isa, variants[*variant].threads);

@@ -21,29 +21,31 @@ use crate::rows::Problem;
 
 type Add = for<'h> fn(&Problem, &'h Host, &mut Vec<Contestant<'h>>);
 
-/// Peers of this build.
-const PEERS: &[Add] = &[
+/// Peers of this build, by feature.
+const PEERS: &[(&str, Add)] = &[
     #[cfg(feature = "ggml")]
-    ggml::add,
+    ("ggml", ggml::add),
     #[cfg(feature = "onednn")]
-    onednn::add,
+    ("onednn", onednn::add),
     #[cfg(feature = "openblas")]
-    openblas::add,
+    ("openblas", openblas::add),
     #[cfg(feature = "faer")]
-    faer::add,
+    ("faer", faer::add),
     #[cfg(feature = "matrixmultiply")]
-    matrixmultiply::add,
+    ("matrixmultiply", matrixmultiply::add),
     #[cfg(feature = "gemm")]
-    gemm::add,
+    ("gemm", gemm::add),
     #[cfg(feature = "candle")]
-    candle::add,
+    ("candle", candle::add),
 ];
 
-/// Everyone who can compute this.
-pub fn contestants<'h>(problem: &Problem, host: &'h Host) -> Vec<Contestant<'h>> {
+/// Everyone who can compute this and is `wanted`; all are where nobody is named.
+pub fn contestants<'h>(problem: &Problem, host: &'h Host, wanted: &[String]) -> Vec<Contestant<'h>> {
     let mut all = Vec::new();
-    for add in PEERS {
-        add(problem, host, &mut all);
+    for (name, add) in PEERS {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            add(problem, host, &mut all);
+        }
     }
     all
 }

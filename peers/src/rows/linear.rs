@@ -86,6 +86,9 @@ pub fn rows() -> Vec<Row> {
         gemv.into_iter().flat_map(|(f, names)| [row(f, names, 1, small), row(f, names, 1, large)]).collect();
     rows.extend(gemm.into_iter().flat_map(|(f, names)| [row(f, names, 8, large), row(f, names, 512, large)]));
     rows.push(row(F32, &["gemm_f32"], 1024, ("square-1024", 1024, 1024)));
+    // Long enough rows that matrix units of a processor show what they do.
+    let layer = ("8b-ffn-down", 4096, 14336);
+    rows.extend([row(Bf16, &["gemm_bf16"], 512, layer), row(Q8_0, &["gemm_q8_0", "gemm_q8"], 512, layer)]);
     rows
 }
 

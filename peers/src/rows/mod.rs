@@ -97,8 +97,8 @@ impl Row {
         if self.shape.m > 64 && matches!(self.kind, Kind::Linear(_)) { 0 } else { host.rotation_bytes(bytes) }
     }
 
-    /// Times ours and the peers'.
-    pub fn measure<'h>(&self, host: &'h Host, count: usize) -> Result<Measured<'h>, String> {
+    /// Times ours and those of the peers that are `wanted`, all where none are.
+    pub fn measure<'h>(&self, host: &'h Host, count: usize, wanted: &[String]) -> Result<Measured<'h>, String> {
         let kernel = self.kernel()?;
         wait_for_quiet();
         let cost = kernel.cost(&self.shape);
@@ -122,7 +122,7 @@ impl Row {
         }
         contestants.push(entry.naive(host)?);
         let mut wrong = Vec::new();
-        for mut peer in peers::contestants(&problem, host) {
+        for mut peer in peers::contestants(&problem, host, wanted) {
             let output = peer.try_out(host);
             match problem.error(&output, peer.same) {
                 Ok(()) => contestants.push(peer),

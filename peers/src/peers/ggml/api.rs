@@ -64,6 +64,7 @@ library! {
         fn ggml_backend_reg_get_proc_address(Handle, *const c_char) -> *mut c_void;
         fn ggml_backend_dev_supports_op(Handle, Handle) -> bool;
         fn ggml_backend_buft_name(Handle) -> *const c_char;
+        fn ggml_backend_buft_get_alloc_size(Handle, Handle) -> usize;
         fn ggml_backend_buft_alloc_buffer(Handle, usize) -> Handle;
         fn ggml_backend_buffer_free(Handle);
         fn ggml_backend_buffer_get_base(Handle) -> *mut c_void;
@@ -82,8 +83,8 @@ pub struct Ggml {
     pub version: String,
     /// Buffers of plain weights.
     pub plain: Handle,
-    /// Buffers that repack weights as they are written, where there are such.
-    pub repack: Option<Handle>,
+    /// Buffers that reorder weights as they are written, by what ggml calls them: "CPU_REPACK", and "AMX" where it has that.
+    pub reordering: Vec<(String, Handle)>,
     pub device: Handle,
 }
 
@@ -108,14 +109,14 @@ pub fn ggml() -> Result<&'static Ggml, String> {
             let device = (f.ggml_backend_reg_dev_get)(registry, 0);
             let name = c"ggml_backend_dev_get_extra_bufts";
             let extra = (f.ggml_backend_reg_get_proc_address)(registry, name.as_ptr());
-            let repack = if extra.is_null() {
-                None
+            let reordering = if extra.is_null() {
+                Vec::new()
             } else {
-                repacking(&f, std::mem::transmute::<Handle, ExtraTypes>(extra), device)
+                listed(&f, std::mem::transmute::<Handle, ExtraTypes>(extra), device)
             };
             let version = CStr::from_ptr((f.ggml_version)()).to_string_lossy().into_owned();
             let plain = (f.ggml_backend_cpu_buffer_type)();
-            Ok(Ggml { f, version, plain, repack, device })
+            Ok(Ggml { f, version, plain, reordering, device })
         }
     };
     GGML.get_or_init(open).as_ref().map_err(Clone::clone)
@@ -124,19 +125,19 @@ pub fn ggml() -> Result<&'static Ggml, String> {
 /// It tells of every tensor that it repacks.
 extern "C" fn silent(_: c_int, _: *const c_char, _: *mut c_void) {}
 
-/// The repacking one among a device's buffer types.
-unsafe fn repacking(f: &Functions, list: ExtraTypes, device: Handle) -> Option<Handle> {
+/// The device's buffer types beside the plain one, with their names.
+unsafe fn listed(f: &Functions, list: ExtraTypes, device: Handle) -> Vec<(String, Handle)> {
+    let mut found = Vec::new();
     // SAFETY: the list is of this device, and ends with a null.
     unsafe {
         let mut types = list(device);
         while !types.is_null() && !(*types).is_null() {
-            if CStr::from_ptr((f.ggml_backend_buft_name)(*types)) == c"CPU_REPACK" {
-                return Some(*types);
-            }
+            let name = CStr::from_ptr((f.ggml_backend_buft_name)(*types)).to_string_lossy().into_owned();
+            found.push((name, *types));
             types = types.add(1);
         }
     }
-    None
+    found
 }
 
 impl Ggml {

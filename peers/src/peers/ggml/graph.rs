@@ -40,9 +40,10 @@ impl Builder {
     /// Gives a tensor memory of its own, of this kind.
     pub fn place(&mut self, tensor: Handle, kind: Handle) -> *mut c_void {
         let f = &self.ggml.f;
-        // SAFETY: the buffer is as large as the tensor, and lives as long as the context.
+        // SAFETY: the buffer is as large as this kind lays the tensor out, and lives as long as the context.
         unsafe {
-            let buffer = (f.ggml_backend_buft_alloc_buffer)(kind, (f.ggml_nbytes)(tensor) + 64);
+            let bytes = (f.ggml_backend_buft_get_alloc_size)(kind, tensor);
+            let buffer = (f.ggml_backend_buft_alloc_buffer)(kind, bytes + 64);
             (f.ggml_backend_buffer_set_usage)(buffer, 1);
             self.buffers.push(buffer);
             let at = (f.ggml_backend_buffer_get_base)(buffer);

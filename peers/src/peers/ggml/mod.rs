@@ -28,8 +28,10 @@ pub fn add<'h>(problem: &Problem, host: &'h Host, to: &mut Vec<Contestant<'h>>) 
     match problem {
         Problem::Linear(linear) => {
             to.extend(product(ggml, linear, ggml.plain, host).map(|g| Contestant::new("ggml", g)));
-            let repacked = ggml.repack.and_then(|kind| product(ggml, linear, kind, host));
-            to.extend(repacked.map(|g| Contestant::new("ggml repacked", g)));
+            for (name, kind) in &ggml.reordering {
+                let name = if name == "CPU_REPACK" { "ggml repacked".into() } else { format!("ggml {name}") };
+                to.extend(product(ggml, linear, *kind, host).map(|g| Contestant::new(name, g)));
+            }
         }
         Problem::Attention(a) => {
             to.push(Contestant::new("ggml", attention(ggml, a, Cache::ByToken, host)));
