@@ -1,24 +1,39 @@
 //! GPUs of this host, through wgpu: the shaders that the model interprets, run for real. A device is given the kernel's own
 //! operands and gives its outputs back, so the kernel's check against its f64 reference judges both alike. wgpu's bounds
-//! checks stay in, as they do for everyone who runs WGSL.
+//! checks stay in, as they do for everyone who runs WGSL, unless they are asked to be left out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kernels::foreign::Binding;
+use kernels::foreign::{Binding, Shader};
 use kernels::kernel::{Case, Shape};
 use wgpu::util::DeviceExt;
 
+use crate::caught::caught;
 use crate::simt::program::Program;
+
+/// What matrix units are called.
+const MATRICES: wgpu::Features = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
 
 /// One opened device.
 pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
+    options: Options,
+}
+
+/// How devices are opened and shaders compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Asks for matrix units, which are experimental in wgpu.
+    pub experimental: bool,
+    /// Compiles shaders without wgpu's bounds checks and its counters that end every loop: what CUDA compiles has neither.
+    pub unchecked: bool,
 }
 
 /// Why a shader did not run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum GpuError {
     /// The device lacks what the shader needs.
     #[error("{gpu}: {what}")]
@@ -38,6 +53,14 @@ pub enum GpuError {
     },
 }
 
+/// A shader compiled for a device.
+pub struct Compiled {
+    program: Arc<Program>,
+    layout: wgpu::BindGroupLayout,
+    /// By entry point.
+    pipelines: Vec<(String, wgpu::ComputePipeline)>,
+}
+
 /// A shader at a shape on a device.
 pub struct Prepared {
     operands: Vec<wgpu::Buffer>,
@@ -45,12 +68,12 @@ pub struct Prepared {
 }
 
 /// Every GPU that wgpu finds here and opens, with the reason for each that it does not open.
-pub fn all() -> (Vec<Gpu>, Vec<GpuError>) {
+pub fn all(options: Options) -> (Vec<Gpu>, Vec<GpuError>) {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     let (mut gpus, mut refused) = (Vec::new(), Vec::new());
     for adapter in adapters {
-        match Gpu::open(&adapter) {
+        match Gpu::open(&adapter, options) {
             Ok(gpu) => gpus.push(gpu),
             Err(e) => refused.push(e),
         }
@@ -59,22 +82,39 @@ pub fn all() -> (Vec<Gpu>, Vec<GpuError>) {
 }
 
 impl Gpu {
-    fn open(adapter: &wgpu::Adapter) -> Result<Self, GpuError> {
+    fn open(adapter: &wgpu::Adapter, options: Options) -> Result<Self, GpuError> {
         let info = adapter.get_info();
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16;
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if options.experimental {
+            wanted |= MATRICES;
+            // SAFETY: the user has asked for it, and has been told what it is.
+            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let descriptor = wgpu::DeviceDescriptor {
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
+            experimental_features,
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|e| GpuError::Refused { gpu: info.name.clone(), reason: e.to_string() })?;
-        Ok(Self { device, queue, info })
+        Ok(Self { device, queue, info, options })
     }
 
     /// What the driver calls it.
     pub fn name(&self) -> String {
         format!("{} ({:?}, {} {})", self.info.name, self.info.backend, self.info.driver, self.info.driver_info)
+    }
+
+    /// What it runs: WGSL, and whether with wgpu's checks.
+    pub fn dialect(&self) -> &'static str {
+        if self.options.unchecked { "wgsl, unchecked" } else { "wgsl" }
+    }
+
+    /// True where it is a processor that stands in for one.
+    pub fn is_processor(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
     }
 
     /// Lanes of its narrowest and widest warps.
@@ -87,35 +127,77 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// Compiles the shader and copies the operands to the device.
+    /// Compiles every pass of a shader.
     ///
     /// # Errors
     /// [`GpuError`] where the device lacks something, or refuses.
-    pub fn prepare(&self, program: &Program, shape: &Shape, case: &mut dyn Case) -> Result<Prepared, GpuError> {
-        if program.matrices() {
-            return Err(self.lacks("cooperative matrices are experimental in wgpu, and are not asked for"));
+    pub fn compile(&self, program: &Arc<Program>) -> Result<Compiled, GpuError> {
+        let (has, source) = (self.device.features(), program.shader().source);
+        if program.matrices() && !has.contains(MATRICES) {
+            return Err(self.lacks(match self.options.experimental {
+                true => "no matrix units that wgpu knows",
+                false => "matrix units are experimental in wgpu; --experimental asks for them",
+            }));
         }
-        if program.subgroups() && !self.device.features().contains(wgpu::Features::SUBGROUP) {
+        if program.subgroups() && !has.contains(wgpu::Features::SUBGROUP) {
             return Err(self.lacks("no operations between the lanes of a warp"));
         }
+        if source.contains("enable f16;") && !has.contains(wgpu::Features::SHADER_F16) {
+            return Err(self.lacks("no arithmetic on 16-bit floats"));
+        }
+        // What is experimental in wgpu may also panic.
+        let compiled = caught(|| {
+            self.within(|| {
+                let module = self.module(program.shader());
+                let layout = self.layout(program);
+                let pipeline = |entry: &str| (entry.to_string(), self.pipeline(&module, &layout, entry));
+                let pipelines = program.entries().map(pipeline).collect();
+                Ok(Compiled { program: program.clone(), layout, pipelines })
+            })
+        });
+        compiled.unwrap_or_else(|words| Err(self.refused(words)))
+    }
+
+    /// Copies the operands to the device.
+    ///
+    /// # Errors
+    /// As [`Gpu::compile`].
+    pub fn prepare(&self, compiled: &Compiled, shape: &Shape, case: &mut dyn Case) -> Result<Prepared, GpuError> {
+        self.within(|| self.prepared(compiled, shape, case))
+    }
+
+    /// What `work` gives, or the first thing that the device has against it.
+    fn within<T>(&self, work: impl FnOnce() -> Result<T, GpuError>) -> Result<T, GpuError> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let prepared = self.prepared(program, shape, case);
+        let done = work();
         match pollster::block_on(scope.pop()) {
             Some(error) => Err(self.refused(error)),
-            None => prepared,
+            None => done,
         }
     }
 
-    fn prepared(&self, program: &Program, shape: &Shape, case: &mut dyn Case) -> Result<Prepared, GpuError> {
+    fn module(&self, shader: &Shader) -> wgpu::ShaderModule {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(shader.name),
+            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
+        };
+        match self.options.unchecked {
+            // SAFETY: the user has asked for it; the shaders are the library's own, which the interpreter's tests run with
+            // every bound checked, and whose loops end.
+            true => unsafe {
+                let none = wgpu::ShaderRuntimeChecks::unchecked();
+                self.device.create_shader_module_trusted(descriptor, none)
+            },
+            false => self.device.create_shader_module(descriptor),
+        }
+    }
+
+    fn prepared(&self, compiled: &Compiled, shape: &Shape, case: &mut dyn Case) -> Result<Prepared, GpuError> {
+        let Compiled { program, layout, pipelines } = compiled;
         let shader = program.shader();
         let operands: Vec<wgpu::Buffer> = case.operands().iter().map(|o| self.buffer(o.bytes())).collect();
         let scratch: Vec<(usize, wgpu::Buffer)> =
             program.scratch(shape).into_iter().map(|(binding, bytes)| (binding, self.buffer(&bytes))).collect();
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
-        });
-        let layout = self.layout(program);
         let mut steps = Vec::new();
         for (pass, _) in program.passes(shape) {
             let most = self.device.limits().max_compute_workgroups_per_dimension;
@@ -138,25 +220,25 @@ impl Gpu {
                 Some(wgpu::BindGroupEntry { binding: i as u32, resource: buffer.as_entire_binding() })
             });
             let entries: Vec<_> = bound.collect();
-            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &layout,
-                entries: &entries,
-            });
-            steps.push((self.pipeline(&module, &layout, pass.entry), group, pass.workgroups));
+            let group =
+                self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries });
+            let found = pipelines.iter().find(|p| p.0 == pass.entry);
+            let (_, pipeline) = found.ok_or_else(|| self.refused(format!("no entry point {}", pass.entry)))?;
+            steps.push((pipeline.clone(), group, pass.workgroups));
         }
         Ok(Prepared { operands, steps })
     }
 
-    /// Runs every pass once; ns, by the device's clock where it has one.
+    /// Runs every pass so many times, one after the other; ns of one run, by the device's clock where it has one.
     ///
     /// # Errors
     /// [`GpuError`] where the device refuses or is lost.
-    pub fn run(&self, prepared: &Prepared) -> Result<f64, GpuError> {
-        match self.has_clock() {
-            true => self.by_its_clock(&prepared.steps),
-            false => Ok(self.by_ours(&prepared.steps)?.as_nanos() as f64),
-        }
+    pub fn run(&self, prepared: &Prepared, times: usize) -> Result<f64, GpuError> {
+        let all = match self.has_clock() {
+            true => self.by_its_clock(&prepared.steps, times)?,
+            false => self.by_ours(&prepared.steps, times)?.as_nanos() as f64,
+        };
+        Ok(all / times as f64)
     }
 
     /// Copies what the last run left back to the case.
@@ -238,7 +320,7 @@ impl Gpu {
         })
     }
 
-    fn by_its_clock(&self, steps: &[Step]) -> Result<f64, GpuError> {
+    fn by_its_clock(&self, steps: &[Step], times: usize) -> Result<f64, GpuError> {
         let queries = self.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
             ty: wgpu::QueryType::Timestamp,
@@ -255,7 +337,7 @@ impl Gpu {
             beginning_of_pass_write_index: Some(0),
             end_of_pass_write_index: Some(1),
         };
-        let mut encoder = self.encoded(steps, Some(stamps));
+        let mut encoder = self.encoded(steps, times, Some(stamps));
         encoder.resolve_query_set(&queries, 0..2, &resolved, 0);
         self.queue.submit([encoder.finish()]);
         let bytes = self.read(&resolved)?;
@@ -263,8 +345,8 @@ impl Gpu {
         Ok(stamp(8).saturating_sub(stamp(0)) as f64 * f64::from(self.queue.get_timestamp_period()))
     }
 
-    fn by_ours(&self, steps: &[Step]) -> Result<Duration, GpuError> {
-        let encoder = self.encoded(steps, None);
+    fn by_ours(&self, steps: &[Step], times: usize) -> Result<Duration, GpuError> {
+        let encoder = self.encoded(steps, times, None);
         let start = Instant::now();
         self.queue.submit([encoder.finish()]);
         self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.refused(e))?;
@@ -274,12 +356,13 @@ impl Gpu {
     fn encoded(
         &self,
         steps: &[Step],
+        times: usize,
         timestamp_writes: Option<wgpu::ComputePassTimestampWrites>,
     ) -> wgpu::CommandEncoder {
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
-            for (pipeline, group, [x, y, z]) in steps {
+            for (pipeline, group, [x, y, z]) in std::iter::repeat_n(steps, times).flatten() {
                 pass.set_pipeline(pipeline);
                 pass.set_bind_group(0, group, &[]);
                 pass.dispatch_workgroups(*x, *y, *z);

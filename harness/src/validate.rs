@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use kernels::KERNELS;
+use kernels::kernel::Kernel;
+
 use crate::record::{Outcome, Record, Tier};
 
 /// One cell that has both times.
@@ -75,7 +78,7 @@ pub fn compare(records: &[Record], id: &str) -> Option<Validation> {
         .filter(|r| r.tier == Tier::Modelled && r.machine.id == id)
         .filter_map(|r| Some((cell(r), (time(r)?, band(r)?))))
         .collect();
-    let mut pairs: Vec<Pair> = records
+    let pairs: Vec<Pair> = records
         .iter()
         .filter(|r| r.tier == Tier::Native)
         .filter_map(|r| {
@@ -85,13 +88,16 @@ pub fn compare(records: &[Record], id: &str) -> Option<Validation> {
             Some(Pair { group: key.0, variant: key.1, native_ns, modelled_ns, held })
         })
         .collect();
-    if pairs.is_empty() {
-        return None;
-    }
-    let (ordered, order_right) = order(&pairs);
-    pairs.sort_by(|a, b| b.error().total_cmp(&a.error()));
-    let median_error = pairs[pairs.len() / 2].error();
-    Some(Validation { pairs, median_error, ordered, order_right })
+    Validation::of(pairs)
+}
+
+/// Modelled over native speedups of rungs over rung 0, which `first` names.
+pub fn speedups(pairs: &[Pair], first: fn(&dyn Kernel) -> Option<&'static str>) -> Vec<f64> {
+    let base = |p: &Pair| {
+        let name = first(*KERNELS.iter().find(|k| k.name() == p.kernel())?)?;
+        pairs.iter().find(|q| q.group == p.group && q.variant == name && q.variant != p.variant)
+    };
+    pairs.iter().filter_map(|p| Some(base(p)?.ratio() / p.ratio())).collect()
 }
 
 fn order(pairs: &[Pair]) -> (usize, usize) {
@@ -109,11 +115,24 @@ fn order(pairs: &[Pair]) -> (usize, usize) {
 }
 
 impl Validation {
+    /// Of these cells; none without any.
+    pub fn of(mut pairs: Vec<Pair>) -> Option<Self> {
+        let (ordered, order_right) = order(&pairs);
+        pairs.sort_by(|a, b| b.error().total_cmp(&a.error()));
+        let median_error = pairs.get(pairs.len() / 2)?.error();
+        Some(Self { pairs, median_error, ordered, order_right })
+    }
+
     /// One sentence, for the report and the terminal.
     pub fn sentence(&self) -> String {
+        self.sentence_of("The timing model against this host")
+    }
+
+    /// The same of what is named.
+    pub fn sentence_of(&self, what: &str) -> String {
         let worst = &self.pairs[0];
         format!(
-            "The timing model against this host, {} cells: median error {:.0} %, order of rungs right in {} of {} pairs \
+            "{what}, {} cells: median error {:.0} %, order of rungs right in {} of {} pairs \
              that differ by more than {:.0} %; worst {}/{}, modelled {:.2} times native",
             self.pairs.len(),
             100.0 * self.median_error,

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use harness::adapter::{self, Gpu, GpuError};
+use harness::adapter::{self, Gpu, GpuError, Options};
 use harness::simt::gate::ShaderGate;
 use harness::simt::warp::LaneOperations;
 use kernels::KERNELS;
@@ -23,7 +23,7 @@ struct Compared {
 
 #[test]
 fn shaders_do_on_a_gpu_what_the_interpreter_does() {
-    let (gpus, refused) = adapter::all();
+    let (gpus, refused) = adapter::all(Options { experimental: true, unchecked: false });
     let Some(gpu) = gpus.first() else {
         assert!(std::env::var_os("RETROBENCH_REQUIRE_GPU").is_none(), "no GPU is found: {refused:?}");
         eprintln!("no GPU is found here: nothing is checked");
@@ -53,14 +53,21 @@ fn compare(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize) -> 
     let mut compared = Compared::default();
     let name = format!("{}/{}", kernel.name(), kernel.shaders()[shader].name);
     let program = gate.program(kernel, shader).expect("it lowers");
-    for flavor in [Flavor::Typical, Flavor::Adversarial] {
+    let compiled = gpu.compile(&program);
+    // A processor keeps denormals and rounds functions as the interpreter does; a GPU need not.
+    let (adversarial, functions) = match gpu.is_processor() {
+        true => (Flavor::Adversarial, 0.0),
+        false => (Flavor::AdversarialNormal, program.function_error()),
+    };
+    for flavor in [Flavor::Typical, adversarial] {
         for shape in kernel.test_shapes() {
             let input = Input { flavor, ..Input::typical(7) };
             let place = format!("{name} {} {flavor:?}", kernel.dims(&shape));
             let mut case = kernel.prepare(&shape, &input).expect("the kernel's own shapes fit");
             case.poison();
-            let ran = gpu.prepare(&program, &shape, case.as_mut()).and_then(|prepared| {
-                gpu.run(&prepared)?;
+            let prepared = compiled.as_ref().map_err(Clone::clone).and_then(|c| gpu.prepare(c, &shape, case.as_mut()));
+            let ran = prepared.and_then(|prepared| {
+                gpu.run(&prepared, 1)?;
                 gpu.read_back(&prepared, case.as_mut())
             });
             match ran {
@@ -75,7 +82,7 @@ fn compare(gpu: &Gpu, gate: &ShaderGate, kernel: &dyn Kernel, shader: usize) -> 
                 }
             }
             let here = case.output();
-            if let Some(failure) = case.verify_foreign(program.partial_sums()).failure {
+            if let Some(failure) = case.verify_foreign(program.partial_sums(), functions).failure {
                 compared.wrong.push(format!("{place}: {failure}"));
             }
             case.poison();

@@ -7,11 +7,12 @@ use harness::generate::{self, modelled};
 use harness::profile::band::{self, Band, Machines};
 use harness::profile::{GpuProfile, Hardware, Loaded};
 use harness::published::predict::{Predicted, predict};
-use harness::published::{Format, Task, bands, fit, gap_ns, gaps, rows, score};
+use harness::published::{Format, Task, bands, fit, gap_ns, gaps, rows, score, shaders};
 use harness::record::{Bound, Environment, Outcome};
 use harness::simt::gate::ShaderGate;
 use harness::timed::cells::Context;
 use kernels::model::{Dtype, Types};
+use harness::validate::Validation;
 
 #[test]
 fn decoding_is_predicted_within_a_fifth_and_the_constants_are_those_fitted() {
@@ -99,7 +100,13 @@ fn the_bands_are_those_that_the_rows_make() {
     let machines = Loaded::<GpuProfile>::embedded().expect("profiles");
     let predicted = predict(rows().expect("rows"), &machines).expect("every row names what is there");
     let kept = gaps().expect("the constants read");
-    let made = bands::of_gpus(&predicted, |p| gap_ns(&kept, p.generation, p.launch_ns));
+    let cells = shaders::cells().expect("the cells read");
+    let pairs = shaders::pairs(&cells, &machines).expect("every row names what is there");
+    let made = bands::of_gpus(&predicted, |p| gap_ns(&kept, p.generation, p.launch_ns), &pairs);
     let of_gpus: Vec<Band> = band::kept().iter().filter(|b| b.machines == Machines::Gpu).cloned().collect();
     assert_eq!(of_gpus, made, "retrobench study bands -o csv > profiles/published/bands.csv");
+    // A ladder's order is what the model is for.
+    let found = Validation::of(pairs).expect("cells");
+    assert!(found.median_error < 0.4, "{}", found.sentence());
+    assert!(found.order_right as f64 > 0.88 * found.ordered as f64, "{}", found.sentence());
 }

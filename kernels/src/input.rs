@@ -21,6 +21,8 @@ pub enum Flavor {
     Typical,
     /// What breaks kernels: zeros, denormals, huge values, whole blocks of each.
     Adversarial,
+    /// The same with zeros for denormals: WGSL and SPIR-V let a GPU take them for such.
+    AdversarialNormal,
     /// Zeros the operating system hands out untouched: for timing models, which do not look at values.
     Blank,
 }
@@ -73,6 +75,10 @@ impl Input {
             Flavor::Blank => 0.0,
             Flavor::Typical => typical(rng.next_u32(), scale),
             Flavor::Adversarial => adversarial(rng.next_u32(), i, scale),
+            Flavor::AdversarialNormal => {
+                let value = adversarial(rng.next_u32(), i, scale);
+                if value.is_subnormal() { 0.0 } else { value }
+            }
         })
     }
 

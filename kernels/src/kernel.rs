@@ -350,8 +350,9 @@ pub trait Case: Send {
     fn output(&self) -> Vec<f32>;
     /// Compares what the last run left with the f64 reference.
     fn verify(&mut self, variant: usize, lanes: usize) -> Verdict;
-    /// The same for a run of a rung for GPUs or in machine code, which kept so many partial sums per output.
-    fn verify_foreign(&mut self, partial_sums: usize) -> Verdict;
+    /// The same for a run of a rung for GPUs or in machine code, which kept so many partial sums per output. `functions` is
+    /// the backward error that its functions may have where they are no more exact than their language asks; 0 elsewhere.
+    fn verify_foreign(&mut self, partial_sums: usize, functions: f64) -> Verdict;
     /// Fills the outputs with NaN.
     fn poison(&mut self);
     /// Moves to the next copy of the weights.

@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 
-use kernels::KERNELS;
-
 use super::{Failure, published, report};
 use crate::profile::band::{Band, Machines, Work, kept};
 use crate::record::{Record, Tier};
@@ -42,16 +40,7 @@ fn of_host(records: &[Record]) -> Result<Vec<Band>, Failure> {
         let ratios: Vec<f64> = found.pairs.iter().filter(|p| Work::of(p.kernel()) == work).map(Pair::ratio).collect();
         Band::of(Machines::Host, work, &ratios, from)
     };
+    let speedups = validate::speedups(&found.pairs, |kernel| Some(kernel.variants().first()?.name));
     let times = [Work::Gemv, Work::Gemm, Work::Attention, Work::Rest].into_iter().filter_map(of_work);
-    Ok(times.chain(Band::of(Machines::Host, Work::Speedup, &speedups(&found.pairs), from)).collect())
-}
-
-/// Modelled over native speedups of rungs over rung 0.
-fn speedups(pairs: &[Pair]) -> Vec<f64> {
-    let first = |p: &Pair| {
-        let kernel = KERNELS.iter().find(|k| k.name() == p.kernel())?;
-        let name = kernel.variants().first()?.name;
-        pairs.iter().find(|q| q.group == p.group && q.variant == name && q.variant != p.variant)
-    };
-    pairs.iter().filter_map(|p| Some(first(p)?.ratio() / p.ratio())).collect()
+    Ok(times.chain(Band::of(Machines::Host, Work::Speedup, &speedups, from)).collect())
 }

@@ -386,7 +386,7 @@ fn on_consoles(
 
 /// The cells of a plan's shaders on every GPU. Kernels and shapes run on all cores, each interpreted once for all GPUs with
 /// warps as wide; records come out in the order of the plan.
-fn on_gpus(
+pub fn on_gpus(
     plan: &Plan,
     gpus: &[Loaded<GpuProfile>],
     context: &simt::cells::Context,

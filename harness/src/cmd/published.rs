@@ -11,11 +11,12 @@ use crate::profile::gpu::Generation;
 use crate::profile::{GpuProfile, Hardware, Loaded};
 use crate::published::predict::{Predicted, predict};
 use crate::published::prediction::Prediction;
-use crate::published::{Task, bands, fit, gap_ns, gaps, rows, score};
+use crate::published::{Task, bands, fit, gap_ns, gaps, rows, score, shaders};
 use crate::record::Environment;
 use crate::report::listing::{Datum, Listing};
 use crate::simt::gate::ShaderGate;
 use crate::timed::cells::Context;
+use crate::validate::{Pair, Validation};
 
 /// Every row of a class; with `refit`, the constants as a fit on these rows finds them, in the form in which they are kept.
 pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
@@ -23,7 +24,11 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
         "gpu" => {}
         "cpu" if refit => return Err(Failure::input("--fit: nothing is fitted to processors; --class gpu")),
         "cpu" => return of_processors(),
-        other => return Err(Failure::input(format!("no published rows of class {other:?} here: --class gpu or cpu"))),
+        "shaders" if refit => return Err(Failure::input("--fit: nothing is fitted to shaders; --class gpu")),
+        "shaders" => return own_shaders(),
+        other => {
+            return Err(Failure::input(format!("no published rows of class {other:?} here: --class gpu, shaders or cpu")));
+        }
     }
     let predicted = of_gpus()?;
     if refit {
@@ -142,14 +147,36 @@ fn by_rung(predicted: &[Token]) -> BTreeMap<&str, Rows> {
 /// The bands that these rows make.
 pub fn bands() -> Result<Vec<Band>, Failure> {
     let (predicted, kept) = (of_gpus()?, gaps().map_err(Failure::input)?);
-    let mut bands = bands::of_gpus(&predicted, |p| gap_ns(&kept, p.generation, p.launch_ns));
+    let shaders = of_shaders()?;
+    let mut bands = bands::of_gpus(&predicted, |p| gap_ns(&kept, p.generation, p.launch_ns), &shaders);
     let tokens = tokens()?;
     for machines in [Machines::Cpu, Machines::Retro] {
         let of = tokens.iter().filter(|p| Machines::of(p.class) == machines);
         let ratios: Vec<f64> = of.filter_map(|p| Some(1.0 / (1.0 + p.error()?))).collect();
-        bands.extend(Band::of(machines, Work::Gemv, &ratios, "published rows: whole tokens"));
+        bands.extend(Band::of(machines, Work::Token, &ratios, "published rows: whole tokens"));
     }
     Ok(bands)
+}
+
+fn of_shaders() -> Result<Vec<Pair>, Failure> {
+    let machines = Loaded::<GpuProfile>::embedded().map_err(Failure::input)?;
+    shaders::pairs(&shaders::cells().map_err(Failure::input)?, &machines).map_err(Failure::input)
+}
+
+/// Every cell of the project's shaders that a real GPU ran, worst first.
+fn own_shaders() -> Result<Listing, Failure> {
+    let found = Validation::of(of_shaders()?).ok_or_else(|| Failure::input("no rows of shaders"))?;
+    let row = |p: &Pair| {
+        let figures = [p.native_ns / 1e3, p.modelled_ns / 1e3, p.ratio()].map(|v| format!("{v:.4}"));
+        [&[p.group.clone(), p.variant.clone()][..], &figures].concat()
+    };
+    let held = found.pairs.iter().filter(|p| p.held).count();
+    let about = format!(
+        "{}. The bands that records carry hold the measurement in {held} of them.",
+        found.sentence_of("The GPU model against an H200 that ran the project's own shaders")
+    );
+    let heads = ["kernel_shape", "shader", "measured_us", "modelled_us", "ratio"];
+    Ok(Listing::of_words(about, &heads, found.pairs.iter().map(row).collect()))
 }
 
 fn of_gpus() -> Result<Vec<Predicted>, Failure> {
@@ -164,12 +191,15 @@ pub fn errors() -> Result<Listing, Failure> {
     let gap = |p: &Predicted| gap_ns(&kept, p.generation, p.launch_ns);
     let mut groups: BTreeMap<&str, Vec<&Predicted>> = BTreeMap::new();
     predicted.iter().for_each(|p| groups.entry(&p.row.group).or_default().push(p));
-    let row = |(group, rows): (&&str, &Vec<&Predicted>)| {
+    let line = |name: String, rows: usize, errors: &[f64], pairs: &[(f64, f64)]| {
+        let counts = [rows, errors.len()].map(|n| Datum::Plain(n as f64));
+        let mean = Datum::Share(score::mape(errors)? / 100.0);
+        Some([&[Datum::text(name)][..], &counts, &[mean, Datum::opt(score::spearman(pairs), Datum::Plain)]].concat())
+    };
+    let of_group = |(group, rows): (&&str, &Vec<&Predicted>)| {
         let errors: Vec<f64> = rows.iter().filter_map(|p| p.error(gap(p))).collect();
         let pairs: Vec<(f64, f64)> = rows.iter().filter_map(|p| Some((p.row.measured, p.value(gap(p))?))).collect();
-        let counts = [rows.len(), errors.len()].map(|n| Datum::Plain(n as f64));
-        let mean = Datum::Share(score::mape(&errors)? / 100.0);
-        Some([&[Datum::text(*group)][..], &counts, &[mean, Datum::opt(score::spearman(&pairs), Datum::Plain)]].concat())
+        line(group.to_string(), rows.len(), &errors, &pairs)
     };
     let same_machine = |p: &Predicted, q: &Predicted| p.row.profile == q.row.profile;
     let left_out = score::mape(&fit::left_out(&predicted, same_machine)).unwrap_or(f64::NAN);
@@ -177,19 +207,20 @@ pub fn errors() -> Result<Listing, Failure> {
         "Machines as others measured them (published tier) beside the model (modelled tier), by what was measured: the mean \
          error, and the rank correlation of predicted with measured. Rows of kernels that are not here are not predicted. \
          Decoding on GPUs has one constant for each generation, fitted on these rows; on machines left out of the fit its mean \
-         error is {left_out:.0} %. Nothing is fitted to processors. Every row: `retrobench study published --class gpu` and \
-         `--class cpu`."
+         error is {left_out:.0} %. Nothing is fitted to processors, nor to the project's own shaders, which an H200 ran. Every \
+         row: `retrobench study published --class gpu`, `--class shaders` and `--class cpu`."
     );
     let heads = vec!["measured", "rows", "predicted", "mean_error", "rank_correlation"];
     let tokens = tokens()?;
     let of_processors = by_rung(&tokens).into_iter().filter_map(|(rung, (errors, pairs))| {
         let rows = tokens.iter().filter(|p| p.row.rung == rung).count();
-        let counts = [rows, errors.len()].map(|n| Datum::Plain(n as f64));
-        let mean = Datum::Share(score::mape(&errors)? / 100.0);
-        let name = Datum::text(format!("processors, {rung}"));
-        Some([&[name][..], &counts, &[mean, Datum::opt(score::spearman(&pairs), Datum::Plain)]].concat())
+        line(format!("processors, {rung}"), rows, &errors, &pairs)
     });
-    let rows = groups.iter().filter_map(row).chain(of_processors).collect();
+    let shaders = of_shaders()?;
+    let errors: Vec<f64> = shaders.iter().map(|p| p.ratio() - 1.0).collect();
+    let times: Vec<(f64, f64)> = shaders.iter().map(|p| (p.native_ns, p.modelled_ns)).collect();
+    let of_shaders = line("shaders of this project".into(), shaders.len(), &errors, &times);
+    let rows = groups.iter().filter_map(of_group).chain(of_shaders).chain(of_processors).collect();
     Ok(Listing { about, heads, rows })
 }
 

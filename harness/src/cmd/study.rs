@@ -42,7 +42,7 @@ pub struct StudyArgs {
     /// Processors and GPUs (speculation), as `measure --hw` takes them [default: nine from 1999 to 2024].
     #[arg(long, env = "RETROBENCH_HW")]
     hw: Option<String>,
-    /// Class of the published rows: gpu or cpu [default: gpu].
+    /// Class of the published rows: gpu, shaders (the project's own on a real GPU) or cpu [default: gpu].
     #[arg(long, value_name = "CLASS", env = "RETROBENCH_CLASS")]
     class: Option<String>,
     /// Prints the constants that published rows are predicted with, fitted anew: -o csv is the file that keeps them.

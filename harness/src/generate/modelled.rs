@@ -17,7 +17,7 @@ use kernels::model::{Types, inventory};
 
 use super::DECODE;
 use crate::profile::gpu::Generation;
-use crate::profile::{GpuProfile, Hardware};
+use crate::profile::{GpuProfile, Hardware, band};
 use crate::published::predict::on_activations;
 use crate::published::{GapRow, RowsError, gap_ns, gaps};
 use crate::record::{Base, Bound, CostRef, Environment, MachineRef, Outcome, Record, SCHEMA, Tier, Timing};
@@ -231,7 +231,13 @@ impl Whole<'_> {
         if let Some(widest) = widest {
             (machine.isa, machine.threads) = (widest.isa.clone(), widest.threads);
         }
-        let timing = sum(&parts);
+        let mut timing = sum(&parts);
+        if machine.class == "gpu" && way.1 > 0 {
+            // The best rungs' errors cancel over a token's kernels: it was validated as a whole, they one by one.
+            let within = band::of_gpu_token();
+            timing.low_ns = timing.low_ns.max(timing.time_ns / within);
+            timing.high_ns = timing.high_ns.min(timing.time_ns * within);
+        }
         parts.sort_by(|a, b| part_ns(b).total_cmp(&part_ns(a)));
         self.step(way, machine, Outcome::Timed(timing), parts)
     }

@@ -32,7 +32,9 @@ pub enum Machines {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// Weights times one token, or a whole token, which is mostly that.
+    /// A whole token.
+    Token,
+    /// Weights times one token.
     Gemv,
     /// Weights times many tokens.
     Gemm,
@@ -69,6 +71,7 @@ impl Work {
     /// As the table spells it.
     pub fn name(self) -> &'static str {
         match self {
+            Work::Token => "token",
             Work::Gemv => "gemv",
             Work::Gemm => "gemm",
             Work::Attention => "attention",
@@ -81,7 +84,8 @@ impl Work {
     pub fn of(kernel: &str) -> Self {
         let starts = |with: &[&str]| with.iter().any(|start| kernel.starts_with(start));
         match () {
-            () if starts(&["gemv_", "head_argmax", "moe_ffn", "moe_gate", "decode"]) => Work::Gemv,
+            () if starts(&["decode"]) => Work::Token,
+            () if starts(&["gemv_", "head_argmax", "moe_ffn", "moe_gate"]) => Work::Gemv,
             () if starts(&["gemm_"]) => Work::Gemm,
             () if starts(&["attention_", "mla_"]) => Work::Attention,
             () => Work::Rest,
@@ -139,13 +143,18 @@ pub fn on_cpu(class: Class, kernel: &str) -> f64 {
     let measured = factor(Machines::Host, Work::of(kernel));
     match Machines::of(class) {
         Machines::Host => measured,
-        documented => measured.max(factor(documented, Work::Gemv)),
+        documented => measured.max(factor(documented, Work::Token)),
     }
 }
 
 /// Factor of a kernel's modelled time on a GPU.
 pub fn on_gpu(kernel: &str) -> f64 {
     factor(Machines::Gpu, Work::of(kernel))
+}
+
+/// Factor of a whole modelled token on a GPU, each kernel by its best rung.
+pub fn of_gpu_token() -> f64 {
+    factor(Machines::Gpu, Work::Token)
 }
 
 /// Factor of a modelled speedup over rung 0 on a processor.
@@ -196,7 +205,7 @@ mod tests {
         for (kernel, work) in [
             ("gemv_q4_k", Work::Gemv),
             ("head_argmax_bf16", Work::Gemv),
-            ("decode", Work::Gemv),
+            ("decode", Work::Token),
             ("gemm_f16_q8_0", Work::Gemm),
             ("mla_attend_f16", Work::Attention),
             ("attention_prefill", Work::Attention),

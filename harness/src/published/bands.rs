@@ -1,16 +1,17 @@
-//! The bands of modelled GPUs, of rows that others measured. Most products were measured as libraries of the vendors do them,
-//! which a rung here only stands for: their bands hold that difference too.
+//! The bands of modelled GPUs, of rows that others measured and of the project's shaders on a real one. Most products of others
+//! were measured as libraries of the vendors do them, which a rung here only stands for: their bands hold that difference too.
 
 use std::collections::BTreeMap;
 
 use super::Task;
 use super::predict::Predicted;
 use crate::profile::band::{Band, Machines, Work};
+use crate::validate::{self, Pair};
 
 /// What a row is of; none where it is no kernel's.
 fn work(p: &Predicted) -> Option<Work> {
     match &p.row.task {
-        Task::Decode { .. } => Some(Work::Gemv),
+        Task::Decode { .. } => Some(Work::Token),
         Task::Prefill { .. } => Some(Work::Gemm),
         Task::Kernel { kernel, .. } => Some(Work::of(kernel)),
         Task::AllReduce { .. } | Task::None(_) => None,
@@ -23,21 +24,26 @@ fn ratio(p: &Predicted, gap_ns: f64) -> Option<f64> {
     Some(if p.row.unit == "ms" { value } else { 1.0 / value })
 }
 
-/// A band for each kind of work that has rows.
-pub fn of_gpus(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64) -> Vec<Band> {
+/// A band for each kind of work that has rows, `shaders` being those of `super::shaders`.
+pub fn of_gpus(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64, shaders: &[Pair]) -> Vec<Band> {
     let mut by_work: BTreeMap<Work, Vec<f64>> = BTreeMap::new();
     for p in predicted {
         if let Some((work, ratio)) = work(p).zip(ratio(p, gap(p))) {
             by_work.entry(work).or_default().push(ratio);
         }
     }
-    by_work.insert(Work::Speedup, speedups(predicted, gap));
+    for pair in shaders {
+        by_work.entry(Work::of(pair.kernel())).or_default().push(pair.ratio());
+    }
+    let own = validate::speedups(shaders, |kernel| Some(kernel.shaders().first()?.name));
+    by_work.insert(Work::Speedup, [speedups(predicted, gap), own].concat());
     let from = |work| match work {
-        Work::Gemv => "published rows: tokens and products of one token",
-        Work::Gemm => "published rows: products and prompts, most by vendors' libraries and llama.cpp",
-        Work::Attention => "published rows: FlashMLA",
-        Work::Rest => "published rows: operations of one token in vLLM",
-        Work::Speedup => "published rows: rungs of SGEMM that one author measured",
+        Work::Token => "published rows: tokens",
+        Work::Gemv => "shaders on an H200; published rows: products of one token",
+        Work::Gemm => "shaders on an H200; published rows: products and prompts, most by vendors' libraries and llama.cpp",
+        Work::Attention => "shaders on an H200; published rows: FlashMLA",
+        Work::Rest => "shaders on an H200; published rows: operations of one token in vLLM",
+        Work::Speedup => "shaders on an H200; published rows: rungs of SGEMM that one author measured",
     };
     by_work.iter().filter_map(|(work, ratios)| Band::of(Machines::Gpu, *work, ratios, from(*work))).collect()
 }

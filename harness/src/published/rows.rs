@@ -168,7 +168,8 @@ pub fn gap_ns(kept: &BTreeMap<Generation, GapRow>, generation: Generation, launc
     kept.get(&generation).map_or(launch_ns, |kept| kept.gap_ns)
 }
 
-fn records<T>(
+/// What `read` makes of each row of a file.
+pub(super) fn records<T>(
     file: &'static str,
     text: &str,
     read: impl Fn(&csv::StringRecord) -> Result<T, String>,

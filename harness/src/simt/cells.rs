@@ -140,6 +140,16 @@ impl Counts {
         of_width.peek().is_some() && of_width.all(|(_, counted)| there(counted))
     }
 
+    /// What one of the shaders takes on a machine whose rules were interpreted, its results unchecked; ns.
+    ///
+    /// # Errors
+    /// Why it does not run there.
+    pub fn time_ns(&self, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Result<f64, String> {
+        let counted = self.counted.get(&(gpu.sm.warp_lanes.value, shader)).ok_or("not interpreted for warps as wide")?;
+        let warm = stays_cached(self.needed[usize::from(kernel.shaders()[shader].expanded)], gpu);
+        Ok(priced(gpu, counted.as_ref().map_err(Clone::clone)?, warm).map_err(|Lacks(reason)| reason)?.ns)
+    }
+
     /// One of the shaders on a machine whose rules were interpreted.
     pub fn outcome(&self, context: &Context, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Outcome {
         match self.counted.get(&(gpu.sm.warp_lanes.value, shader)) {

@@ -61,7 +61,7 @@ fn run(kernel: &dyn Kernel, program: &Program, lanes: usize, seed: u64) -> Verdi
                 _ => program.run::<32, _>(&shape, case.as_mut(), || Races::new(32)),
             })?
             .map_err(|e| format!("test shape {}: {e}", kernel.dims(&shape)))?;
-            let verdict = case.verify_foreign(program.partial_sums());
+            let verdict = case.verify_foreign(program.partial_sums(), 0.0);
             if let Some(failure) = verdict.failure {
                 return Err(format!("test shape {}, {flavor:?} input: {failure}", kernel.dims(&shape)));
             }

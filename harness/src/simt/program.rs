@@ -4,7 +4,7 @@ use kernels::foreign::{Binding, Pass, Shader};
 use kernels::kernel::{Case, Shape};
 use kernels::operand::Operand;
 
-use super::code::Code;
+use super::code::{Code, Op};
 use super::fault::Fault;
 use super::launch::Launch;
 use super::lower;
@@ -42,6 +42,27 @@ impl Program {
     /// True where it needs matrix units.
     pub fn matrices(&self) -> bool {
         self.codes.iter().any(|c| c.matrices > 0)
+    }
+
+    /// Relative error that WGSL's functions may have in it, in any one result: `exp` may be (3 + 2|x|) units in the last
+    /// place off, of which arguments beyond 88 leave nothing; division, `sqrt` and `inverseSqrt` up to five.
+    ///
+    /// Source: WebGPU Shading Language, 15.7.4, accuracy of built-in functions.
+    pub fn function_error(&self) -> f64 {
+        let ulp = f64::from(f32::EPSILON);
+        let uses = |ops: &[Op]| self.codes.iter().flat_map(|c| &c.insts).any(|i| ops.contains(&i.op));
+        if uses(&[Op::FExp]) {
+            (3.0 + 2.0 * 88.0) * ulp
+        } else if uses(&[Op::FDiv, Op::FSqrt, Op::FRsqrt]) {
+            5.0 * ulp
+        } else {
+            0.0
+        }
+    }
+
+    /// The entry points of its passes.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        self.codes.iter().map(|c| c.entry.as_str())
     }
 
     /// The file and its bindings.
@@ -137,5 +158,29 @@ impl Program {
             watched.push(watch);
         }
         Ok(watched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernels::KERNELS;
+    use naga::back::spv;
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    /// What the interpreter takes a GPU's driver must be given too, and naga's writer knows less than its validator.
+    #[test]
+    fn every_shader_can_be_written_as_spir_v() {
+        // Where cooperative matrices are.
+        let options = spv::Options { lang_version: (1, 6), ..Default::default() };
+        for kernel in KERNELS {
+            for shader in kernel.shaders() {
+                let module = naga::front::wgsl::parse_str(shader.source).expect("the gate's tests parse them");
+                let info =
+                    Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).expect("valid");
+                let written = crate::caught::caught(|| spv::write_vec(&module, &info, &options, None));
+                let name = format!("{}/{}", kernel.name(), shader.name);
+                assert!(matches!(&written, Ok(Ok(words)) if !words.is_empty()), "{name}: {written:?}");
+            }
+        }
     }
 }

@@ -78,9 +78,12 @@ fn score(
     let stride = blocks() * SIDE;
     let at = row_at(group.z, query + rows) + key + columns;
     coopStoreT(c00, &scores[at], stride);
-    coopStoreT(c01, &scores[at + 16u], stride);
-    coopStoreT(c10, &scores[at + 16u * stride], stride);
-    coopStoreT(c11, &scores[at + 16u * stride + 16u], stride);
+    let right = at + 16u; // named: naga 30 cannot write SPIR-V of other addresses of stores
+    coopStoreT(c01, &scores[right], stride);
+    let below = at + 16u * stride;
+    coopStoreT(c10, &scores[below], stride);
+    let across = below + 16u;
+    coopStoreT(c11, &scores[across], stride);
 }
 
 // Second pass: the softmax of two queries.
@@ -180,9 +183,12 @@ fn weighed(query: u32, in_room: u32, first_column: u32, i: u32, warp: u32, lane:
     if query + SIDE <= sizes.tokens && first_column + SIDE <= sizes.width {
         let at = query_at(query + rows, head) + column;
         coopStoreT(c00, &o[at], stride);
-        coopStoreT(c01, &o[at + 16u], stride);
-        coopStoreT(c10, &o[at + 16u * stride], stride);
-        coopStoreT(c11, &o[at + 16u * stride + 16u], stride);
+        let right = at + 16u;
+        coopStoreT(c01, &o[right], stride);
+        let below = at + 16u * stride;
+        coopStoreT(c10, &o[below], stride);
+        let across = below + 16u;
+        coopStoreT(c11, &o[across], stride);
         return;
     }
     put(c00, query + rows + 0u, head, column + 0u, warp, lane);
@@ -193,11 +199,12 @@ fn weighed(query: u32, in_room: u32, first_column: u32, i: u32, warp: u32, lane:
 
 // Stores a square as far as the outputs go.
 fn put(square: coop_mat16x16<f32, C>, query: u32, head: u32, column: u32, warp: u32, lane: u32) {
-    coopStoreT(square, &edge[warp * 64u], 4u);
+    let first = warp * 64u;
+    coopStoreT(square, &edge[first], 4u);
     workgroupBarrier();
     for (var at = lane; at < 256u; at += 32u) {
         if query + at / 16u < sizes.tokens && column + at % 16u < sizes.width {
-            o[query_at(query + at / 16u, head) + column + at % 16u] = edge[warp * 64u + at / 4u][at % 4u];
+            o[query_at(query + at / 16u, head) + column + at % 16u] = edge[first + at / 4u][at % 4u];
         }
     }
     workgroupBarrier();

@@ -19,7 +19,9 @@ const OF_WARP: u32 = 144; // 16 × STEP_S
 var<workgroup> scores: array<vec4<f32>, 576>; // of each warp
 var<workgroup> weights: array<vec4<f16>, 640>; // QUERIES × STEP_W
 var<workgroup> fade: array<f32, QUERIES>; // what a query's sums are multiplied by
-var<workgroup> grown: atomic<u32>; // 1 where a maximum grew by more than the slack
+// 1 where a maximum grew by more than the slack. One is used: four keep what may lie behind them on sixteen bytes, where
+// squares are loaded from.
+var<workgroup> grown: array<atomic<u32>, 4>;
 
 @compute @workgroup_size(128)
 fn main(
@@ -95,7 +97,8 @@ fn attend(first_query: u32, head: u32, i: u32, warp: u32, lane: u32) {
         s0 = coopMultiplyAdd(q7, coopLoad<coop_mat16x16<f16, B>>(&tile[28u], STEP), s0);
         s1 = coopMultiplyAdd(q7, coopLoad<coop_mat16x16<f16, B>>(&tile[16u * STEP + 28u], STEP), s1);
         coopStoreT(s0, &scores[corner], STEP_S);
-        coopStoreT(s1, &scores[corner + 4u], STEP_S);
+        let right = corner + 4u; // named: naga 30 cannot write SPIR-V of other addresses of stores
+        coopStoreT(s1, &scores[right], STEP_S);
         workgroupBarrier();
         let at_s = row * STEP_S + part;
         let key = vec4(first + part * 4u) + vec4(0u, 1u, 2u, 3u);
@@ -110,7 +113,7 @@ fn attend(first_query: u32, head: u32, i: u32, warp: u32, lane: u32) {
         if high > top + SLACK {
             shrink = exp(top - high);
             top = high;
-            atomicMax(&grown, 1u);
+            atomicMax(&grown[0], 1u);
         }
         if part == 0u {
             fade[row] = shrink;
@@ -126,7 +129,7 @@ fn attend(first_query: u32, head: u32, i: u32, warp: u32, lane: u32) {
         weights[at_w + 3u] = vec4<f16>(e3);
         let sum = (e0 + e1) + (e2 + e3);
         total = total * shrink + ((sum.x + sum.y) + (sum.z + sum.w));
-        if workgroupUniformLoad(&grown) != 0u {
+        if workgroupUniformLoad(&grown[0]) != 0u {
             faded(&o0, mine, corner, lane);
             faded(&o1, mine, corner, lane);
             faded(&o2, mine, corner, lane);
@@ -137,7 +140,7 @@ fn attend(first_query: u32, head: u32, i: u32, warp: u32, lane: u32) {
             faded(&o7, mine, corner, lane);
         }
         if i == 0u {
-            atomicStore(&grown, 0u);
+            atomicStore(&grown[0], 0u);
         }
         // The next block is on its way while this one is weighed.
         let next_keys = keys_of(first + KEYS + token, kv_head, at);

@@ -103,7 +103,7 @@ impl<F: Format> Contract for GemmMixed<F> {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("r1-distill-qwen-1.5b/attn-q-prefill", 128, 1536, 1536),
+            Shape { gpu_tour: false, ..Shape::tour("r1-distill-qwen-1.5b/attn-q-prefill", 128, 1536, 1536) },
             Shape::gpu_tour("r1-distill-qwen-1.5b/attn-q-prefill-2048", 2048, 1536, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-prefill", 512, 1536, 8960),
             Shape::new("r1-distill-llama-8b/ffn-down-prefill", 512, 4096, 14336),

@@ -205,7 +205,7 @@ impl<F: Format> Contract for GemmPacked<F> {
 
     fn shapes() -> Vec<Shape> {
         vec![
-            Shape::tour("r1-distill-qwen-1.5b/attn-k-prefill", 64, 256, 1536),
+            Shape { gpu_tour: false, ..Shape::tour("r1-distill-qwen-1.5b/attn-k-prefill", 64, 256, 1536) },
             Shape::gpu_tour("r1-distill-qwen-1.5b/attn-q-prefill-2048", 2048, 1536, 1536),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m1", 1, 1536, 8960),
             Shape::new("r1-distill-qwen-1.5b/ffn-down-verify-m2", 2, 1536, 8960),

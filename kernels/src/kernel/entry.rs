@@ -166,8 +166,12 @@ impl<C: Contract> Case for TypedCase<C> {
         Verdict { failure: verdict.failure, ..whole }
     }
 
-    fn verify_foreign(&mut self, partial_sums: usize) -> Verdict {
-        self.verify_within(&C::foreign_tolerance(&self.shape, partial_sums))
+    fn verify_foreign(&mut self, partial_sums: usize, functions: f64) -> Verdict {
+        let tolerance = C::foreign_tolerance(&self.shape, partial_sums);
+        self.verify_within(&Tolerance {
+            nmse: tolerance.nmse + functions * functions,
+            backward: tolerance.backward + functions,
+        })
     }
 
     fn poison(&mut self) {

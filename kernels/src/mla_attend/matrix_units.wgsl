@@ -12,7 +12,9 @@ var<workgroup> tile: array<vec4<f16>, 4672>; // BLOCK × STEP: keys, and values 
 var<workgroup> scores: array<vec4<f32>, 288>; // 2 × HEADS × STEP_S, then a square of each warp
 var<workgroup> weights: array<vec4<f16>, 160>; // HEADS × STEP_W
 var<workgroup> fade: array<f32, HEADS>; // what a head's sums are multiplied by
-var<workgroup> grown: atomic<u32>; // 1 where a maximum grew by more than the slack
+// 1 where a maximum grew by more than the slack. One is used: four keep what may lie behind them on sixteen bytes, where
+// squares are loaded from.
+var<workgroup> grown: array<atomic<u32>, 4>;
 
 @compute @workgroup_size(128)
 fn main(
@@ -64,7 +66,8 @@ fn main(
             let right = coopLoad<coop_mat16x16<f16, B>>(&tile[square * STEP + step * 4u], STEP);
             score = coopMultiplyAdd(left, right, score);
         }
-        coopStoreT(score, &scores[half * HEADS * STEP_S + square / 4u], STEP_S);
+        let corner = half * HEADS * STEP_S + square / 4u; // named: naga 30 cannot write SPIR-V of other addresses of stores
+        coopStoreT(score, &scores[corner], STEP_S);
         workgroupBarrier();
         let sum = scores[head * STEP_S + at] + scores[(HEADS + head) * STEP_S + at];
         let token = vec4(first + at * 4u) + vec4(0u, 1u, 2u, 3u);
@@ -77,7 +80,7 @@ fn main(
         if high > top + SLACK {
             shrink = exp(top - high);
             top = high;
-            atomicMax(&grown, 1u);
+            atomicMax(&grown[0], 1u);
         }
         if at == 0u {
             fade[head] = shrink;
@@ -85,7 +88,7 @@ fn main(
         let weight = exp(x - top);
         total = total * shrink + ((weight.x + weight.y) + (weight.z + weight.w));
         weights[head * STEP_W + at] = vec4<f16>(weight);
-        if workgroupUniformLoad(&grown) != 0u {
+        if workgroupUniformLoad(&grown[0]) != 0u {
             faded(&o0, 0u, warp, lane);
             faded(&o1, 0u, warp, lane);
             faded(&o2, 0u, warp, lane);
@@ -96,7 +99,7 @@ fn main(
             faded(&o7, 0u, warp, lane);
         }
         if warp == 0u && lane == 0u {
-            atomicStore(&grown, 0u);
+            atomicStore(&grown[0], 0u);
         }
         // The next block is on its way while this one is weighed.
         let pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);

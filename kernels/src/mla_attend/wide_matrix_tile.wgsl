@@ -12,7 +12,9 @@ var<workgroup> tile: array<vec4<f16>, 9344>; // BLOCK × STEP: keys, and values 
 var<workgroup> scores: array<vec4<f32>, 2176>; // 2 × HEADS × STEP_S, then a square of each warp
 var<workgroup> weights: array<vec4<f16>, 1152>; // HEADS × STEP_W
 var<workgroup> fade: array<f32, HEADS>; // what a head's sums are multiplied by
-var<workgroup> grown: atomic<u32>; // 1 where a maximum grew by more than the slack
+// 1 where a maximum grew by more than the slack. One is used: four keep what may lie behind them on sixteen bytes, where
+// squares are loaded from.
+var<workgroup> grown: array<atomic<u32>, 4>;
 
 // A head's running maximum, and the sum of a thread's weights.
 struct State {
@@ -37,7 +39,7 @@ fn soften(before: State, head: u32, at: u32, first: u32, end: u32, scale: f32) -
     if high > top + SLACK {
         shrink = exp(top - high);
         top = high;
-        atomicMax(&grown, 1u);
+        atomicMax(&grown[0], 1u);
     }
     if at == 0u {
         fade[head] = shrink;
@@ -135,13 +137,16 @@ fn main(
         }
         let corner = (half * HEADS + rows) * STEP_S + square / 4u;
         coopStoreT(s00, &scores[corner], STEP_S);
-        coopStoreT(s01, &scores[corner + 4u], STEP_S);
-        coopStoreT(s10, &scores[corner + 16u * STEP_S], STEP_S);
-        coopStoreT(s11, &scores[corner + 16u * STEP_S + 4u], STEP_S);
+        let right = corner + 4u; // named: naga 30 cannot write SPIR-V of other addresses of stores
+        coopStoreT(s01, &scores[right], STEP_S);
+        let below = corner + 16u * STEP_S;
+        coopStoreT(s10, &scores[below], STEP_S);
+        let across = below + 4u;
+        coopStoreT(s11, &scores[across], STEP_S);
         workgroupBarrier();
         near = soften(near, head, at, first, end, scale);
         far = soften(far, head + 32u, at, first, end, scale);
-        if workgroupUniformLoad(&grown) != 0u {
+        if workgroupUniformLoad(&grown[0]) != 0u {
             faded(&o00, 0u, warp, lane);
             faded(&o01, 0u, warp, lane);
             faded(&o02, 0u, warp, lane);
@@ -160,7 +165,7 @@ fn main(
             faded(&o33, 48u, warp, lane);
         }
         if warp == 0u && lane == 0u {
-            atomicStore(&grown, 0u);
+            atomicStore(&grown[0], 0u);
         }
         // The next block is on its way while this one is weighed.
         let pair0 = pair(first + BLOCK + warp * 8u + 0u, end, lane, fours);

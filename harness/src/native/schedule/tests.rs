@@ -38,7 +38,7 @@ impl Case for FakeCase {
     fn trace(&mut self, _: usize, _: &dyn Trace, _: usize) -> Result<(), NotAvailable> {
         Ok(())
     }
-    fn verify_foreign(&mut self, _: usize) -> Verdict {
+    fn verify_foreign(&mut self, _: usize, _: f64) -> Verdict {
         Verdict { nmse: 0.0, backward: 0.0, failure: None }
     }
     fn verify(&mut self, variant: usize, _lanes: usize) -> Verdict {

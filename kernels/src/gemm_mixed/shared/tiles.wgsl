@@ -132,22 +132,22 @@ fn main(
     let whole = first_row + ROWS <= sizes.m && first_column + COLUMNS <= sizes.n && sizes.n % 4u == 0u;
     if whole {
         let to = row * sizes.n + column;
-        coopStoreT(c00, &c[to + 0u * sizes.n + 0u], sizes.n);
-        coopStoreT(c01, &c[to + 0u * sizes.n + 16u], sizes.n);
-        coopStoreT(c02, &c[to + 0u * sizes.n + 32u], sizes.n);
-        coopStoreT(c03, &c[to + 0u * sizes.n + 48u], sizes.n);
-        coopStoreT(c10, &c[to + 16u * sizes.n + 0u], sizes.n);
-        coopStoreT(c11, &c[to + 16u * sizes.n + 16u], sizes.n);
-        coopStoreT(c12, &c[to + 16u * sizes.n + 32u], sizes.n);
-        coopStoreT(c13, &c[to + 16u * sizes.n + 48u], sizes.n);
-        coopStoreT(c20, &c[to + 32u * sizes.n + 0u], sizes.n);
-        coopStoreT(c21, &c[to + 32u * sizes.n + 16u], sizes.n);
-        coopStoreT(c22, &c[to + 32u * sizes.n + 32u], sizes.n);
-        coopStoreT(c23, &c[to + 32u * sizes.n + 48u], sizes.n);
-        coopStoreT(c30, &c[to + 48u * sizes.n + 0u], sizes.n);
-        coopStoreT(c31, &c[to + 48u * sizes.n + 16u], sizes.n);
-        coopStoreT(c32, &c[to + 48u * sizes.n + 32u], sizes.n);
-        coopStoreT(c33, &c[to + 48u * sizes.n + 48u], sizes.n);
+        store(c00, to + 0u * sizes.n + 0u);
+        store(c01, to + 0u * sizes.n + 16u);
+        store(c02, to + 0u * sizes.n + 32u);
+        store(c03, to + 0u * sizes.n + 48u);
+        store(c10, to + 16u * sizes.n + 0u);
+        store(c11, to + 16u * sizes.n + 16u);
+        store(c12, to + 16u * sizes.n + 32u);
+        store(c13, to + 16u * sizes.n + 48u);
+        store(c20, to + 32u * sizes.n + 0u);
+        store(c21, to + 32u * sizes.n + 16u);
+        store(c22, to + 32u * sizes.n + 32u);
+        store(c23, to + 32u * sizes.n + 48u);
+        store(c30, to + 48u * sizes.n + 0u);
+        store(c31, to + 48u * sizes.n + 16u);
+        store(c32, to + 48u * sizes.n + 32u);
+        store(c33, to + 48u * sizes.n + 48u);
         return;
     }
     put(c00, row + 0u, column + 0u, warp, lane);

@@ -77,13 +77,14 @@ fn keep(pair: Pair, token: u32, lane: u32) {
 
 // Multiplies a square of sums, from head `head` on, by what its heads have faded by.
 fn faded(square: ptr<function, coop_mat16x16<f32, C>>, head: u32, warp: u32, lane: u32) {
-    coopStoreT(*square, &scores[warp * 64u], 4u);
+    let first = warp * 64u; // named: naga 30 cannot write SPIR-V of other addresses of stores
+    coopStoreT(*square, &scores[first], 4u);
     workgroupBarrier();
     for (var at = lane; at < 64u; at += 32u) {
-        scores[warp * 64u + at] *= fade[head + at / 4u];
+        scores[first + at] *= fade[head + at / 4u];
     }
     workgroupBarrier();
-    *square = coopLoadT<coop_mat16x16<f32, C>>(&scores[warp * 64u], 4u);
+    *square = coopLoadT<coop_mat16x16<f32, C>>(&scores[first], 4u);
 }
 
 // Where a workgroup's results go.
@@ -95,13 +96,14 @@ struct Place {
 
 // Stores a square of sums, whose heads begin with number `head` of the workgroup.
 fn put(square: coop_mat16x16<f32, C>, head: u32, column: u32, place: Place, warp: u32, lane: u32) {
-    coopStoreT(square, &scores[warp * 64u], 4u);
+    let first = warp * 64u;
+    coopStoreT(square, &scores[first], 4u);
     workgroupBarrier();
     for (var at = lane; at < 256u; at += 32u) {
         let h = head + at / 16u;
         let c = column + at % 16u;
         if h < place.heads && c < sizes.latent {
-            let sum = scores[warp * 64u + at / 4u][at % 4u] * fade[h];
+            let sum = scores[first + at / 4u][at % 4u] * fade[h];
             if sizes.parts == 1u {
                 o[(place.first + h) * sizes.latent + c] = sum;
             } else {
