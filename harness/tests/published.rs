@@ -11,8 +11,8 @@ use harness::published::{Format, Task, bands, fit, gap_ns, gaps, rows, score, sh
 use harness::record::{Bound, Environment, Outcome};
 use harness::simt::gate::ShaderGate;
 use harness::timed::cells::Context;
-use kernels::model::{Dtype, Types};
 use harness::validate::Validation;
+use kernels::model::{Dtype, Types};
 
 #[test]
 fn decoding_is_predicted_within_a_fifth_and_the_constants_are_those_fitted() {

@@ -27,7 +27,9 @@ pub fn study(class: &str, refit: bool) -> Result<Listing, Failure> {
         "shaders" if refit => return Err(Failure::input("--fit: nothing is fitted to shaders; --class gpu")),
         "shaders" => return own_shaders(),
         other => {
-            return Err(Failure::input(format!("no published rows of class {other:?} here: --class gpu, shaders or cpu")));
+            return Err(Failure::input(format!(
+                "no published rows of class {other:?} here: --class gpu, shaders or cpu"
+            )));
         }
     }
     let predicted = of_gpus()?;

@@ -191,8 +191,8 @@ mod tests {
                 assert_eq!(of.count(), 1, "{machines:?} {work:?}");
             }
         }
-        for machines in [Machines::Cpu, Machines::Retro] {
-            assert!(bands.iter().any(|b| (b.machines, b.work) == (machines, Work::Gemv)), "{machines:?}");
+        for machines in [Machines::Gpu, Machines::Cpu, Machines::Retro] {
+            assert!(bands.iter().any(|b| (b.machines, b.work) == (machines, Work::Token)), "{machines:?}");
         }
         for b in &bands {
             assert!(b.factor > 1.0 && b.rows > 0 && !b.from.is_empty(), "{b:?}");

@@ -40,7 +40,9 @@ pub fn of_gpus(predicted: &[Predicted], gap: impl Fn(&Predicted) -> f64, shaders
     let from = |work| match work {
         Work::Token => "published rows: tokens",
         Work::Gemv => "shaders on an H200; published rows: products of one token",
-        Work::Gemm => "shaders on an H200; published rows: products and prompts, most by vendors' libraries and llama.cpp",
+        Work::Gemm => {
+            "shaders on an H200; published rows: products and prompts, most by vendors' libraries and llama.cpp"
+        }
         Work::Attention => "shaders on an H200; published rows: FlashMLA",
         Work::Rest => "shaders on an H200; published rows: operations of one token in vLLM",
         Work::Speedup => "shaders on an H200; published rows: rungs of SGEMM that one author measured",

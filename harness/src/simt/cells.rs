@@ -145,7 +145,8 @@ impl Counts {
     /// # Errors
     /// Why it does not run there.
     pub fn time_ns(&self, kernel: &dyn Kernel, shader: usize, gpu: &GpuProfile) -> Result<f64, String> {
-        let counted = self.counted.get(&(gpu.sm.warp_lanes.value, shader)).ok_or("not interpreted for warps as wide")?;
+        let counted =
+            self.counted.get(&(gpu.sm.warp_lanes.value, shader)).ok_or("not interpreted for warps as wide")?;
         let warm = stays_cached(self.needed[usize::from(kernel.shaders()[shader].expanded)], gpu);
         Ok(priced(gpu, counted.as_ref().map_err(Clone::clone)?, warm).map_err(|Lacks(reason)| reason)?.ns)
     }
