@@ -244,6 +244,8 @@ fn unsafe_stays_where_it_is_allowed_and_says_why() {
         let stem = Path::new(path).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         path.starts_with("kernels/src/machine/")
             || path == "kernels/src/model/map.rs"
+            // What is experimental in wgpu, and shaders without its checks, are asked for by unsafe calls.
+            || path == "harness/src/adapter.rs"
             || path.starts_with("kernels/src/") && (stem.starts_with("x86") || stem.starts_with("arm"))
     };
     let mut broken = Vec::new();
@@ -254,7 +256,9 @@ fn unsafe_stays_where_it_is_allowed_and_says_why() {
         {
             let before = &lines[line.saturating_sub(6)..line];
             if !allowed(&path) {
-                broken.push(format!("{path}:{line}: unsafe outside machines, arch rungs and the file map"));
+                broken.push(format!(
+                    "{path}:{line}: unsafe outside machines, arch rungs, the file map and the GPU's adapter"
+                ));
             } else if !before.iter().any(|l| l.contains("SAFETY") || l.contains("# Safety")) {
                 broken.push(format!("{path}:{line}: unsafe without a SAFETY line above it"));
             }
@@ -285,9 +289,9 @@ fn modules_of_the_harness_use_only_what_is_to_their_left() {
         ("sweep", &["profile", "record", "plan", "timed", "simt", "gate", "report"]),
         ("crossover.rs", &["profile", "record", "sweep"]),
         ("speculation.rs", &["profile", "record", "sweep"]),
-        ("published", &["profile", "record", "simt"]),
+        ("published", &["profile", "record", "simt", "validate"]),
         ("links.rs", &["profile"]),
-        ("adapter.rs", &["simt"]),
+        ("adapter.rs", &["caught", "simt"]),
         ("pace.rs", &[]),
         ("guard.rs", &["record"]),
         ("native", &["caught", "profile", "record", "plan", "stats", "guard", "environment", "pace"]),
