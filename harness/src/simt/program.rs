@@ -183,4 +183,23 @@ mod tests {
             }
         }
     }
+
+    /// Squares are loaded from workgroup memory at multiples of sixteen bytes; a driver lays variables out as it likes, so
+    /// none may leave the next one elsewhere.
+    #[test]
+    fn workgroup_memory_beside_squares_comes_in_sixteens() {
+        for shader in KERNELS.iter().flat_map(|kernel| kernel.shaders()) {
+            let module = naga::front::wgsl::parse_str(shader.source).expect("the gate's tests parse them");
+            if !module.types.iter().any(|(_, ty)| matches!(ty.inner, naga::TypeInner::CooperativeMatrix { .. })) {
+                continue;
+            }
+            let mut layouts = naga::proc::Layouter::default();
+            layouts.update(module.to_ctx()).expect("sizes are known");
+            let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
+            for (_, variable) in shared {
+                let bytes = layouts[variable.ty].size;
+                assert_eq!(bytes % 16, 0, "{}: {:?} has {bytes} bytes", shader.name, variable.name);
+            }
+        }
+    }
 }
