@@ -46,6 +46,10 @@ pub fn run(args: Vec<String>) -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if let Some(name) = peers::unknown(&options.peers) {
+        eprintln!("peers: --peers {name}: this build has no such peer; they are features of Cargo.toml");
+        return ExitCode::from(2);
+    }
     if options.child { child(&options) } else { parent(&options) }
 }
 

@@ -22,7 +22,8 @@ use crate::machine::{Avx512, Isa};
 const SIDE: usize = 2 * TILE;
 /// Most rows and columns of a block of C, whose sums take a MiB of a second cache of two.
 const MOST: usize = 512;
-/// Most words of k of a panel: of A and of B they take 16 KiB of a first cache of 48. Twice as many were slower.
+/// Most words of k of a panel: those of A and of B take 16 KiB each of a first cache of 48. Twice as many were slower
+/// (peers/results.md).
 const KC: usize = 128;
 
 /// Words of k of a panel, of a product this deep.

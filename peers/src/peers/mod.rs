@@ -39,6 +39,11 @@ const PEERS: &[(&str, Add)] = &[
     ("candle", candle::add),
 ];
 
+/// Of these names the first that is no peer of this build.
+pub fn unknown(wanted: &[String]) -> Option<&String> {
+    wanted.iter().find(|w| PEERS.iter().all(|(name, _)| w != name))
+}
+
 /// Everyone who can compute this and is `wanted`; all are where nobody is named.
 pub fn contestants<'h>(problem: &Problem, host: &'h Host, wanted: &[String]) -> Vec<Contestant<'h>> {
     let mut all = Vec::new();
